@@ -1,0 +1,5 @@
+"""`python -m ttur` is `ttur`."""
+
+from ttur.cli import main
+
+main()
