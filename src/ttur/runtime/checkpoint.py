@@ -1,0 +1,144 @@
+"""Everything needed to continue exactly, in one file: written beside, flushed, then renamed.
+
+Two generations stay on disk, `checkpoint.pt` and `checkpoint.previous.pt`. A torn or foreign file
+is named and never half-loaded; the other generation is used.
+"""
+
+import hashlib
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+FORMAT = "ttur-checkpoint-1"
+NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+DAMAGED = "checkpoint.damaged.pt"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A state read from disk, the file it stands in, and what was wrong with newer files."""
+
+    state: dict[str, Any]
+    path: Path
+    problems: tuple[str, ...]
+
+
+def save(directory: Path, state: dict[str, Any]) -> Path:
+    """Write `state` as the newest generation; the one before becomes the previous.
+
+    `state` holds tensors, numbers, strings, and lists and dicts of them.
+
+    Raises:
+        OSError: if the disk refuses; both generations are then as they were.
+    """
+    newest = directory / NEWEST
+    written = _write(newest, state)
+    if newest.exists():
+        os.replace(newest, directory / PREVIOUS)
+    os.replace(written, newest)
+    _flush_directory(directory)
+    return newest
+
+
+def save_file(path: Path, state: dict[str, Any]) -> None:
+    """Replace the one file `path` as a whole, without generations."""
+    os.replace(_write(path, state), path)
+
+
+def recover(directory: Path) -> Loaded | None:
+    """`load`, and a newest file that cannot be read is moved out of the way of the good one.
+
+    Otherwise the next `save` would make it the previous generation and drop the good one.
+    """
+    loaded = load(directory)
+    if loaded is not None and loaded.path.name == PREVIOUS and loaded.problems:
+        os.replace(directory / NEWEST, directory / DAMAGED)
+    return loaded
+
+
+def load(directory: Path) -> Loaded | None:
+    """The newest generation that can be read whole, or None if there is no file at all.
+
+    Raises:
+        ValueError: if there are files and none can be read; the message names each.
+    """
+    problems = []
+    for path in (directory / NEWEST, directory / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            return Loaded(load_file(path), path, tuple(problems))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError(
+            "no checkpoint can be read: "
+            + "; ".join(problems)
+            + f"; remove {directory} to start the run again"
+        )
+    return None
+
+
+def _write(path: Path, state: dict[str, Any]) -> Path:
+    """`state` in a file beside `path`, flushed to the disk; a failure leaves no file."""
+    beside = path.with_name(f"{path.name}.writing")
+    try:
+        with beside.open("wb") as file:
+            torch.save({"format": FORMAT, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        beside.unlink(missing_ok=True)
+        # torch reports a full disk as a RuntimeError of its zip writer.
+        if isinstance(error, RuntimeError):
+            raise OSError(f"{path} could not be written ({error}); is the disk full?") from error
+        raise
+    return beside
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """What `save` or `save_file` wrote, on the CPU.
+
+    Raises:
+        ValueError: if the file is torn, damaged, or not a checkpoint of ours.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch does not compare the checksums of its records
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is torn or damaged ({error})") from error
+    except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        foreign = isinstance(error, pickle.UnpicklingError)
+        reason = "it holds objects other than tensors" if foreign else str(error)
+        raise ValueError(f"{path} is torn or not a checkpoint ({reason})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a checkpoint of ttur (expected format {FORMAT})")
+    return content["state"]
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """SHA-256 over name, dtype, shape and bytes of every parameter and buffer."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(raw.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _flush_directory(directory: Path) -> None:
+    """Make the renames survive a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from ttur.runtime import distributed
+
+
+def test_without_a_process_group_it_is_a_group_of_one():
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    with distributed.rank_zero_first():
+        pass
+
+
+def test_auto_picks_a_device_that_works():
+    device = distributed.pick_device("auto")
+    assert torch.ones(2, device=device).sum().item() == 2
+    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "warp-drive"])
+def test_a_device_that_is_not_there_is_refused(name):
+    with pytest.raises(ValueError, match=f"'{name}'.*--device cpu"):
+        distributed.pick_device(name)
+
+
+def test_rank_zero_goes_first(tmp_path):
+    """Two processes: the second finds what the first made."""
+    program = f"""
+        import sys, time, datetime
+        from pathlib import Path
+        import torch.distributed as dist
+        from ttur.runtime import distributed
+        rank = int(sys.argv[1])
+        dist.init_process_group(
+            "gloo", init_method="file://{tmp_path}/meeting", rank=rank, world_size=2,
+            timeout=datetime.timedelta(seconds=60),
+        )
+        made = Path({str(tmp_path)!r}, "made")
+        with distributed.rank_zero_first():
+            if distributed.rank() == 0:
+                time.sleep(0.5)
+                made.touch()
+            print(distributed.rank(), distributed.world_size(), made.exists())
+        dist.destroy_process_group()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    peers = [
+        subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
+        for rank in (0, 1)
+    ]
+    outputs = [peer.communicate(timeout=90)[0].strip() for peer in peers]
+    assert outputs == ["0 2 True", "1 2 True"]

@@ -1,0 +1,95 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from ttur.runtime.run_directory import EVENTS, RunDirectory, read_events
+
+
+def test_events_come_back_in_order(tmp_path):
+    with RunDirectory(tmp_path) as run:
+        run.append("log", 1, loss=0.5)
+        run.append("evaluation", 2, value=3.0)
+    assert read_events(tmp_path) == [
+        {"event": "log", "update": 1, "loss": 0.5},
+        {"event": "evaluation", "update": 2, "value": 3.0},
+    ]
+
+
+def test_a_resume_takes_back_later_updates_and_keeps_the_lines(tmp_path):
+    with RunDirectory(tmp_path) as run:
+        for update in (1, 2, 3):
+            run.append("log", update)
+        run.append("resumed", 2)
+        run.append("log", 3, again=True)
+    events = read_events(tmp_path)
+    assert [(e["event"], e["update"]) for e in events] == [
+        ("log", 1),
+        ("log", 2),
+        ("resumed", 2),
+        ("log", 3),
+    ]
+    assert events[-1]["again"]
+    assert len((tmp_path / EVENTS).read_text().splitlines()) == 5
+
+
+def test_a_torn_last_line_is_passed_over_and_not_glued_to_the_next(tmp_path):
+    with RunDirectory(tmp_path) as run:
+        run.append("log", 1)
+        with (tmp_path / EVENTS).open("a") as file:
+            file.write('{"event": "log", "upd')
+        run.append("log", 2)
+    assert [e["update"] for e in read_events(tmp_path)] == [1, 2]
+
+
+def test_a_number_that_is_not_finite_is_refused(tmp_path):
+    with RunDirectory(tmp_path) as run, pytest.raises(ValueError, match="not JSON compliant"):
+        run.append("evaluation", 1, value=float("nan"))
+
+
+def test_config_is_replaced_as_a_whole(tmp_path):
+    with RunDirectory(tmp_path) as run:
+        assert run.read_config() is None
+        run.write_config({"a": 1})
+        run.write_config({"b": [1, 2]})
+        assert run.read_config() == {"b": [1, 2]}
+
+
+@pytest.mark.parametrize("content", ["{torn", "[1, 2]"])
+def test_a_foreign_config_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=r"config\.json.*is this a run directory"):
+        RunDirectory(tmp_path).read_config()
+
+
+def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
+    program = f"""
+        import sys, time
+        from pathlib import Path
+        from ttur.runtime.run_directory import RunDirectory
+        with RunDirectory(Path({str(tmp_path)!r})):
+            print("locked", flush=True)
+            time.sleep(60)
+    """
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(BlockingIOError, match="another process"), RunDirectory(tmp_path):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait(10)
+        with RunDirectory(tmp_path) as run:
+            run.append("log", 1)
+    finally:
+        holder.kill()
+        holder.wait(10)
+        assert holder.stdout is not None
+        holder.stdout.close()
+    assert json.loads((tmp_path / EVENTS).read_text())["update"] == 1
