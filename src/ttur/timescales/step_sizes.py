@@ -1,0 +1,145 @@
+"""n -> step size, and the pair of two learning rates. Updates count from n = 1."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal, overload
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+Update = int | np.integer
+Updates = Int[np.ndarray, "..."]
+Rates = Float[np.ndarray, "..."]
+
+_NUMBERS = (int, float, np.integer, np.floating)
+_STRICT = ConfigDict(extra="forbid")
+
+
+def _positive(value: Any, info: Any) -> Any:
+    # `info` is pydantic's ValidationInfo, a protocol that cannot be checked at run time.
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool) and 0 < value < math.inf:
+        return value
+    raise ValueError(
+        f"{info.field_name} should be a finite step size > 0, got {value!r}; try one near 1e-4"
+    )
+
+
+Rate = Annotated[float, BeforeValidator(_positive)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Sequence:
+    """What follows from n -> s(n) alone."""
+
+    def _values(self, n: Updates) -> Rates:
+        raise NotImplementedError
+
+    @overload
+    def __call__(self, n: Update) -> float: ...
+    @overload
+    def __call__(self, n: Updates) -> Rates: ...
+    def __call__(self, n: Update | Updates) -> float | Rates:
+        """s(n), of one update or of an array of them."""
+        return self._values(np.atleast_1d(n)).reshape(np.shape(n))[()]
+
+    def cumsum(self, count: int) -> Float[np.ndarray, " {count}"]:
+        """The partial sums s(1), s(1) + s(2), …: the time of the limiting differential equation."""
+        return np.cumsum(self(np.arange(1, count + 1)))
+
+    @overload
+    def inverse_rate(self, n: Update) -> float: ...
+    @overload
+    def inverse_rate(self, n: Updates) -> Rates: ...
+    def inverse_rate(self, n: Update | Updates) -> float | Rates:
+        """1/s(n+1) - 1/s(n), whose limit Konda and Tsitsiklis call abar."""
+        return 1 / self(n + 1) - 1 / self(n)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Constant(_Sequence):
+    """s(n) = value."""
+
+    value: Rate
+    kind: Literal["constant"] = Field(default="constant", repr=False)
+
+    def _values(self, n: Updates) -> Rates:
+        return np.full(n.shape, self.value)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class PowerLaw(_Sequence):
+    """s(n) = c0 (n + offset)^-p log(n + offset)^-q.
+
+    With q != 0 it exists only where n + offset > 1; offset = 1 makes that every n.
+    """
+
+    c0: Rate
+    p: Finite
+    offset: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = 0.0
+    q: Finite = 0.0
+    kind: Literal["power_law"] = Field(default="power_law", repr=False)
+
+    def _values(self, n: Updates) -> Rates:
+        x = n + self.offset
+        if self.q == 0:
+            return self.c0 * x**-self.p
+        if np.any(x <= 1):
+            raise ValueError(
+                f"a power law with q = {self.q:g} needs n + offset > 1, got {np.min(x):g}; "
+                "take offset = 1"
+            )
+        return self.c0 * x**-self.p * np.log(x) ** -self.q
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Halving(_Sequence):
+    """s(n) = initial * 2^-floor((n-1) / every): update every + 1 is the first at half the rate."""
+
+    initial: Rate
+    every: Annotated[int, Field(ge=1)]
+    kind: Literal["halving"] = Field(default="halving", repr=False)
+
+    def _values(self, n: Updates) -> Rates:
+        return self.initial * 0.5 ** ((n - 1) // self.every)
+
+
+StepSize = Annotated[Constant | PowerLaw | Halving, Field(discriminator="kind")]
+
+
+def _constant_if_number(value: Any, info: Any) -> Any:
+    return Constant(_positive(value, info)) if isinstance(value, _NUMBERS) else value
+
+
+Member = Annotated[StepSize, BeforeValidator(_constant_if_number)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class LearningRatePair:
+    """The discriminator's rate b and the generator's rate a; a number means a constant rate."""
+
+    discriminator: Member
+    generator: Member
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, discriminator: float | StepSize, generator: float | StepSize
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        self.at(1)  # a sequence that does not exist at the first update is refused here
+
+    def at(self, n: int) -> tuple[float, float]:
+        """(b(n), a(n)), the rates of update n."""
+        return float(self.discriminator(n)), float(self.generator(n))
+
+    @property
+    def is_single_timescale(self) -> bool:
+        return self.discriminator == self.generator
+
+    @property
+    def label(self) -> str:
+        """`ttur_1e-4_5e-4` (b, then a) or `orig_5e-4`: the rates of the first update."""
+        b, a = (np.format_float_scientific(rate, trim="-", exp_digits=1) for rate in self.at(1))
+        return f"orig_{b}" if self.is_single_timescale else f"ttur_{b}_{a}"

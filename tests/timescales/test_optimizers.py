@@ -1,0 +1,212 @@
+"""Adam in both forms against the printed formulas, and the adapter against torch's own loop."""
+
+import io
+import math
+
+import pytest
+import torch
+
+from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
+
+SHAPES = [(3,), (4, 5), (2, 3, 5, 5), (), (1000,)]
+RATES = [1e-2, 1e-2, 5e-3, 1e-2, 2e-2]
+# Large: the two forms differ by 1 / sqrt(1 - 0.999) = 32 in epsilon's weight at the first step.
+EPSILON = 0.3
+
+
+def tensors(seed: int, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in SHAPES
+    ]
+
+
+def parameters(dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    return [tensor.requires_grad_() for tensor in tensors(0, dtype)]
+
+
+def literal_adam(form: str, beta1: float, beta2: float) -> list[torch.Tensor]:
+    """Kingma & Ba's algorithm 1, and for TensorFlow the form that ends its section 2."""
+    results = []
+    for index, p in enumerate(tensors(0)):
+        m = v = torch.zeros_like(p)
+        for t, rate in enumerate(RATES, start=1):
+            g = tensors(t)[index]
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g * g
+            if form == "tensorflow":
+                alpha = rate * math.sqrt(1 - beta2**t) / (1 - beta1**t)
+                p = p - alpha * m / (v.sqrt() + EPSILON)
+            else:
+                p = p - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + EPSILON)
+        results.append(p)
+    return results
+
+
+def furthest(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> float:
+    pairs = zip(ours, theirs, strict=True)
+    return max((a.double() - b.double()).abs().max().item() for a, b in pairs)
+
+
+@pytest.mark.parametrize("form", ["tensorflow", "torch"])
+@pytest.mark.parametrize(("beta1", "beta2"), [(0.5, 0.999), (0.0, 0.9), (0.9, 0.99)])
+def test_five_steps_equal_the_formula(form, beta1, beta2):
+    ours = parameters()
+    adam = Adam(ours, beta1, beta2, EPSILON, form)
+    for t, rate in enumerate(RATES, start=1):
+        adam.step(tensors(t), rate)
+    assert furthest(ours, literal_adam(form, beta1, beta2)) < 1e-14  # moves are of order 1e-2
+    other = "torch" if form == "tensorflow" else "tensorflow"
+    assert furthest(ours, literal_adam(other, beta1, beta2)) > 1e-3  # epsilon tells them apart
+
+
+def test_float32_follows_the_formula_to_its_own_precision():
+    ours = parameters(torch.float32)
+    adam = Adam(ours, epsilon=EPSILON)
+    for t, rate in enumerate(RATES, start=1):
+        adam.step(tensors(t, torch.float32), rate)
+    assert furthest(ours, literal_adam("tensorflow", 0.5, 0.999)) < 2e-6  # values up to 4
+
+
+def test_the_torch_form_is_torchs_adam():
+    ours, theirs = parameters(), parameters()
+    adam = Adam(ours, 0.5, 0.999, EPSILON, form="torch")
+    reference = torch.optim.Adam(theirs, lr=1e-2, betas=(0.5, 0.999), eps=EPSILON)
+    for t in range(1, 6):
+        adam.step(tensors(t), 1e-2)
+        for parameter, gradient in zip(theirs, tensors(t), strict=True):
+            parameter.grad = gradient
+        reference.step()
+    assert furthest(ours, theirs) < 1e-14
+
+
+def test_a_late_step_still_has_the_right_correction():
+    # At t = 3000, beta2^t is 0.05: a count kept or rounded wrongly would show.
+    ours = [torch.zeros(2, dtype=torch.float64)]
+    adam = Adam(ours, epsilon=EPSILON)
+    for _ in range(3000):
+        adam.step([torch.tensor([1.0, -2.0], dtype=torch.float64)], 1e-3)
+    expected = torch.zeros(2, dtype=torch.float64)
+    gradient = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    for t in range(1, 3001):  # constant gradient: m = (1 - beta1^t) g, v = (1 - beta2^t) g²
+        root = math.sqrt(1 - 0.999**t)
+        expected -= 1e-3 * root * gradient / (root * gradient.abs() + EPSILON)
+    torch.testing.assert_close(ours[0], expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "scramble",
+    [
+        lambda g: g.contiguous(memory_format=torch.channels_last),
+        lambda g: g.transpose(0, 1).contiguous().transpose(0, 1),
+    ],
+    ids=["channels last", "transposed"],
+)
+def test_gradients_in_another_memory_order_are_read_by_index(scramble):
+    gradient = torch.arange(150, dtype=torch.float64).reshape(2, 3, 5, 5) - 75
+    plain, strided = torch.zeros(2, 3, 5, 5).double(), torch.zeros(2, 3, 5, 5).double()
+    Adam([plain], epsilon=EPSILON).step([gradient], 0.1)
+    Adam([strided], epsilon=EPSILON).step([scramble(gradient)], 0.1)
+    assert torch.equal(plain, strided)
+
+
+def resumed_equals_uninterrupted(make) -> bool:
+    """Five steps at once, and two steps, a file and a fresh optimizer, three steps."""
+    straight, broken = parameters(torch.float32), parameters(torch.float32)
+    optimizer = make(straight)
+    for t, rate in enumerate(RATES, start=1):
+        optimizer.step(tensors(t, torch.float32), rate)
+    optimizer = make(broken)
+    for t, rate in enumerate(RATES, start=1):
+        if t == 3:
+            file = io.BytesIO()
+            torch.save(optimizer.state_dict(), file)
+            file.seek(0)
+            optimizer = make(broken)
+            optimizer.load_state_dict(torch.load(file, weights_only=True))
+        optimizer.step(tensors(t, torch.float32), rate)
+    return all(torch.equal(a, b) for a, b in zip(straight, broken, strict=True))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Adam,
+        lambda p: Adam(p, form="torch"),
+        lambda p: TorchOptimizer(torch.optim.SGD(p, lr=1.0, momentum=0.9)),
+        lambda p: TorchOptimizer(torch.optim.Adam(p, amsgrad=True)),
+    ],
+    ids=["tensorflow", "torch", "SGD", "amsgrad"],
+)
+def test_resuming_from_a_file_changes_no_bit(make):
+    assert isinstance(make(parameters()), Optimizer)
+    assert resumed_equals_uninterrupted(make)
+
+
+def test_forgetting_the_update_count_would_show():
+    class Forgetful(Adam):
+        def load_state_dict(self, state):
+            super().load_state_dict(state | {"updates": 0})
+
+    assert not resumed_equals_uninterrupted(Forgetful)
+
+
+def test_sgd_through_the_adapter_is_gradient_descent_and_leaves_no_grad():
+    ours = parameters()
+    optimizer = TorchOptimizer(torch.optim.SGD([{"params": ours[:2]}, {"params": ours[2:]}], lr=9))
+    optimizer.step(tensors(1), 0.25)
+    expected = [p - 0.25 * g for p, g in zip(tensors(0), tensors(1), strict=True)]
+    assert furthest(ours, expected) == 0
+    assert all(parameter.grad is None for parameter in ours)
+
+
+def test_a_step_takes_gradients_straight_from_autograd():
+    (weight,) = ours = [torch.ones(3, dtype=torch.float64, requires_grad=True)]
+    adam = Adam(ours)
+    adam.step(torch.autograd.grad((weight * torch.tensor([1.0, -1.0, 4.0])).sum(), ours), 0.1)
+    assert weight.is_leaf
+    assert weight.requires_grad
+    # The first step of Adam is rate · sign(g), but for epsilon.
+    torch.testing.assert_close(
+        weight.detach(), torch.tensor([0.9, 1.1, 0.9]).double(), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beta1": 1.0}, "beta1 < 1, got 1.0"),
+        ({"beta2": -0.1}, "beta2 < 1, got -0.1"),
+        ({"beta2": math.nan}, "beta2 < 1, got nan"),
+        ({"epsilon": 0.0}, "epsilon > 0, got 0.0"),
+        ({"parameters": []}, "got none"),
+        ({"parameters": [torch.zeros(2), torch.zeros(2).double()]}, "float32.*float64"),
+        ({"parameters": [torch.zeros(2).half()]}, "use TorchOptimizer"),
+    ],
+)
+def test_bad_optimizers_are_refused_at_birth(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Adam(**({"parameters": [torch.zeros(2)]} | arguments))
+
+
+@pytest.mark.parametrize("make", [Adam, lambda p: TorchOptimizer(torch.optim.SGD(p, lr=1.0))])
+def test_gradients_that_do_not_fit_are_refused_before_anything_moves(make):
+    ours = parameters()
+    optimizer = make(ours)
+    with pytest.raises(ValueError, match="each of 5 parameters, got 4"):
+        optimizer.step(tensors(1)[:4], 1e-3)
+    with pytest.raises(ValueError, match=r"gradient 0 should have the shape \(3,\)"):
+        optimizer.step(tensors(1)[::-1], 1e-3)
+    assert furthest(ours, tensors(0)) == 0
+
+
+def test_a_foreign_state_is_refused_and_changes_nothing():
+    adam, other = Adam(parameters()), Adam([torch.zeros(3)])
+    adam.step(tensors(1), 1e-3)
+    before = [tensor.clone() for tensor in adam.exp_avg]
+    with pytest.raises(ValueError, match="each of 5 parameters, got 1"):
+        adam.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match="saved by another optimizer"):
+        adam.load_state_dict(torch.optim.SGD([torch.zeros(3)], lr=1.0).state_dict())
+    assert furthest(adam.exp_avg, before) == 0
+    assert adam.updates == 1
