@@ -1,0 +1,1 @@
+"""Networks. Tensors in, tensors out."""
