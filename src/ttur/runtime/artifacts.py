@@ -1,0 +1,90 @@
+"""Files from elsewhere: the cache, the download, the SHA-256, and what to do when offline."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
+CHUNK_BYTES = 1 << 20
+
+# What this process has already hashed; size and time tell when a file was replaced since.
+_verified: dict[tuple[Path, int, int], str] = {}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published file and the digest it must have."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int
+    remedy: str = ""  # what a person can do without the file, in the words of the command line
+
+
+def cache_directory() -> Path:
+    """`$TTUR_CACHE`, else the platform's cache folder for `ttur`. It may not exist yet."""
+    import pooch
+
+    return Path(os.environ.get("TTUR_CACHE") or pooch.os_cache("ttur"))
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(artifact: Artifact) -> Path:
+    """The artifact in the cache, downloaded if need be; always the published bytes.
+
+    A cached file is hashed once per process. One with other bytes is replaced by a download, never
+    used. Every download has a temporary name of its own and is renamed after the check, so that
+    processes do not meet and an interrupted one leaves no half file under the real name.
+
+    Raises:
+        ConnectionError: if the file is not there and cannot be downloaded.
+        ValueError: if the address serves other bytes.
+    """
+    import pooch
+    from requests import RequestException
+
+    path = cache_directory().expanduser().resolve() / artifact.name
+    if path.is_file() and _is_published(path, artifact):
+        return path
+    found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
+    otherwise = artifact.remedy and f", or {artifact.remedy}"
+    downloader = pooch.HTTPDownloader(
+        timeout=CONNECT_AND_READ_TIMEOUT_SECONDS, chunk_size=CHUNK_BYTES
+    )
+    try:
+        pooch.retrieve(
+            artifact.url,
+            known_hash=f"sha256:{artifact.sha256}",
+            fname=artifact.name,
+            path=path.parent,
+            downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
+        )
+    except RequestException as cause:
+        raise ConnectionError(
+            f"expected {artifact.name} at {path} or a download from {artifact.url}, got {found} "
+            f"there and no download ({cause}); run this once online, or copy the file there "
+            f"(SHA-256 {artifact.sha256}, {artifact.size:,} bytes){otherwise}"
+        ) from cause
+    except ValueError as cause:
+        raise ValueError(
+            f"expected SHA-256 {artifact.sha256} from {artifact.url}, got other bytes, discarded "
+            f"({cause}); does a proxy answer in its place? Get {artifact.name} by other means and "
+            f"copy it to {path}{otherwise}"
+        ) from cause
+    return path
+
+
+def _is_published(path: Path, artifact: Artifact) -> bool:
+    status = path.stat()
+    if status.st_size != artifact.size:
+        return False
+    key = (path, status.st_size, status.st_mtime_ns)
+    if key not in _verified:
+        _verified[key] = sha256_of(path)
+    return _verified[key] == artifact.sha256
