@@ -110,7 +110,7 @@ def test_the_transposed_convolution_is_the_adjoint_of_the_convolution():
     discriminator, generator = Discriminator(16, width=3).double(), Generator(16, width=3).double()
     inputs: list[torch.Tensor] = []
     outputs: list[torch.Tensor] = []
-    conv, deconv = discriminator.get_submodule("convs.0"), generator.get_submodule("deconvs.3")
+    conv, deconv = discriminator.get_submodule("convs.0"), generator.get_submodule("deconvs.2")
     conv.register_forward_hook(lambda module, args, out: outputs.append(out.detach()))
     deconv.register_forward_hook(lambda module, args, out: inputs.append(args[0].detach()))
     with torch.no_grad():
@@ -187,3 +187,17 @@ def test_the_sampler_uses_moving_averages_after_a_fifth_update_of_its_own():
 def test_sizes_that_do_not_halve_four_times_are_refused(network, image_size):
     with pytest.raises(ValueError, match=f"multiple of 16, got {image_size}"):
         network(image_size)
+
+
+@pytest.mark.parametrize("image_size", [16, 32, 48, 64, 128])
+def test_no_normalised_map_is_a_single_pixel(image_size: int):
+    """A 1x1 map normalised over the batch has the same mean for real and generated images."""
+    sizes = []
+    discriminator = Discriminator(image_size, width=1)
+    for norm in discriminator.norms:
+        norm.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[-1]))
+    discriminator(torch.randn(4, 3, image_size, image_size))
+    assert min(sizes) >= 2
+    assert len(discriminator.convs) == (3 if image_size == 16 else 4)
+    images = Generator(image_size, width=1)(torch.randn(4, 100))
+    assert images.shape == (4, 3, image_size, image_size)

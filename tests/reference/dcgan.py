@@ -79,7 +79,7 @@ def generator(
     start_size = round((x.shape[1] / channels) ** 0.5)
     x = x.reshape(len(z), channels, start_size, start_size)
     moved = dict(moving)
-    for i in range(4):
+    for i in range(sum(name.startswith("deconvs.") for name in params) // 2):
         mean, var = moving[f"norms.{i}.running_mean"], moving[f"norms.{i}.running_var"]
         if training:
             old_mean, old_var = mean, var
@@ -94,7 +94,7 @@ def generator(
 
 def discriminator(params: Tensors, x: Tensor) -> Tensor:
     """Logits, with the statistics of this batch in every normalisation."""
-    for i in range(4):
+    for i in range(sum(name.startswith("convs.") for name in params) // 2):
         x = convolution(x, params[f"convs.{i}.weight"], params[f"convs.{i}.bias"])
         if i > 0:
             scale, shift = params[f"norms.{i - 1}.weight"], params[f"norms.{i - 1}.bias"]

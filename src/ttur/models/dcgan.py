@@ -61,7 +61,8 @@ class BatchNorm(nn.Module):
 class Generator(nn.Module):
     """Latents (batch, latent_size), uniform in [-1, 1] → images (batch, 3, size, size) in [-1, 1].
 
-    `width` is the number of channels before the last layer, 64 in the paper.
+    `width` is the number of channels before the last layer, 64 in the paper. The paper's four
+    layers begin at image_size / 16; at 16 px the innermost is left out (`_multipliers`).
 
     Raises:
         ValueError: if image_size is not a multiple of 16, or a size is not positive.
@@ -71,8 +72,8 @@ class Generator(nn.Module):
         super().__init__()
         _check_sizes(image_size, width, latent_size)
         self.image_size, self.width, self.latent_size = image_size, width, latent_size
-        self.start_size = image_size // 16
-        channels = [8 * width, 4 * width, 2 * width, width]
+        channels = [m * width for m in reversed(_multipliers(image_size))]
+        self.start_size = image_size // 2 ** len(channels)
         self.linear = nn.Linear(latent_size, channels[0] * self.start_size**2)
         self.norms = nn.ModuleList(BatchNorm(c, MOVING_AVERAGE_STEP) for c in channels)
         self.deconvs = nn.ModuleList(
@@ -102,14 +103,14 @@ class Discriminator(nn.Module):
         super().__init__()
         _check_sizes(image_size, width)
         self.image_size, self.width = image_size, width
-        channels = [3, width, 2 * width, 4 * width, 8 * width]
+        channels = [3, *(m * width for m in _multipliers(image_size))]
         self.convs = nn.ModuleList(
             nn.Conv2d(c_in, c_out, kernel_size=5, stride=2) for c_in, c_out in pairwise(channels)
         )
         self.norms = nn.ModuleList(  # of convs[1:]; the first layer has none
             nn.BatchNorm2d(c, eps=1e-5, track_running_stats=False) for c in channels[2:]
         )
-        self.linear = nn.Linear(channels[-1] * (image_size // 16) ** 2, 1)
+        self.linear = nn.Linear(channels[-1] * (image_size // 2 ** len(self.convs)) ** 2, 1)
 
     def forward(self, images: Images) -> Float[Tensor, " batch"]:
         x = F.leaky_relu(self.convs[0](_pad_same(images)), 0.2)
@@ -144,6 +145,16 @@ def sampler(generator: Generator, fixed_latents: Latents) -> Generator:
         norm.averaging_step = 0.1
     drawn(fixed_latents)
     return drawn.eval()
+
+
+def _multipliers(image_size: int) -> list[int]:
+    """Channels of the layers in units of the width, from the image inwards: 1, 2, 4, 8.
+
+    At 16 px a fourth layer would end in 1×1 maps. Normalised over a batch, these have the same mean
+    for real and for generated images: the discriminator sees no difference between them, and
+    the generator collapses to one picture at every pair of rates. So 16 px has three layers.
+    """
+    return [1, 2, 4] if image_size == 16 else [1, 2, 4, 8]
 
 
 def _pad_same(x: Tensor) -> Tensor:
