@@ -1,0 +1,313 @@
+"""Every extractor is the network and the weights its name says, and its numbers are named so."""
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ttur.data.catalogue import load
+from ttur.metrics import extractors
+from ttur.metrics.compact import Compact
+from ttur.metrics.extractors import DESIGNS, INCEPTION, Extractor, extractor
+from ttur.metrics.inception import Inception
+from ttur.metrics.resize import resize
+from ttur.runtime.artifacts import sha256_of
+
+WEIGHTS = Path(str(resources.files("ttur.metrics") / "weights"))
+EMBEDDED = ("digits", "cifar10")
+
+
+def pixels(count: int, side: int = 16) -> Tensor:
+    generator = torch.Generator().manual_seed(7)
+    return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=generator)
+
+
+def made(name: str) -> dict:
+    with safe_open(WEIGHTS / f"{name}.safetensors", "pt") as file:
+        return json.loads(file.metadata()["made"])
+
+
+@pytest.fixture
+def own_weights(tmp_path: Path) -> Path:
+    """Random weights that fit the digits network, in a file of one's own."""
+    torch.manual_seed(2)
+    path = tmp_path / "own.pth"
+    torch.save(Compact(width=16).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    torch.save(Inception().state_dict(), path)
+    yield path
+    path.unlink()  # 90 MB
+
+
+class TestEmbedded:
+    @pytest.mark.parametrize("name", EMBEDDED)
+    def test_pinned_digests_are_those_of_the_shipped_files(self, name: str):
+        path = WEIGHTS / f"{name}.safetensors"
+        assert sha256_of(path) == DESIGNS[name].sha256
+        assert path.stat().st_size <= 3_000_000
+
+    def test_digits_reach_their_recorded_accuracy(self):
+        digits = load("digits", split="test")
+        assert digits.labels is not None
+        assert digits.sha256 == made("digits")["test_images_sha256"]
+        logits = extractor("digits")(torch.tensor(digits.images).permute(0, 3, 1, 2)).logits
+        hits = (logits.argmax(1) == torch.tensor(digits.labels)).sum().item()
+        recorded = made("digits")["test_accuracy"] * len(digits.labels)
+        assert recorded >= 0.98 * len(digits.labels)
+        # Another processor may round one image at the border of two classes differently.
+        assert abs(hits - recorded) <= 1
+
+    def test_cifar10_was_recorded_as_good_enough(self):
+        assert made("cifar10")["test_images"] == 10_000
+        assert made("cifar10")["test_accuracy"] >= 0.85
+
+    @pytest.mark.parametrize("name", EMBEDDED)
+    def test_dimensions_are_as_said(self, name: str):
+        extract = extractor(name)
+        result = extract(pixels(3, side=20))
+        assert result.features.shape == (3, extract.dimension)
+        assert result.logits.shape == (3, 10)
+        assert not result.features.requires_grad
+
+    def test_a_changed_embedded_file_is_refused(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setitem(DESIGNS, "digits", replace(DESIGNS["digits"], sha256="0" * 64))
+        with pytest.raises(ValueError, match=r"expected SHA-256 0000.*install the package again"):
+            extractor("digits")
+
+
+class TestPixels:
+    def test_integer_and_float_pixels_give_the_same_bits(self):
+        extract = extractor("digits")
+        integer, floating = extract(pixels(5)), extract(pixels(5).float())
+        assert torch.equal(integer.features, floating.features)
+        assert torch.equal(integer.logits, floating.logits)
+
+    def test_features_of_an_image_do_not_depend_on_its_batch(self):
+        extract = extractor("digits")
+        whole = extract(pixels(64)).features
+        parts = torch.cat([extract(part).features for part in pixels(64).split(7)])
+        backwards = extract(pixels(64).flip(0)).features.flip(0)
+        # float32 convolutions sum in another order for another batch size.
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-5 * whole.max().item())
+        torch.testing.assert_close(backwards, whole, rtol=1e-5, atol=1e-5 * whole.max().item())
+
+    @pytest.mark.parametrize(
+        ("protocol", "black", "white"), [("tf1", -1, 127 / 128), ("torch", -1, 1)]
+    )
+    def test_the_network_sees_images_scaled_by_the_protocol(
+        self, protocol: str, black: float, white: float
+    ):
+        extract = Extractor.of(
+            lambda x: x.mean(dim=(2, 3)), name="mean", dimension=3, size=8, protocol=protocol
+        )
+        levels = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None]
+        features = extract(levels.expand(2, 3, 16, 16)).features
+        # Dyadic or exact in float32: bit for bit.
+        assert torch.equal(features, torch.tensor([[-1] * 3, [white] * 3], dtype=torch.float32))
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            (torch.full((1, 3, 8, 8), -1.0), r"expected pixels in 0\.\.255, got -1 to -1"),
+            (torch.full((1, 3, 8, 8), 255.5), r"got 255\.5"),
+            (torch.full((1, 3, 8, 8), float("nan")), "got nan"),
+            (torch.zeros(1, 1, 8, 8), r"\(batch, 3, height, width\).*\(1, 1, 8, 8\)"),
+            (torch.zeros(1, 3, 1, 8), r"sides of 2 or more.*\(1, 3, 1, 8\)"),
+        ],
+        ids=["negative", "above", "nan", "grey", "one row"],
+    )
+    def test_what_is_not_pixels_is_refused(self, wrong: Tensor, message: str):
+        with pytest.raises(ValueError, match=message):
+            extractor("digits")(wrong)
+
+    def test_white_images_resized_beforehand_are_still_pixels(self):
+        white = resize(torch.full((1, 3, 37, 41), 255, dtype=torch.uint8), 47, "torch")
+        assert 255 < white.max() < 255.001
+        extractor("digits")(white)
+
+    def test_no_image_gives_no_feature(self):
+        assert extractor("digits")(pixels(0)).features.shape == (0, 64)
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", EMBEDDED)
+    def test_embedded_extractors_stand_in_the_name(self, name: str):
+        extract = extractor(name)
+        assert (extract.fd_name, extract.is_name) == (f"fd_{name}", f"is_{name}")
+        assert extract.metric("kid") == f"kid_{name}"
+        assert extract.verified
+
+    def test_a_fingerprint_tells_protocols_and_weights_apart(self, own_weights: Path):
+        assert extractor("digits").fingerprint() == {
+            "extractor": "digits",
+            "weights_sha256": DESIGNS["digits"].sha256,
+            "protocol": "tf1",
+            "scaling": "(x-128)/128",
+            "size": 16,
+        }
+        fingerprints = [
+            extractor("digits").fingerprint(),
+            extractor("digits", protocol="torch").fingerprint(),
+            extractor("digits", weights=own_weights).fingerprint(),
+        ]
+        assert len({json.dumps(fingerprint) for fingerprint in fingerprints}) == 3
+
+    def test_other_weights_than_the_names_put_their_digest_into_it(self, own_weights: Path):
+        extract = extractor("digits", weights=own_weights)
+        assert extract.fd_name == f"fd_digits[{sha256_of(own_weights)[:8]}]"
+        assert not extract.verified
+
+    def test_the_names_own_weights_named_explicitly_are_still_its_own(self):
+        extract = extractor("digits", weights=WEIGHTS / "digits.safetensors")
+        assert extract.verified
+        assert extract.fd_name == "fd_digits"
+
+    def test_an_unknown_name_is_answered_with_the_closest(self):
+        with pytest.raises(ValueError, match=r"got 'cifar'; did you mean cifar10\?"):
+            extractor("cifar")
+
+    def test_an_unknown_protocol_is_refused(self):
+        with pytest.raises(ValueError, match="expected a protocol out of tf1, torch, got 'clean'"):
+            extractor("digits", protocol="clean")
+
+
+class TestInception:
+    def test_weights_of_unknown_digest_never_give_fid(self, random_inception: Path):
+        extract = extractor("inception", weights=random_inception)
+        digest = sha256_of(random_inception)
+        assert extract.fd_name == f"fd_inception[{digest[:8]}]"
+        assert extract.is_name == f"is_inception[{digest[:8]}]"
+        assert not extract.verified
+        assert extract.fingerprint()["weights_sha256"] == digest
+        result = extract(pixels(2, side=32))
+        assert result.features.shape == (2, 2048)
+        assert result.logits.shape == (2, 1008)
+
+    def test_weights_of_the_published_digest_give_the_plain_names(
+        self, random_inception: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        published = replace(DESIGNS["inception"], sha256=sha256_of(random_inception))
+        monkeypatch.setitem(DESIGNS, "inception", published)
+        for protocol in ("tf1", "torch"):
+            extract = extractor("inception", weights=random_inception, protocol=protocol)
+            assert extract.verified
+            assert [extract.fd_name, extract.is_name, extract.metric("kid")] == ["fid", "is", "kid"]
+
+    def test_offline_without_weights_the_error_names_every_way_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        with socket.socket() as listener:  # closed again: nobody answers there
+            listener.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        monkeypatch.setattr(extractors, "INCEPTION", replace(INCEPTION, url=url))
+        monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with pytest.raises(ConnectionError) as error:
+            extractor("inception")
+        for way in ("--weights FILE", "--metric fd_cifar10", "--metric none", INCEPTION.sha256):
+            assert way in str(error.value)
+
+    def test_the_published_file_is_pinned_by_the_digest_in_its_own_name(self):
+        # torch.hub convention: the first eight digits of the SHA-256 end the file's name.
+        assert INCEPTION.name == f"pt_inception-2015-12-05-{INCEPTION.sha256[:8]}.pth"
+        assert INCEPTION.url.endswith(f"/{INCEPTION.name}")
+
+
+class TestFiles:
+    def test_tensors_that_do_not_fit_are_named_with_their_shapes(self, tmp_path: Path):
+        state = Compact(width=16).state_dict()
+        state["head.weight"] = state["head.weight"].T
+        state["head.offset"] = state.pop("head.bias")
+        torch.save(state, tmp_path / "wrong.pth")
+        with pytest.raises(ValueError) as error:
+            extractor("digits", weights=tmp_path / "wrong.pth")
+        for part in (
+            "wrong.pth, got 3 that differ",
+            "missing head.bias (10,)",
+            "unexpected head.offset (10,)",
+            "head.weight expected (10, 64), got (64, 10)",
+        ):
+            assert part in str(error.value)
+
+    def test_a_file_of_another_network_is_not_listed_in_full(self, own_weights: Path):
+        with pytest.raises(ValueError, match="and 506 more"):  # 472 missing, 42 unexpected, 8 shown
+            extractor("inception", weights=own_weights)
+
+    def test_both_file_formats_give_the_same_network(self, own_weights: Path, tmp_path: Path):
+        state = torch.load(own_weights, weights_only=True)
+        save_file(state, tmp_path / "own.safetensors")
+        one = extractor("digits", weights=own_weights)(pixels(3))
+        other = extractor("digits", weights=tmp_path / "own.safetensors")(pixels(3))
+        assert torch.equal(one.features, other.features)
+
+    def test_a_missing_file_is_named(self, tmp_path: Path):
+        with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):
+            extractor("digits", weights=tmp_path / "nowhere.pth")
+
+    @pytest.mark.parametrize("name", ["torn.pth", "torn.safetensors", "empty.pth", "text.pth"])
+    def test_what_is_not_a_file_of_weights_is_named(
+        self, name: str, own_weights: Path, tmp_path: Path
+    ):
+        whole = own_weights.read_bytes()
+        contents = {"torn": whole[: len(whole) // 2], "empty": b"", "text": b"weights\n"}
+        (tmp_path / name).write_bytes(contents[name.split(".")[0]])
+        with pytest.raises(ValueError, match=f"expected named tensors in .*{name}"):
+            extractor("digits", weights=tmp_path / name)
+
+    def test_a_file_with_more_than_tensors_is_named(self, tmp_path: Path):
+        torch.save({"state_dict": {}, "epoch": 3}, tmp_path / "training.pth")
+        with pytest.raises(ValueError, match=r"training\.pth.*module\.state_dict\(\)"):
+            extractor("digits", weights=tmp_path / "training.pth")
+
+
+class TestOnesOwn:
+    def test_a_function_of_raw_pixels_is_an_extractor(self):
+        extract = Extractor.of(lambda x: x.flatten(1)[:, :4], name="corner", dimension=4)
+        result = extract(pixels(2))
+        assert torch.equal(result.features, pixels(2).flatten(1)[:, :4].float())
+        assert result.logits.shape == (2, 0)
+        assert extract.fd_name == "fd_corner"
+        assert extract.fingerprint()["scaling"] == "none"
+
+    def test_a_module_is_named_by_its_weights_and_kept_as_it_was(self):
+        torch.manual_seed(4)
+        linear = nn.Linear(3 * 8 * 8, 5)
+        module = nn.Sequential(nn.Flatten(), nn.Dropout(), linear)
+        extract = Extractor.of(module, name="mine", dimension=5, size=8)
+        before = extract(pixels(6))
+        assert torch.equal(before.features, extract(pixels(6)).features)  # no dropout
+        with torch.no_grad():
+            linear.weight.zero_()
+        assert module.training
+        assert torch.equal(before.features, extract(pixels(6)).features)
+        assert extract.fd_name == f"fd_mine[{extract.weights_sha256[:8]}]"
+        retrained = Extractor.of(module, name="mine", dimension=5, size=8)
+        assert retrained.fd_name != extract.fd_name
+
+    def test_features_and_logits_both_come_through(self):
+        network = Compact(width=2, classes=7)
+        extract = Extractor.of(network, name="both", dimension=8, size=16)
+        assert extract(pixels(3)).logits.shape == (3, 7)
+
+    def test_another_dimension_than_declared_is_refused(self):
+        extract = Extractor.of(lambda x: x.flatten(1), name="flat", dimension=4)
+        with pytest.raises(ValueError, match=r"\(2, 4\) from extractor flat, got \(2, 768\)"):
+            extract(pixels(2))
+
+    def test_our_names_are_taken(self):
+        with pytest.raises(ValueError, match="a name of your own, got 'inception'"):
+            Extractor.of(lambda x: x, name="inception", dimension=1)
