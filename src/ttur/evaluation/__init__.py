@@ -1,0 +1,1 @@
+"""TWO SOURCES BECOME A NUMBER. Source × extractor × metrics → a result with its fingerprint."""

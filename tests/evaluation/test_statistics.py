@@ -1,0 +1,233 @@
+"""Statistics files: what they hold, whose they read, what happens to damaged ones; the cache."""
+
+import json
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ttur.data.dataset import DataSet
+from ttur.evaluation import statistics as module
+from ttur.evaluation.statistics import (
+    Statistics,
+    mismatches,
+    reference_statistics,
+    statistics,
+)
+from ttur.metrics.extractors import Extractor
+
+
+@pytest.fixture
+def made(images: np.ndarray, tiny: Extractor) -> Statistics:
+    return statistics(images, tiny)
+
+
+def assert_same(a: Statistics, b: Statistics) -> None:
+    assert (a.mean == b.mean).all()
+    assert (a.covariance == b.covariance).all()
+    assert (a.count, a.fingerprint) == (b.count, b.fingerprint)
+
+
+def test_a_file_gives_back_what_was_saved(made: Statistics, tmp_path: Path):
+    made.save(tmp_path / "deep" / "reference.npz")
+    assert_same(Statistics.load(tmp_path / "deep" / "reference.npz"), made)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["reference.npz"]
+
+
+def test_the_file_is_read_without_us_and_without_pickle(made: Statistics, tmp_path: Path):
+    made.save(tmp_path / "reference.npz")
+    with np.load(tmp_path / "reference.npz", allow_pickle=False) as file:
+        assert sorted(file) == ["fingerprint", "mu", "sigma"]
+        assert (file["mu"] == made.mean).all()
+        assert (file["sigma"] == made.covariance).all()
+        assert json.loads(str(file["fingerprint"])) == made.fingerprint
+
+
+def test_the_fingerprint_says_how_it_was_made(made: Statistics):
+    stated = dict(made.fingerprint)
+    assert set(stated.pop("versions")) == {"ttur", "torch", "numpy"}
+    assert len(stated.pop("data_sha256")) == 64
+    assert stated == {
+        "extractor": "patches",
+        "weights_sha256": "",
+        "protocol": "tf1",
+        "scaling": "(x-128)/128",
+        "size": 8,
+        "metric": "fd_patches",
+        "quantisation": "uint8",
+        "count": 30,
+        "ddof": 1,
+        "dtype": "float64",
+    }
+
+
+def test_files_of_other_programs_are_read(tmp_path: Path):
+    np.savez(tmp_path / "other.npz", mu=np.ones(3, np.float32), sigma=np.eye(3, dtype=np.float32))
+    loaded = Statistics.load(tmp_path / "other.npz")
+    assert loaded.count is None
+    assert loaded.fingerprint == {"source": "unknown"}
+    assert loaded.covariance.dtype == np.float64
+
+
+def test_mismatches_are_of_the_protocol_and_not_of_the_images(made: Statistics):
+    mine = made.fingerprint
+    assert mismatches(mine, mine | {"quantisation": "float", "count": 7, "data_sha256": ""}) == []
+    assert mismatches(mine, mine | {"protocol": "torch", "weights_sha256": "ab"}) == [
+        "weights_sha256  against ab",
+        "protocol tf1 against torch",
+    ]
+    assert mismatches(mine, {"source": "unknown"}) == []
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500, -1])
+def test_a_torn_file_is_named(made: Statistics, tmp_path: Path, kept: int):
+    path = tmp_path / "torn.npz"
+    made.save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"torn\.npz, got a torn or foreign file"):
+        Statistics.load(path)
+
+
+@pytest.mark.parametrize("of", ["mean", "covariance"])
+def test_a_flipped_bit_is_noticed(made: Statistics, tmp_path: Path, of: str):
+    path = tmp_path / "flipped.npz"
+    made.save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(getattr(made, of).tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"flipped\.npz"):
+        Statistics.load(path)
+
+
+def test_pickled_content_is_refused(tmp_path: Path):
+    path = tmp_path / "pickled.npz"
+    np.savez(path, mu=np.array([{}], dtype=object), sigma=np.eye(1))
+    with pytest.raises(ValueError, match=r"pickled\.npz"):
+        Statistics.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        Statistics.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("fingerprint", ["[1]", "not json"])
+def test_a_foreign_fingerprint_is_refused(tmp_path: Path, fingerprint: str):
+    path = tmp_path / "foreign.npz"
+    np.savez(path, mu=np.zeros(2), sigma=np.eye(2), fingerprint=np.array(fingerprint))
+    with pytest.raises(ValueError, match=r"foreign\.npz"):
+        Statistics.load(path)
+
+
+def test_an_array_is_not_statistics(tmp_path: Path):
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(ValueError, match=r"array\.npy"):
+        Statistics.load(tmp_path / "array.npy")
+
+
+def test_shapes_that_do_not_fit_are_refused(tmp_path: Path):
+    np.savez(tmp_path / "odd.npz", mu=np.zeros(3), sigma=np.eye(2))
+    with pytest.raises(ValueError, match=r"odd\.npz, got \(3,\) and \(2, 2\)"):
+        Statistics.load(tmp_path / "odd.npz")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Files of this process may not grow beyond 1000 bytes; writing on is an OSError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_old_file(made: Statistics, tmp_path: Path, request):
+    path = tmp_path / "reference.npz"
+    made.save(path)
+    before = path.read_bytes()
+    request.getfixturevalue("full_disk")
+    with pytest.raises(OSError, match="File too large"):
+        made.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class TestCache:
+    @pytest.fixture
+    def passes(self, monkeypatch) -> list[int]:
+        """One entry for each pass over images."""
+        entries: list[int] = []
+
+        def counted(*arguments, **options):
+            entries.append(1)
+            return statistics(*arguments, **options)
+
+        monkeypatch.setattr(module, "statistics", counted)
+        return entries
+
+    @staticmethod
+    def data_set(images: np.ndarray, sha256: str = "11") -> DataSet:
+        card = {"splits": {"train": {"sha256": sha256}}}
+        return DataSet("made_up", "train", images, None, card)
+
+    def test_one_pass_for_the_same_pixels_and_extractor(self, images, weighted, tmp_path, passes):
+        data, said = self.data_set(images), []
+        first = reference_statistics(data, weighted, cache=tmp_path, say=said.append)
+        second = reference_statistics(data, weighted, cache=tmp_path, say=said.append)
+        assert_same(first, second)
+        assert len(passes) == 1
+        assert len(said) == 1
+        assert "30 images of made_up (train) by patches" in said[0]
+
+    def test_other_pixels_or_another_protocol_are_not_the_same(
+        self, images, weighted, weighted_torch, tmp_path, passes
+    ):
+        reference_statistics(self.data_set(images), weighted, cache=tmp_path)
+        other = reference_statistics(self.data_set(images), weighted_torch, cache=tmp_path)
+        assert other.fingerprint["protocol"] == "torch"
+        changed = self.data_set(255 - images, sha256="22")
+        assert reference_statistics(changed, weighted, cache=tmp_path).mean[0] != other.mean[0]
+        assert len(passes) == 3
+
+    def test_a_damaged_file_is_computed_again_and_said(self, images, weighted, tmp_path, passes):
+        data, said = self.data_set(images), []
+        expected = reference_statistics(data, weighted, cache=tmp_path)
+        (kept,) = tmp_path.iterdir()
+        kept.write_bytes(kept.read_bytes()[:-100])
+        assert_same(reference_statistics(data, weighted, cache=tmp_path, say=said.append), expected)
+        assert kept.name in said[0]
+        assert_same(Statistics.load(kept), expected)
+        assert len(passes) == 2
+
+    def test_a_file_of_another_extractor_under_that_name_is_not_used(
+        self, images, weighted, weighted_torch, tmp_path, passes
+    ):
+        data = self.data_set(images)
+        reference_statistics(data, weighted, cache=tmp_path)
+        (kept,) = tmp_path.iterdir()
+        statistics(images, weighted_torch).save(kept)
+        again = reference_statistics(data, weighted, cache=tmp_path)
+        assert again.fingerprint["protocol"] == "tf1"
+
+    def test_a_cache_that_cannot_be_written_costs_no_result(self, images, weighted, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        said: list[str] = []
+        made = reference_statistics(
+            self.data_set(images), weighted, cache=tmp_path / "file" / "cache", say=said.append
+        )
+        assert made.count == 30
+        assert "not kept" in said[-1]
+
+    def test_an_extractor_known_by_name_alone_is_not_cached(self, images, tiny, tmp_path, passes):
+        for _ in range(2):
+            reference_statistics(self.data_set(images), tiny, cache=tmp_path)
+        assert len(passes) == 2
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_default_place_is_the_cache_of_the_package(
+        self, images, weighted, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
+        reference_statistics(self.data_set(images), weighted)
+        assert len(list((tmp_path / "statistics").glob("*.npz"))) == 1
