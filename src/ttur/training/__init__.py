@@ -1,0 +1,1 @@
+"""One run. A configuration becomes a run directory."""

@@ -1,0 +1,115 @@
+"""TrainingConfig: one run in full. Frozen, validated at birth, to and from JSON."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ttur.timescales import LearningRatePair
+
+Count = Annotated[int, Field(ge=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class TrainingConfig:
+    """Everything that decides the numbers of a run. Folder, device and output are not in it.
+
+    One update is one outer iteration, that is one generator update; every cadence counts these.
+    """
+
+    data: str
+    """Name of the data set: "digits", or what `ttur prepare` made."""
+    image_size: Count
+    """Side of the images in pixels; must be that of the data."""
+    rates: LearningRatePair
+    """Discriminator rate b and generator rate a."""
+    updates: Count
+    """Generator updates in all."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    model: Literal["dcgan"] = "dcgan"
+    width: Count = 64
+    """Channels next to the image; the layers further in are multiples of it."""
+    latent_size: Count = 100
+    latent: Literal["uniform", "normal"] = "uniform"
+    """Uniform in [-1, 1], or standard normal (the code of July 2017, J.13)."""
+    losses: Literal["non_saturating"] = "non_saturating"
+    order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
+    n_critic: Count = 1
+    """Discriminator updates per generator update."""
+    batch_size: Count = 64
+    adam_beta1: Decay = 0.5
+    adam_beta2: Decay = 0.999
+    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    adam_form: Literal["tensorflow", "torch"] = "tensorflow"
+    """Where epsilon stands (J.40)."""
+    log_every_updates: Count = 100
+    evaluate_every_updates: Count = 5000
+    checkpoint_every_updates: Count = 2000
+    metric: str = "fid"
+    """fid, is, fd_<extractor>, is_<extractor>, or none."""
+    protocol: Literal["tf1", "torch"] = "tf1"
+    """Resize and scaling before the feature extractor."""
+    evaluation_samples: Count = 50_000
+    evaluation_batch_size: Count = 1000
+    """Generated at once for an evaluation."""
+
+    @property
+    def evaluations(self) -> int:
+        """How often the run is scored: after the first update, every multiple, and the last."""
+        every = self.evaluate_every_updates
+        return len({1, self.updates, *range(every, self.updates + 1, every)})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, complete, in field order."""
+        return TypeAdapter(type(self)).dump_python(self, mode="json")
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "TrainingConfig":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: if a field is unknown or its value is refused; names the field.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(document)
+        except ValidationError as error:
+            raise ValueError(_reasons(error)) from error
+
+    def with_settings(self, settings: Mapping[str, str]) -> "TrainingConfig":
+        """A copy with fields replaced, values given as on a command line (`--set field=value`).
+
+        Raises:
+            ValueError: if a field does not exist (offers the closest names), has its own flag, or
+                refuses the value.
+        """
+        names = [field.name for field in fields(self)]
+        for name in settings:
+            if name not in names:
+                close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+                hint = f"did you mean {' or '.join(close)}?" if close else f"fields: {names}"
+                raise ValueError(f"no field {name!r} to set; {hint}")
+        return self.from_json(self.to_json() | {k: _value(v) for k, v in settings.items()})
+
+    def with_seed(self, seed: int) -> "TrainingConfig":
+        return replace(self, seed=seed)
+
+
+def _value(text: str) -> Any:
+    """Numbers and JSON as such, other words as strings."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _reasons(error: ValidationError) -> str:
+    reasons = []
+    for detail in error.errors():
+        where = ".".join(str(part) for part in detail["loc"]) or "configuration"
+        reasons.append(f"{where}: {detail['msg']}, got {detail['input']!r}")
+    return "; ".join(reasons)

@@ -1,0 +1,306 @@
+"""The loop. Takes built parts; imports no data set, model or metric.
+
+while game.update < updates:
+    game.play()                        one outer iteration: one generator update
+    if due: log, evaluate, save        none of which touches the game
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from types import FrameType
+from typing import Any
+
+from ttur.runtime import checkpoint
+from ttur.runtime.run_directory import RunDirectory, finite_or_none
+from ttur.training.game import TwoPlayerGame
+
+BEST = "best.pt"
+
+
+class Interrupted(Exception):
+    """Raised inside an evaluation that should stop; the loop saves and ends."""
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """When to do what, all in outer iterations (generator updates)."""
+
+    updates: int
+    log_every_updates: int
+    evaluate_every_updates: int
+    checkpoint_every_updates: int
+
+    def logs(self, update: int) -> bool:
+        return update > 0 and update % self.log_every_updates == 0
+
+    def evaluates(self, update: int) -> bool:
+        """The first update, every multiple, and the last (spec A.6)."""
+        multiple = update > 0 and update % self.evaluate_every_updates == 0
+        return multiple or update in (1, self.updates)
+
+    def saves(self, update: int) -> bool:
+        return update > 0 and update % self.checkpoint_every_updates == 0
+
+    def pauses(self, update: int) -> bool:
+        """Whether anything is due after this update."""
+        return self.logs(update) or self.evaluates(update) or self.saves(update)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluation: the metric's name, its value, and the update it belongs to."""
+
+    metric: str
+    value: float
+    update: int
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """How the loop looks at a generator. `score` draws and measures, `draw_grid` writes a PNG.
+
+    Both get the game and must leave it as it is; `score` may call `poll`, which raises
+    Interrupted. `lower_is_better` says which score is the best.
+    """
+
+    metric: str
+    score: Callable[[TwoPlayerGame, Callable[[], None]], float] | None
+    draw_grid: Callable[[TwoPlayerGame, Any], None] | None
+    lower_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a terminal shows: counts, speed, losses, the last and the best score."""
+
+    update: int
+    updates: int
+    updates_per_second: float
+    losses: dict[str, float | None]
+    last: Score | None
+    best: Score | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: "finished", "interrupted" or "diverged".
+
+    A diverged run has a cause, the first bad update, and no weights that mean anything.
+    """
+
+    kind: str
+    update: int
+    discriminator_updates: int
+    cause: str | None
+    best: Score | None
+    final: Score | None
+    weights_sha256: dict[str, str] | None
+
+
+def run_loop(
+    game: TwoPlayerGame,
+    directory: RunDirectory,
+    cadence: Cadence,
+    evaluator: Evaluator,
+    report: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda message: None,
+) -> Outcome:
+    """Play `game` up to `cadence.updates`, from the last checkpoint if there is one.
+
+    The same call again after an interruption gives the weights of an uninterrupted run, to the
+    bit. What happens is appended to events.jsonl; nothing is saved past a divergence.
+
+    Raises:
+        ValueError: if checkpoints are there and none can be read.
+        OSError: if a checkpoint cannot be written; the old ones are then intact.
+    """
+    run = _Run(game, directory, evaluator)
+    run.resume(say)
+    with _interruption() as interrupted:
+        while True:
+            update = game.update
+            is_last = update == cadence.updates
+            if is_last or interrupted.is_set() or cadence.pauses(update):
+                if diagnosis := game.health.diagnosis():
+                    return run.end("diverged", *diagnosis)
+                if cadence.logs(update):
+                    report(run.log(cadence.updates))
+                if cadence.evaluates(update):
+                    run.evaluate(interrupted)
+                if is_last or interrupted.is_set() or cadence.saves(update):
+                    run.save()
+                if is_last and run.is_evaluated:
+                    return run.end("finished", update)
+                if interrupted.is_set():
+                    return run.end("interrupted", update)
+            game.play()
+
+
+@dataclass
+class _History:
+    """What a run remembers beside the game. It travels in the checkpoint."""
+
+    evaluated_update: int = 0
+    logged_update: int = 0
+    training_seconds: float = 0.0
+    last: Score | None = None
+    best: Score | None = None
+
+
+class _Run:
+    """What the loop does between two updates. Each act happens once per update."""
+
+    def __init__(self, game: TwoPlayerGame, directory: RunDirectory, evaluator: Evaluator):
+        self.game, self.directory, self.evaluator = game, directory, evaluator
+        self.history = _History()
+        self.saved_update = 0
+        self.clock = _Clock(0.0)
+
+    @property
+    def is_evaluated(self) -> bool:
+        return self.history.evaluated_update == self.game.update
+
+    def resume(self, say: Callable[[str], None]) -> None:
+        loaded = checkpoint.recover(self.directory.path)
+        if loaded is None:
+            return
+        for problem in loaded.problems:
+            say(f"{problem}; continuing from {loaded.path.name}")
+        self.game.load_state_dict(loaded.state["game"])
+        saved = loaded.state["history"]
+        scores = {name: Score(**saved[name]) if saved[name] else None for name in ("last", "best")}
+        self.history = _History(**saved | scores)
+        self.saved_update = self.game.update
+        self.clock = _Clock(self.history.training_seconds)
+        self.directory.append("resumed", self.game.update, problems=list(loaded.problems))
+
+    def log(self, updates: int) -> Progress:
+        game, history = self.game, self.history
+        losses = {name: finite_or_none(float(loss)) for name, loss in game.last_losses.items()}
+        speed = self.clock.updates_per_second(game.update)
+        if history.logged_update < game.update:
+            history.logged_update = game.update
+            self._append("log", **losses)
+        return Progress(game.update, updates, speed, losses, history.last, history.best)
+
+    def evaluate(self, interrupted: threading.Event) -> None:
+        """Score and sample grid; a signal meanwhile leaves the update to be evaluated later."""
+
+        def poll() -> None:
+            if interrupted.is_set():
+                raise Interrupted
+
+        if self.is_evaluated:
+            return
+        try:
+            with self.clock.paused():
+                self._score(poll)
+                if self.evaluator.draw_grid is not None:
+                    grid = self.directory.samples / f"update-{self.game.update:07d}.png"
+                    self.evaluator.draw_grid(self.game, grid)
+        except Interrupted:
+            return
+        self.history.evaluated_update = self.game.update
+
+    def save(self) -> None:
+        if self.game.update == self.saved_update:
+            return
+        with self.clock.paused():
+            self.history.training_seconds = self.clock.seconds
+            state = {"game": self.game.state_dict(), "history": asdict(self.history)}
+            checkpoint.save(self.directory.path, state)
+        self.saved_update = self.game.update
+
+    def end(self, kind: str, update: int, cause: str | None = None) -> Outcome:
+        sha256 = None
+        if kind != "diverged":
+            sha256 = {
+                "generator": checkpoint.weights_sha256(self.game.generator),
+                "discriminator": checkpoint.weights_sha256(self.game.discriminator),
+            }
+        updates, history = self.game.discriminator_updates, self.history
+        outcome = Outcome(kind, update, updates, cause, history.best, history.last, sha256)
+        self.directory.append("outcome", **asdict(outcome))
+        return outcome
+
+    def _score(self, poll: Callable[[], None]) -> None:
+        if self.evaluator.score is None:
+            return
+        poll()
+        started = time.perf_counter()
+        score = Score(
+            self.evaluator.metric, self.evaluator.score(self.game, poll), self.game.update
+        )
+        seconds = round(time.perf_counter() - started, 3)
+        self._append(
+            "evaluation", metric=score.metric, value=score.value, evaluation_seconds=seconds
+        )
+        best = self.history.best
+        sign = 1 if self.evaluator.lower_is_better else -1
+        self.history.last = score
+        if best is None or sign * score.value < sign * best.value:
+            self.history.best = score
+            checkpoint.save_file(
+                self.directory.path / BEST,
+                {"generator": self.game.generator.state_dict(), "score": asdict(score)},
+            )
+
+    def _append(self, event: str, **fields: Any) -> None:
+        self.directory.append(
+            event,
+            self.game.update,
+            discriminator_updates=self.game.discriminator_updates,
+            training_seconds=round(self.clock.seconds, 3),
+            **fields,
+        )
+
+
+class _Clock:
+    """Seconds spent training; evaluating and saving are left out."""
+
+    def __init__(self, seconds: float):
+        self._before = seconds
+        self._since: float | None = time.perf_counter()
+        self._mark = (0, 0.0)
+
+    @property
+    def seconds(self) -> float:
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self._before + running
+
+    def updates_per_second(self, update: int) -> float:
+        """Since the call before; 0 at the first."""
+        (before, then), self._mark = self._mark, (update, self.seconds)
+        return (update - before) / (self.seconds - then) if then else 0.0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        self._before, self._since = self.seconds, None
+        try:
+            yield
+        finally:
+            self._since = time.perf_counter()
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # only the main thread may have signal handlers
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,135 @@
+"""During training: draw samples from fixed latents, measure them, write a grid.
+
+Works on a copy of the generator with its own noise, so training never notices.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from ttur.data.dataset import DataSet
+from ttur.evaluation.evaluate import compare, features_of_batches
+from ttur.evaluation.statistics import reference_statistics, statistics_of_batches
+from ttur.metrics.extractors import extractor
+from ttur.metrics.inception_score import inception_score
+from ttur.training.game import TwoPlayerGame
+from ttur.training.loop import Evaluator
+
+GRID_SIDE = 8
+
+# (generator, fixed latents of the grid) → the copy that draws
+Network = Callable[[Tensor], Tensor]
+Sampler = Callable[[Any, Tensor], Network]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Draws from one generator after another, always from the same latents.
+
+    `latents` draws `batch` of them from its argument. Samples reach the extractor as (x+1)·127.5,
+    float, neither rounded nor clipped: the conversion of the paper's DCGAN (spec A.6, J.12).
+    """
+
+    sampler: Sampler
+    latents: Callable[[int, torch.Generator], Tensor]
+    seed: int
+    samples: int
+    batch_size: int
+    device: torch.device
+
+    def pixels(self, generator: Network, poll: Callable[[], None]) -> Iterator[Tensor]:
+        """Batches of float pixels in 0..255; `poll` is called before each."""
+        drawing = self.sampler(generator, self.grid_latents())
+        noise = torch.Generator(self.device).manual_seed(self.seed)
+        for start in range(0, self.samples, self.batch_size):
+            poll()
+            count = min(self.batch_size, self.samples - start)
+            with torch.no_grad():
+                yield (drawing(self.latents(count, noise)) + 1) * 127.5
+
+    def grid_latents(self) -> Tensor:
+        """64 latents, of a stream of their own."""
+        noise = torch.Generator(self.device).manual_seed(self.seed + 1)
+        return self.latents(GRID_SIDE**2, noise)
+
+    def draw_grid(self, game: TwoPlayerGame, path: Path) -> None:
+        """8×8 samples of the fixed latents as one PNG."""
+        latents = self.grid_latents()
+        with torch.no_grad():
+            images = self.sampler(game.generator, latents)(latents)
+        write_grid(images, path)
+
+
+def evaluator(
+    metric: str,
+    protocol: str,
+    scoring: Scoring,
+    data: DataSet | None,
+    weights: Path | None,
+    say: Callable[[str], None],
+) -> Evaluator:
+    """The loop's evaluator for a metric's name: fid, is, fd_digits, is_cifar10, …, or none.
+
+    Loads the extractor and the statistics of the real images: what is missing is missed now.
+
+    Raises:
+        ValueError: if there is no such metric.
+        OSError: if weights are not there; says how to get them or do without.
+    """
+    if metric == "none":
+        return Evaluator("none", None, scoring.draw_grid)
+    kind, _, name = metric.partition("_")
+    if metric not in ("fid", "is") and not (kind in ("fd", "is") and name):
+        raise ValueError(
+            f"no metric {metric!r}; expected fid, is, fd_digits, is_digits, fd_cifar10, "
+            "is_cifar10, or none"
+        )
+    if data is None:
+        raise ValueError(f"{metric} needs uint8 images (N, H, W, 3); choose metric none for others")
+    features = extractor(
+        name or "inception", protocol=protocol, weights=weights, device=str(scoring.device)
+    )
+    if kind == "is":
+
+        def score_of_classes(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
+            batches = features_of_batches(scoring.pixels(game.generator, poll), features)
+            return inception_score(torch.cat([batch.logits for batch in batches]))
+
+        return Evaluator(
+            features.is_name, score_of_classes, scoring.draw_grid, lower_is_better=False
+        )
+    real = reference_statistics(data, features, say=say, batch_size=250)
+
+    def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
+        drawn = statistics_of_batches(scoring.pixels(game.generator, poll), features)
+        return compare(real, drawn).value
+
+    return Evaluator(features.fd_name, distance, scoring.draw_grid)
+
+
+def to_pixels(images: Float[Tensor, "n channels h w"]) -> UInt8[np.ndarray, "n h w channels"]:
+    """Images in [-1, 1] as files want them: rounded, clipped, channels last."""
+    pixels = ((images.detach().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return pixels.movedim(1, -1).numpy()
+
+
+def write_grid(images: Tensor, path: Path) -> None:
+    """Images (n, channels, H, W) in [-1, 1] as one PNG, about as many rows as columns."""
+    pixels = to_pixels(images)
+    columns = int(np.ceil(np.sqrt(len(pixels))))
+    rows = -(-len(pixels) // columns)
+    height, width = pixels.shape[1:3]
+    canvas = np.zeros((rows * height, columns * width, 3), np.uint8)
+    for index, image in enumerate(pixels):
+        row, column = divmod(index, columns)
+        canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
+    beside = path.with_name(path.name + ".writing")
+    Image.fromarray(canvas).save(beside, format="PNG")
+    beside.replace(path)

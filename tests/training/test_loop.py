@@ -1,0 +1,199 @@
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ttur.losses import NON_SATURATING, Losses
+from ttur.runtime import checkpoint
+from ttur.runtime.run_directory import RunDirectory, read_events
+from ttur.training.game import DEAD_AFTER_PHASES
+from ttur.training.loop import BEST, Cadence, Evaluator, Outcome, run_loop
+
+CADENCE = Cadence(
+    updates=40, log_every_updates=5, evaluate_every_updates=10, checkpoint_every_updates=10
+)
+SILENT = Evaluator("none", None, None)
+
+
+def distance_of_shift(game, poll):
+    """A deterministic stand-in score that draws from no training stream."""
+    return abs(game.generator.shift.item() - 1)
+
+
+SCORED = Evaluator("fd_test", distance_of_shift, None)
+
+
+def play(game, path, cadence=CADENCE, evaluator=SILENT, **rest) -> Outcome:
+    with RunDirectory(path) as directory:
+        return run_loop(game, directory, cadence, evaluator, **rest)
+
+
+def test_a_stop_at_every_update_and_resume_gives_the_uninterrupted_weights(tiny_game, tmp_path):
+    whole = play(tiny_game(), tmp_path / "whole")
+    for end in range(1, 41):  # 40 processes of one update each, as far as the loop can tell
+        stopped = play(tiny_game(), tmp_path / "pieces", replace(CADENCE, updates=end))
+    assert stopped.weights_sha256 == whole.weights_sha256
+    assert stopped.discriminator_updates == whole.discriminator_updates == 40
+
+
+@pytest.mark.parametrize("every", [1, 7, 1000])
+def test_how_often_one_looks_does_not_change_the_weights(tiny_game, tmp_path, every):
+    quiet = play(tiny_game(), tmp_path / "quiet")
+    looking = play(
+        tiny_game(),
+        tmp_path / "looking",
+        replace(CADENCE, evaluate_every_updates=every, log_every_updates=every),
+        SCORED,
+    )
+    assert looking.weights_sha256 == quiet.weights_sha256
+
+
+def test_evaluates_the_first_update_every_multiple_and_the_last(tiny_game, tmp_path):
+    play(tiny_game(), tmp_path, replace(CADENCE, updates=25), SCORED)
+    evaluated = [e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation"]
+    assert evaluated == [1, 10, 20, 25]
+
+
+def test_best_is_the_lowest_score_and_its_generator_is_kept(tiny_game, tmp_path):
+    outcome = play(tiny_game(), tmp_path, evaluator=SCORED)
+    scores = {e["update"]: e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"}
+    assert outcome.best is not None
+    assert outcome.best.value == min(scores.values()) == scores[outcome.best.update]
+    best = checkpoint.load_file(tmp_path / BEST)["generator"]
+    assert abs(best["shift"].item() - 1) == outcome.best.value
+
+
+def test_where_higher_is_better_best_is_the_highest(tiny_game, tmp_path):
+    rising = Evaluator("is_test", distance_of_shift, None, lower_is_better=False)
+    outcome = play(tiny_game(), tmp_path, evaluator=rising)
+    scores = [e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"]
+    assert outcome.best is not None
+    assert outcome.best.value == max(scores) > min(scores)
+
+
+def test_a_signal_saves_and_the_same_call_continues(tiny_game, tmp_path):
+    whole = play(tiny_game(), tmp_path / "whole", evaluator=SCORED)
+
+    def kill_at_20(game, poll):
+        if game.update == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        poll()
+        return distance_of_shift(game, poll)
+
+    interrupted = play(tiny_game(), tmp_path / "cut", evaluator=replace(SCORED, score=kill_at_20))
+    assert (interrupted.kind, interrupted.update) == ("interrupted", 20)
+    continued = play(tiny_game(), tmp_path / "cut", evaluator=SCORED)
+    assert continued.kind == "finished"
+    assert continued.weights_sha256 == whole.weights_sha256
+    evaluated = [e["update"] for e in read_events(tmp_path / "cut") if e["event"] == "evaluation"]
+    assert evaluated == [1, 10, 20, 30, 40]
+
+
+def test_signal_handlers_are_given_back(tiny_game, tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    play(tiny_game(), tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def failing_after(updates: int, player: str, how: str) -> Losses:
+    """The usual losses until `player` has computed `updates` of them."""
+    calls = {"discriminator": 0, "generator": 0}
+
+    def spoil(name, loss, anchor):
+        calls[name] += 1
+        if name != player or calls[name] <= updates:
+            return loss
+        if how == "loss":
+            return loss * float("nan")
+        if how == "gradient":  # finite value, infinite derivative at 0
+            return loss + (anchor - anchor.detach()).sqrt().sum()
+        return loss * 0.0
+
+    def discriminator(critic, real, fake, noise):
+        loss = NON_SATURATING.discriminator(critic, real, fake, noise)
+        return spoil("discriminator", loss, critic.weight)
+
+    def generator(critic, fake):
+        return spoil("generator", NON_SATURATING.generator(critic, fake), fake)
+
+    return Losses(discriminator, generator)
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+@pytest.mark.parametrize("how", ["loss", "gradient"])
+def test_divergence_names_the_first_bad_update_and_its_cause(tiny_game, tmp_path, player, how):
+    losses = failing_after(13, player, how)
+    outcome = play(tiny_game(losses), tmp_path, evaluator=SCORED)
+    assert (outcome.kind, outcome.update) == ("diverged", 14)
+    assert outcome.cause is not None
+    assert f"non-finite {player} {how}" in outcome.cause
+
+
+def test_nothing_is_saved_past_a_divergence(tiny_game, tmp_path):
+    play(tiny_game(failing_after(13, "generator", "loss")), tmp_path, evaluator=SCORED)
+    loaded = checkpoint.load(tmp_path)
+    assert loaded is not None
+    assert loaded.state["game"]["update"] == 10
+    assert all(torch.isfinite(p).all() for p in loaded.state["game"]["generator"].values())
+    assert max(e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation") == 10
+
+
+def test_a_run_that_diverged_diverges_again_at_the_same_update(tiny_game, tmp_path):
+    first = play(tiny_game(failing_after(13, "generator", "loss")), tmp_path)
+    again = play(tiny_game(failing_after(3, "generator", "loss")), tmp_path)  # 10 are done
+    assert (first.kind, first.update) == (again.kind, again.update) == ("diverged", 14)
+
+
+def test_a_player_without_gradient_for_long_is_dead(tiny_game, tmp_path):
+    outcome = play(
+        tiny_game(failing_after(13, "generator", "nothing")),
+        tmp_path,
+        replace(CADENCE, updates=500),
+    )
+    assert (outcome.kind, outcome.update) == ("diverged", 13 + DEAD_AFTER_PHASES)
+    assert outcome.cause == "dead discriminator: no gradient reaches the generator"
+
+
+def test_a_torn_newest_checkpoint_is_named_and_the_previous_continues(tiny_game, tmp_path):
+    whole = play(tiny_game(), tmp_path / "whole")
+    play(tiny_game(), tmp_path / "torn", replace(CADENCE, updates=30))
+    newest = tmp_path / "torn" / checkpoint.NEWEST
+    newest.write_bytes(newest.read_bytes()[:1000])
+    said: list[str] = []
+    continued = play(tiny_game(), tmp_path / "torn", say=said.append)
+    assert continued.weights_sha256 == whole.weights_sha256
+    assert len(said) == 1
+    assert checkpoint.NEWEST in said[0]
+    assert checkpoint.PREVIOUS in said[0]
+
+
+@pytest.mark.parametrize(
+    ("order", "n_critic", "expected"),
+    [("discriminator_first", 3, 120), ("generator_first", 5, 200), ("simultaneous", 1, 40)],
+)
+def test_orders_count_discriminator_updates(tiny_game, tmp_path, order, n_critic, expected):
+    game = tiny_game(order=order, n_critic=n_critic)
+    assert play(game, tmp_path).discriminator_updates == expected
+
+
+def test_generator_first_leaves_the_generator_alone_in_the_first_iteration(tiny_game):
+    game = tiny_game(order="generator_first")
+    before = [p.detach().clone() for p in game.generator.parameters()]
+    game.play()
+    assert all(torch.equal(a, b) for a, b in zip(before, game.generator.parameters(), strict=True))
+    game.play()
+    assert not all(
+        torch.equal(a, b) for a, b in zip(before, game.generator.parameters(), strict=True)
+    )
+
+
+def test_simultaneous_uses_the_discriminator_from_before_its_update(tiny_game):
+    """One step by hand: the generator's gradient belongs to the old discriminator."""
+    hand, game = tiny_game(), tiny_game(order="simultaneous")
+    fake = hand.generate(hand.draw_latents())
+    expected = hand.generator_phase(fake)
+    hand.move_generator(expected)
+    game.play()
+    assert torch.equal(hand.generator.slope, game.generator.slope)
