@@ -1,0 +1,456 @@
+"""WORDS. Parses, calls one function, prints. Results go to stdout, everything else to stderr.
+
+torch is imported inside the commands that use it: `ttur --help` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ttur.experiments.experiment import Experiment
+    from ttur.training.record import RunRecord
+
+FINISHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+
+app = typer.Typer(
+    help="Train GANs with two time-scales and measure what came out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data sets.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
+Weights = Annotated[Path | None, typer.Option("--weights", help="File of the extractor's weights.")]
+Protocol = Annotated[
+    str, typer.Option("--protocol", help="Resize and scaling: tf1 (the paper's) or torch.")
+]
+ExtractorName = Annotated[
+    str, typer.Option("--extractor", help="inception, digits or cifar10 (the last two embedded).")
+]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
+
+
+def main() -> None:
+    """The command `ttur`: a mistake of the user is one line on stderr and exit code 2."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError) as error:
+        print(f"error: {_message(error)}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+@app.command()
+def experiments(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the experiments, or show one in full with its parameter counts."""
+    from ttur.experiments.paper import EXPERIMENTS, experiment
+
+    if name is None:
+        listed = [
+            {"name": e.name, "source": e.source, "question": e.question, "runs": list(e.settings)}
+            for e in (function() for function in EXPERIMENTS.values())
+        ]
+        if as_json:
+            _print_json({"experiments": listed})
+        else:
+            _print_table(
+                ["experiment", "in the paper", "question"],
+                [[e["name"], e["source"], e["question"]] for e in listed],
+            )
+        return
+    from ttur.training.build import parameter_counts
+
+    chosen = experiment(name)
+    settings = [
+        {
+            "label": label,
+            "configuration": config.to_json(),
+            "parameters": parameter_counts(config),
+        }
+        for label, config in chosen.settings.items()
+    ]
+    document = {
+        "name": chosen.name,
+        "source": chosen.source,
+        "question": chosen.question,
+        "seeds": list(chosen.seeds),
+        "published": chosen.published,
+        "parameters": settings[0]["parameters"],
+        "settings": settings,
+    }
+    if as_json:
+        _print_json(document)
+        return
+    for field in ("name", "source", "question"):
+        print(f"{field:9} {document[field]}")
+    counts = document["parameters"]
+    print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters")
+    names = list(settings[0]["configuration"])
+    _print_table(
+        ["field", *(setting["label"] for setting in settings)],
+        [[f, *(_short(s["configuration"][f]) for s in settings)] for f in names],
+    )
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="cifar10, mnist, or images (your own).")],
+    sources: Annotated[list[Path], typer.Argument(help="Official archive, folder or zip.")],
+    data: Data = Path("data"),
+    size: Annotated[int | None, typer.Option(min=2, help="Side of the images made.")] = None,
+    crop: Annotated[
+        int | None, typer.Option(min=2, help="Side of the centre square cut out before resizing.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--name", help="Name of your own data set.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an official archive, folder or zip into a training array."""
+    from ttur.data.prepare import prepare
+
+    card = prepare(name, sources, data, size=size, crop=crop, target_name=target)
+    document = card.document()
+    if as_json:
+        _print_json(document)
+        return
+    counts = ", ".join(f"{split} {s['count']:,}" for split, s in document["splits"].items())
+    print(f"{data / document['name']}: {counts} images; {document['licence']}")
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="An experiment; `ttur experiments` lists them.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="One seed.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several, as 0-7 or 0,2,5.")] = None,
+    only: Annotated[str | None, typer.Option(help="Only the setting of this label.")] = None,
+    d_lr: Annotated[
+        float | None, typer.Option("--d-lr", "--dlr", help="Discriminator learning rate b.")
+    ] = None,
+    g_lr: Annotated[
+        float | None, typer.Option("--g-lr", "--glr", help="Generator learning rate a.")
+    ] = None,
+    n_critic: Annotated[
+        int | None, typer.Option(min=1, help="Discriminator updates per generator update.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Generator updates.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    data: Data = Path("data"),
+    metric: Annotated[
+        str | None, typer.Option(help="fid, fd_cifar10, fd_digits, is, ..., or none.")
+    ] = None,
+    weights: Weights = None,
+    evaluate_every: Annotated[int | None, typer.Option(min=1, help="Updates between.")] = None,
+    samples: Annotated[int | None, typer.Option(min=2, help="Per evaluation.")] = None,
+    device: Device = "auto",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train the settings of an experiment. The same words again resume."""
+    from ttur.experiments.paper import experiment
+
+    flags = {
+        "n_critic": n_critic,
+        "updates": steps,
+        "metric": metric,
+        "evaluate_every_updates": evaluate_every,
+        "evaluation_samples": samples,
+    }
+    changes = {field: str(value) for field, value in flags.items() if value is not None}
+    chosen = _with_rates(experiment(name), d_lr, g_lr, n_critic)
+    if only is not None:
+        chosen = chosen.only(only)
+    chosen = chosen.changed(lambda config: config.with_settings(_assignments(settings) | changes))
+    chosen = replace(chosen, seeds=_seeds(seed, seeds) or chosen.seeds)
+    if dry_run:
+        _print_plan(chosen, out, as_json)
+        return
+    _run(chosen, out, data, device, weights, as_json)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
+    out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
+) -> None:
+    """Draw the curves with bands over seeds, and print the table."""
+    from ttur.experiments.paper import EXPERIMENTS
+    from ttur.reports.figures import draw_curves, draw_samples
+    from ttur.reports.summary import group_runs, groups_table
+    from ttur.training.record import find_runs
+
+    groups = group_runs([record for path in runs for record in find_runs(path)])
+    names = {group.experiment for group in groups}
+    published = [EXPERIMENTS[n]().published for n in sorted(names) if n in EXPERIMENTS]
+    figure = out or runs[0] / "report.png"
+    draw_curves(groups, next((p for p in published if p), None), figure)
+    grids = draw_samples(groups, figure.with_name(f"{figure.stem}-samples{figure.suffix}"))
+    _console().print(groups_table(groups))
+    print(f"figure  {figure}")
+    if grids is not None:
+        print(f"samples {grids}")
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="Folder of one run.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the latents.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for one PNG per sample.")] = None,
+    grid: Annotated[Path | None, typer.Option(help="One PNG with all of them.")] = None,
+    best: Annotated[bool, typer.Option(help="The best generator, not the last.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Draw samples from a trained generator."""
+    from ttur.runtime.distributed import pick_device
+    from ttur.training.sampling import load_generator, write_samples
+
+    if (out is None) == (grid is None):
+        raise ValueError("expected --out FOLDER for single images or --grid FILE.png for one grid")
+    generator = load_generator(run, best=best, device=pick_device(device))
+    print(write_samples(generator, count, seed, folder=out, grid=grid))
+
+
+@app.command()
+def fid(
+    real: Annotated[Path, typer.Argument(help="A: folder, zip, .npy, .npz or statistics .npz.")],
+    generated: Annotated[Path, typer.Argument(help="B: the same kinds.")],
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    allow_protocol_mismatch: Annotated[
+        bool, typer.Option(help="Compare what does not compare, and say so.")
+    ] = False,
+    device: Device = "auto",
+    batch_size: BatchSize = 50,
+    as_json: Json = False,
+) -> None:
+    """The Fréchet distance of B (generated) to A (real)."""
+    from ttur.evaluation.evaluate import fid
+    from ttur.runtime.distributed import pick_device
+
+    result = fid(
+        real,
+        generated,
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        device=str(pick_device(device)),
+        batch_size=batch_size,
+        allow_protocol_mismatch=allow_protocol_mismatch,
+    )
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        counts = ", ".join(f"{side} {count:,}" for side, count in result.counts.items() if count)
+        print(f"{result.metric} {result.value:.6g}  (protocol {result.protocol}; {counts})")
+
+
+@app.command()
+def statistics(
+    images: Annotated[Path, typer.Argument(help="Folder, zip, .npy or .npz of images.")],
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    device: Device = "auto",
+    batch_size: BatchSize = 50,
+) -> None:
+    """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
+    from ttur.evaluation.evaluate import statistics
+    from ttur.metrics.extractors import extractor as load_extractor
+    from ttur.runtime.distributed import pick_device
+
+    if out.suffix != ".npz":
+        raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
+    features = load_extractor(
+        extractor, protocol=protocol, weights=weights, device=str(pick_device(device))
+    )
+    made = statistics(images, features, batch_size=batch_size)
+    made.save(out)
+    print(f"{out}: {made.count:,} images, {features.name}, protocol {protocol}")
+
+
+def _run(
+    chosen: "Experiment",
+    out: Path,
+    data: Path,
+    device_name: str,
+    weights: Path | None,
+    as_json: bool,
+) -> None:
+    """Every setting for every seed, one after the other; prints the records; sets the exit code."""
+    from ttur.reports.summary import runs_table
+    from ttur.reports.terminal import TerminalProgress
+    from ttur.runtime.distributed import pick_device
+    from ttur.training.build import run
+
+    device = pick_device(device_name)
+    records: list[RunRecord] = []
+    with TerminalProgress() as terminal:
+        for line in _plan_lines(chosen):
+            terminal.say(line)
+        for label, seed, config, directory in _planned(chosen, out):
+            terminal.title = f"{label} seed {seed}"
+            record = run(
+                config,
+                directory,
+                experiment=chosen.name,
+                label=label,
+                data_directory=data,
+                device=device,
+                weights=weights,
+                report=terminal.update,
+                say=terminal.say,
+            )
+            records.append(record)
+            terminal.say(f"{label} seed {seed}: {record.outcome} at update {record.updates:,}")
+            if record.outcome == "interrupted":
+                break
+    if as_json:
+        _print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
+    else:
+        _console().print(runs_table(records))
+    outcomes = [record.outcome for record in records]
+    if "interrupted" in outcomes:
+        raise typer.Exit(INTERRUPTED)
+    if any(outcome.startswith("diverged") for outcome in outcomes):
+        raise typer.Exit(DIVERGED)
+
+
+def _planned(chosen: "Experiment", out: Path) -> list[tuple[str, int, Any, Path]]:
+    """(label, seed, configuration, folder) of every run: all settings of a seed, then the next."""
+    return [
+        (label, seed, config.with_seed(seed), out / chosen.name / label / f"seed-{seed}")
+        for seed in chosen.seeds
+        for label, config in chosen.settings.items()
+    ]
+
+
+def _plan_lines(chosen: "Experiment") -> list[str]:
+    configs = list(chosen.settings.values())
+    runs = len(configs) * len(chosen.seeds)
+    config = configs[0]
+    scored = f"{config.evaluations} times {config.metric} of {config.evaluation_samples:,} samples"
+    if config.metric == "none":
+        scored = "not evaluated"
+    return [
+        f"{chosen.name}: {chosen.question}",
+        f"{runs} runs ({', '.join(chosen.settings)}; seeds {', '.join(map(str, chosen.seeds))}), "
+        f"each {config.updates:,} updates, {scored}",
+    ]
+
+
+def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
+    planned = _planned(chosen, out)
+    if as_json:
+        runs = [
+            {
+                "label": label,
+                "seed": seed,
+                "directory": str(directory),
+                "configuration": config.to_json(),
+            }
+            for label, seed, config, directory in planned
+        ]
+        _print_json({"experiment": chosen.name, "plan": runs})
+        return
+    print("\n".join(_plan_lines(chosen)))
+    for _, _, _, directory in planned:
+        print(f"  {directory}")
+
+
+def _with_rates(
+    chosen: "Experiment", d_lr: float | None, g_lr: float | None, n_critic: int | None
+) -> "Experiment":
+    """`--d-lr --g-lr` replace the settings by one; `--n-critic` marks the labels it changes."""
+    from ttur.experiments.experiment import compare_rates
+
+    if (d_lr is None) != (g_lr is None):
+        raise ValueError("expected --d-lr and --g-lr together, got one of them; give both rates")
+    if d_lr is not None and g_lr is not None:
+        base = next(iter(chosen.settings.values()))
+        chosen = replace(chosen, settings=compare_rates(base, (d_lr, g_lr)))
+    if n_critic is not None:
+        marked = {f"{k}_critic{n_critic}": v for k, v in chosen.settings.items()}
+        chosen = replace(chosen, settings=marked)
+    return chosen
+
+
+def _assignments(settings: Sequence[str] | None) -> dict[str, str]:
+    pairs = {}
+    for setting in settings or ():
+        field, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set expects FIELD=VALUE, got {setting!r}")
+        pairs[field] = value
+    return pairs
+
+
+def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
+    """The seeds named by `--seed 3`, `--seeds 0-3` or `--seeds 0,2`; () if none are."""
+    if seed is not None and seeds is not None:
+        raise ValueError("expected --seed or --seeds, got both")
+    if seeds is None:
+        return () if seed is None else (seed,)
+    chosen = []
+    for part in seeds.split(","):
+        first, dash, last = part.partition("-")
+        if (
+            not first.isdigit()
+            or (dash and not last.isdigit())
+            or (dash and int(last) < int(first))
+        ):
+            raise ValueError(f"--seeds expects 0-7 or 0,2,5, got {seeds!r}")
+        chosen += range(int(first), int(last or first) + 1)
+    return tuple(dict.fromkeys(chosen))
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"discriminator", "generator"}:
+        return f"D {_short(value['discriminator'])}, G {_short(value['generator'])}"
+    if isinstance(value, dict) and value.get("kind") == "constant":
+        return f"{value['value']:g}"
+    return str(value)
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _print_table(headings: list[str], rows: list[list[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(*headings, box=None)
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # A pipe has no width of its own: tables stay whole there.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)

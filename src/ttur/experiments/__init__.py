@@ -1,0 +1,1 @@
+"""The paper's claims. Choices only; mechanism is below."""

@@ -1,0 +1,54 @@
+"""What an experiment is: where it stands in the paper, its question, its runs."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ttur.timescales import LearningRatePair
+from ttur.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named comparison: one configuration per learning-rate setting, keyed by its label.
+
+    `source` is the place in the paper, `published` the figure in published_curves.csv that shows
+    the same settings (None if there is none), `seeds` those that run unless others are named.
+    """
+
+    name: str
+    source: str
+    question: str
+    settings: dict[str, TrainingConfig]
+    seeds: tuple[int, ...] = (0,)
+    published: str | None = None
+
+    def only(self, label: str) -> "Experiment":
+        """The one setting of that label.
+
+        Raises:
+            ValueError: if there is none; offers the closest.
+        """
+        if label not in self.settings:
+            raise ValueError(
+                f"{self.name} has no setting {label!r}; expected one of {', '.join(self.settings)}"
+            )
+        return replace(self, settings={label: self.settings[label]})
+
+    def changed(self, change: Callable[[TrainingConfig], TrainingConfig]) -> "Experiment":
+        """The same settings, each configuration passed through `change`."""
+        return replace(self, settings={k: change(v) for k, v in self.settings.items()})
+
+
+def compare_rates(base: TrainingConfig, *pairs: tuple[float, float]) -> dict[str, TrainingConfig]:
+    """`base` at each pair (b, a) of discriminator and generator rate, keyed by label."""
+    configs = [
+        replace(base, rates=LearningRatePair(discriminator=b, generator=a)) for b, a in pairs
+    ]
+    return {config.rates.label: config for config in configs}
+
+
+def closest(name: str, names: list[str]) -> str:
+    """The end of a sentence that refuses `name`: what was probably meant, else all there is."""
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
