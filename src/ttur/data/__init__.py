@@ -1,0 +1,1 @@
+"""Real samples. A name becomes batches. Nothing here trains."""

@@ -1,0 +1,82 @@
+"""Samples in training order: a permutation per epoch, computed from (seed, epoch)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Beyond this the array stays on disk and each batch travels.
+RESIDENT_SHARE_OF_DEVICE_MEMORY = 0.5
+
+
+class Batches:
+    """An endless stream of batches, drawn without workers from an array or memory map.
+
+    uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
+    x / 127.5 - 1 (spec A.5); other arrays (N, ...) come out as they are. Every epoch is one
+    permutation; its incomplete last batch is dropped. The state is two integers.
+
+    Raises:
+        ValueError: if there are fewer samples than a batch holds.
+    """
+
+    def __init__(
+        self, samples: np.ndarray | Tensor, batch_size: int, *, seed: int, device: torch.device
+    ):
+        if len(samples) < batch_size or batch_size < 1:
+            raise ValueError(
+                f"a batch of {batch_size} needs at least as many samples, got {len(samples)}; "
+                "prepare more, or lower batch_size"
+            )
+        self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.epoch, self.batch = 0, 0
+        self._samples = _resident(samples, device)
+        self._are_images = _are_pixels(samples)
+        self._order = self._permutation()
+
+    def next(self) -> Tensor:
+        """The next batch, on the device."""
+        if self.batch == len(self._order):
+            self.epoch, self.batch = self.epoch + 1, 0
+            self._order = self._permutation()
+        chosen = self._order[self.batch]
+        self.batch += 1
+        if isinstance(self._samples, Tensor):
+            picked = self._samples[chosen.to(self._samples.device)].to(self.device)
+        else:
+            picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
+        return to_images(picked) if self._are_images else picked
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands."""
+        return {"seed": self.seed, "epoch": self.epoch, "batch": self.batch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state` stood; the next batch is the one that was due."""
+        self.seed, self.epoch, self.batch = state["seed"], state["epoch"], state["batch"]
+        self._order = self._permutation()
+
+    def _permutation(self) -> Tensor:
+        """Indices of this epoch, of shape (batches, batch_size)."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self._samples))
+        whole = len(order) // self.batch_size * self.batch_size
+        return torch.from_numpy(order[:whole].reshape(-1, self.batch_size))
+
+
+def to_images(pixels: Tensor) -> Tensor:
+    """uint8 (batch, H, W, 3) → float32 (batch, 3, H, W) in [-1, 1], channels last in memory."""
+    return pixels.movedim(-1, 1).to(torch.float32).div_(127.5).sub_(1)
+
+
+def _are_pixels(samples: np.ndarray | Tensor) -> bool:
+    return samples.dtype in (np.uint8, torch.uint8) and samples.ndim == 4 and samples.shape[3] == 3
+
+
+def _resident(samples: np.ndarray | Tensor, device: torch.device) -> np.ndarray | Tensor:
+    """Samples on the GPU if they fit there, else where they are."""
+    if device.type == "cuda":
+        size = samples.nbytes
+        if size < RESIDENT_SHARE_OF_DEVICE_MEMORY * torch.cuda.mem_get_info(device)[0]:
+            return torch.as_tensor(np.asarray(samples)).to(device)
+    return samples

@@ -1,0 +1,176 @@
+"""The official files of CIFAR-10 and MNIST become blocks, images in the order of the files."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from ttur.data.catalogue import KNOWN
+from ttur.data.contents import Block, Contents, Fit
+from ttur.data.pickled import read_pickle
+
+_RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue plane
+_LARGEST_BATCH = 64 * 2**20  # bytes; the official ones have 31 million
+_BLOCK = 1000
+_Read = TypeVar("_Read")
+
+_BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+_FOLDERS = (".", "cifar-10-batches-bin", "cifar-10-batches-py")
+_IDX = {
+    ("train", "images"): "train-images-idx3-ubyte",
+    ("train", "labels"): "train-labels-idx1-ubyte",
+    ("test", "images"): "t10k-images-idx3-ubyte",
+    ("test", "labels"): "t10k-labels-idx1-ubyte",
+}
+
+
+def cifar10(source: Path, fit: Fit | None) -> Contents | None:
+    """The binary or python version, as a tar archive or its folder; None if it is neither."""
+    files = _tar_members(source) if source.is_file() else _folder_files(source)
+    for suffix, kind, parsed in ((".bin", "binary", _binary), ("", "python", _python)):
+        batches = {split: [name + suffix for name in names] for split, names in _BATCHES.items()}
+        missing = [name for names in batches.values() for name in names if name not in files]
+        if len(missing) == 6:
+            continue
+        if missing:
+            raise ValueError(f"expected the files {', '.join(missing)} in {source}, got none")
+        known = KNOWN["cifar10"]
+
+        def blocks(split: str, batches=batches, parsed=parsed) -> Iterator[Block]:
+            for name in batches[split]:
+                where = f"{source}!{name}"
+                planes, labels = parsed(_checked_read(files[name], where), where)
+                images = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+                yield from _blocks(images, labels, fit, where)
+
+        return Contents(f"{kind} batches", known.classes, known.counts, blocks)
+    return None
+
+
+def mnist(sources: list[Path], fit: Fit) -> Contents:
+    """The four IDX files, gzipped or not, or the folder that holds them."""
+    given = [
+        file
+        for source in sources
+        for file in (sorted(source.iterdir()) if source.is_dir() else [source])
+    ]
+    files = {}
+    for key, name in _IDX.items():
+        names = {name, name.replace("-idx", ".idx")}  # the second as some mirrors have it
+        found = [file for file in given if file.name.removesuffix(".gz") in names]
+        if not found:
+            raise FileNotFoundError(
+                f"expected {name}.gz, directly or in a folder, among the sources "
+                f"{', '.join(map(str, sources))}; it can be had at {KNOWN['mnist'].url}"
+            )
+        files[key] = found[0]
+    known = KNOWN["mnist"]
+
+    def blocks(split: str) -> Iterator[Block]:
+        grey = _idx(files[split, "images"], (known.counts[split], 28, 28))
+        labels = _idx(files[split, "labels"], (known.counts[split],))
+        images = np.broadcast_to(grey[..., None], (*grey.shape, 3))
+        yield from _blocks(images, labels.astype(np.int64), fit, str(files[split, "labels"]))
+
+    return Contents("IDX files", known.classes, known.counts, blocks)
+
+
+def padded(pixels: UInt8[np.ndarray, "28 28 3"]) -> UInt8[np.ndarray, "32 32 3"]:
+    """Two black pixels around a digit: 32 halves five times, and every pixel stays exact."""
+    return np.pad(pixels, ((2, 2), (2, 2), (0, 0)))
+
+
+def _blocks(
+    images: UInt8[np.ndarray, "count height width 3"],
+    labels: Int64[np.ndarray, " labels"],
+    fit: Fit | None,
+    where: str,
+) -> Iterator[Block]:
+    if len(labels) != len(images) or not np.isin(labels, range(10)).all():
+        raise ValueError(
+            f"expected {len(images)} labels from 0 to 9 in {where}, got {len(labels)} "
+            f"with the values {sorted(set(labels.tolist()))[:20]}"
+        )
+    for start in range(0, len(images), _BLOCK):
+        part = images[start : start + _BLOCK]
+        fitted = part if fit is None else np.stack([fit(image) for image in part])
+        yield Block(fitted, labels[start : start + _BLOCK])
+
+
+def _binary(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
+    if not data or len(data) % _RECORD:
+        raise ValueError(f"expected records of {_RECORD} bytes in {where}, got {len(data)} bytes")
+    records = np.frombuffer(data, np.uint8).reshape(-1, _RECORD)
+    return records[:, 1:], records[:, 0].astype(np.int64)
+
+
+def _python(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
+    batch = read_pickle(data, where)
+    planes, labels = (batch.get(k) if isinstance(batch, dict) else None for k in ("data", "labels"))
+    if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != _RECORD - 1:
+        raise ValueError(f"expected 'data', {_RECORD - 1} bytes an image, in {where}")
+    if not isinstance(labels, list) or any(type(label) is not int for label in labels):
+        raise ValueError(f"expected 'labels', a list of integers, in {where}")
+    return planes, np.array(labels, np.int64)
+
+
+def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The unsigned bytes of an IDX file: 0, 0, 8, number of axes, their lengths, the values."""
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+    expected = len(header) + int(np.prod(shape))
+
+    def read() -> bytes:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            return file.read(expected + 1)  # no more, should it unpack to a terabyte
+
+    data = _checked_read(read, str(path))
+    if data[: len(header)] != header or len(data) != expected:
+        raise ValueError(
+            f"expected IDX bytes of shape {shape} in {path}: {expected} bytes with the header "
+            f"{header.hex()}, got {min(len(data), expected + 1)} with {data[: len(header)].hex()}"
+        )
+    return np.frombuffer(data, np.uint8, offset=len(header)).reshape(shape)
+
+
+def _folder_files(folder: Path) -> dict[str, Callable[[], bytes]]:
+    parts = [folder / name for name in _FOLDERS if (folder / name).is_dir()]
+    return {file.name: file.read_bytes for part in parts for file in part.iterdir()}
+
+
+def _tar_members(path: Path) -> dict[str, Callable[[], bytes]]:
+    """The files in a tar archive by their last name; they are read from it, never unpacked."""
+
+    def members() -> list[tarfile.TarInfo]:
+        with tarfile.open(path) as archive:
+            return archive.getmembers()
+
+    def read(member: tarfile.TarInfo) -> bytes:
+        if member.size > _LARGEST_BATCH:
+            raise ValueError(f"expected at most {_LARGEST_BATCH} bytes, got {member.size}")
+        with tarfile.open(path) as archive:
+            file = archive.extractfile(member)
+            assert file is not None, "only regular files are kept"
+            return file.read()
+
+    try:
+        if not tarfile.is_tarfile(path):
+            return {}
+    except (EOFError, zlib.error):  # an empty or damaged gzip stream: not a tar archive either
+        return {}
+    return {
+        PurePosixPath(member.name).name: lambda member=member: read(member)
+        for member in _checked_read(members, str(path))
+        if member.isreg()
+    }
+
+
+def _checked_read(read: Callable[[], _Read], where: str) -> _Read:
+    try:
+        return read()
+    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error, ValueError) as error:
+        raise ValueError(f"{where} is damaged ({error}); get it again") from error

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from ttur.data.batches import Batches, to_images
+
+CPU = torch.device("cpu")
+
+
+def numbered(count: int) -> np.ndarray:
+    """Float samples that carry their own index."""
+    return np.arange(count, dtype=np.float32)[:, None]
+
+
+def epoch_of(batches: Batches, length: int) -> list[list[int]]:
+    return [batches.next().flatten().int().tolist() for _ in range(length)]
+
+
+def test_an_epoch_visits_each_sample_at_most_once_and_drops_the_incomplete_batch():
+    batches = Batches(numbered(23), 5, seed=1, device=CPU)
+    first, second = epoch_of(batches, 4), epoch_of(batches, 4)
+    for epoch in (first, second):
+        seen = [index for batch in epoch for index in batch]
+        assert len(seen) == len(set(seen)) == 20
+    assert first != second
+
+
+def test_the_order_follows_from_seed_and_epoch_alone():
+    orders = [epoch_of(Batches(numbered(40), 8, seed=s, device=CPU), 10) for s in (1, 1, 2)]
+    assert orders[0] == orders[1]
+    assert orders[0] != orders[2]
+    expected = np.random.default_rng([1, 1]).permutation(40)[:8]  # the second epoch's first batch
+    assert orders[0][5] == expected.tolist()
+
+
+@pytest.mark.parametrize("consumed", [0, 1, 4, 5, 7, 13])
+def test_a_resumed_stream_gives_what_was_due(consumed):
+    whole, cut = (Batches(numbered(23), 5, seed=3, device=CPU) for _ in range(2))
+    epoch_of(whole, consumed)
+    epoch_of(cut, consumed)
+    fresh = Batches(numbered(23), 5, seed=99, device=CPU)
+    fresh.load_state_dict(cut.state_dict())
+    assert epoch_of(fresh, 9) == epoch_of(whole, 9)
+
+
+def test_pixels_become_images_between_minus_one_and_one_with_channels_first():
+    pixels = torch.zeros(2, 3, 4, 3, dtype=torch.uint8)
+    pixels[0, 1, 2] = torch.tensor([0, 51, 255], dtype=torch.uint8)
+    images = to_images(pixels)
+    assert images.shape == (2, 3, 3, 4)
+    assert images.dtype == torch.float32
+    assert images[0, :, 1, 2].tolist() == pytest.approx([-1.0, -0.6, 1.0], abs=1e-6)
+
+
+def test_a_memory_map_gives_the_same_batches_as_the_array(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", pixels)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    a, b = (Batches(source, 4, seed=0, device=CPU) for source in (pixels, mapped))
+    assert all(torch.equal(a.next(), b.next()) for _ in range(7))
+
+
+def test_a_tensor_of_any_shape_comes_out_as_it_is():
+    samples = torch.randn(10, 7, 2)
+    batch = Batches(samples, 10, seed=0, device=CPU).next()
+    assert torch.equal(batch.sort(0).values, samples.sort(0).values)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_fewer_samples_than_a_batch_are_refused(count):
+    with pytest.raises(ValueError, match=f"batch of 4 needs at least as many samples, got {count}"):
+        Batches(numbered(count), 4, seed=0, device=CPU)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_array_is_resident_and_the_batches_are_equal():
+    if not torch.cuda.is_available():
+        pytest.skip("no accelerator")
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
+    host = Batches(pixels, 8, seed=0, device=CPU)
+    resident = Batches(pixels, 8, seed=0, device=torch.device("cuda"))
+    for _ in range(12):
+        batch = resident.next()
+        assert batch.is_cuda
+        assert torch.allclose(batch.cpu(), host.next(), atol=1e-6)

@@ -1,0 +1,108 @@
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reference import archives
+from ttur.data.images import decode, read_pixels
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def constant(mode: str, colour) -> Image.Image:
+    return Image.new(mode, (5, 3), colour)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (constant("RGB", (10, 20, 30)), (10, 20, 30)),
+        (constant("L", 77), (77, 77, 77)),
+        (constant("1", 1), (255, 255, 255)),
+        (constant("RGBA", (200, 100, 50, 255)), (200, 100, 50)),
+        (constant("RGBA", (200, 100, 50, 0)), (0, 0, 0)),  # on black
+        (constant("LA", (100, 51)), (20, 20, 20)),  # a fifth of 100
+        (constant("I;16", 0x1234), (0x12, 0x12, 0x12)),  # the high byte
+    ],
+    ids=["rgb", "grey", "bilevel", "opaque", "transparent", "grey with alpha", "16 bit"],
+)
+def test_every_mode_becomes_rgb_by_the_stated_policy(image, expected):
+    pixels = decode(encoded(image), "here")
+    assert pixels.shape == (3, 5, 3)
+    assert (pixels == expected).all()
+
+
+def test_a_palette_is_looked_up():
+    image = constant("RGB", (10, 200, 30)).quantize(4)
+    assert (decode(encoded(image), "here") == (10, 200, 30)).all()
+
+
+def test_the_orientation_in_exif_is_applied():
+    image = Image.fromarray(archives.pictures(1, side=8)[0][:5])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
+    turned = decode(encoded(image, exif=exif.tobytes()), "here")
+    assert np.array_equal(turned, np.rot90(np.asarray(image), k=-1))
+
+
+@pytest.mark.parametrize("size", [(1, 5), (5, 1)])
+def test_an_image_smaller_than_two_pixels_is_refused(size):
+    with pytest.raises(ValueError, match=f"at least 2x2 pixels, got {size[0]}x{size[1]} in tiny"):
+        decode(encoded(Image.new("RGB", size)), "tiny.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF"])
+def test_damaged_files_are_named(kind):
+    data = encoded(Image.fromarray(archives.pictures(1)[0]), kind)
+    for damaged in (data[: len(data) // 2], b"", b"\0" * 100, data[:3]):
+        with pytest.raises(ValueError, match=r"cannot read the image folder/bad"):
+            decode(damaged, "folder/bad")
+
+
+def test_a_decompression_bomb_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(ValueError, match=r"bomb\.png.*limit of 50 pixels"):
+        decode(encoded(Image.new("RGB", (8, 8))), "bomb.png")
+
+
+def saved(folder: Path, names: list[str]) -> np.ndarray:
+    images = archives.pictures(len(names), side=6)
+    for name, image in zip(names, images, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name, "PNG")
+    return images
+
+
+def test_folder_and_zip_give_the_same_images_by_path(tmp_path):
+    names = ["b/2.png", "a.PNG", "b/10.png", "c.Jpg", "Z.png"]
+    images = saved(tmp_path / "folder", names)
+    (tmp_path / "folder" / "notes.txt").write_text("not an image")
+    (tmp_path / "folder" / ".hidden.png").write_text("not an image")
+    archive = archives.zipped(tmp_path / "folder", tmp_path / "folder.zip")
+    expected = images[np.argsort(names)]
+    for source in (tmp_path / "folder", archive):
+        assert np.array_equal(np.stack(list(read_pixels(source))), expected)
+
+
+def test_links_out_of_the_folder_are_refused(tmp_path):
+    saved(tmp_path / "elsewhere", ["secret.png"])
+    saved(tmp_path / "folder", ["a.png"])
+    os.symlink(tmp_path / "elsewhere" / "secret.png", tmp_path / "folder" / "link.png")
+    with pytest.raises(ValueError, match=r"link\.png links to a file outside"):
+        list(read_pixels(tmp_path / "folder"))
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "..\\a.png"])
+def test_zip_members_outside_the_archive_are_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr(name, b"")
+    with pytest.raises(ValueError, match=r"evil\.zip!.*outside the archive"):
+        list(read_pixels(tmp_path / "evil.zip"))

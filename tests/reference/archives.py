@@ -1,0 +1,101 @@
+"""Small archives in the true on-disk formats, written byte by byte."""
+
+import gzip
+import io
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ttur.data.catalogue import KNOWN
+
+CLASSES = KNOWN["cifar10"].classes
+BATCHES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+IDX = {
+    ("train", "images"): "train-images-idx3-ubyte",
+    ("train", "labels"): "train-labels-idx1-ubyte",
+    ("test", "images"): "t10k-images-idx3-ubyte",
+    ("test", "labels"): "t10k-labels-idx1-ubyte",
+}
+
+
+def pictures(count: int, side: int = 32, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))
+
+
+def binary_records(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """3,073 bytes an image: the label, then 1,024 red, 1,024 green, 1,024 blue."""
+    planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+    return np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1).tobytes()
+
+
+def python_batch(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """A dictionary with text keys, pickled by protocol 2 as the official files are."""
+    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
+    batch = {
+        "batch_label": "training batch 1 of 5",
+        "labels": labels.tolist(),
+        "data": planes,
+        "filenames": [f"{i}.png" for i in range(len(labels))],
+    }
+    return pickle.dumps(batch, protocol=2)
+
+
+def cifar10_archive(path: Path, kind: str, splits: dict[str, tuple]) -> Path:
+    """The official archive of that kind; the training images spread over five batches."""
+    encode, suffix, folder = {
+        "binary": (binary_records, ".bin", "cifar-10-batches-bin"),
+        "python": (python_batch, "", "cifar-10-batches-py"),
+    }[kind]
+    images, labels = splits["train"]
+    parts = [*zip(np.array_split(images, 5), np.array_split(labels, 5), strict=True)]
+    with tarfile.open(path, "w:gz") as archive:
+        for name, (part, part_labels) in zip(BATCHES, [*parts, splits["test"]], strict=True):
+            add(archive, f"{folder}/{name}{suffix}", encode(part, part_labels))
+    return path
+
+
+def class_folders(path: Path, splits: dict[str, tuple]) -> Path:
+    for split, (images, labels) in splits.items():
+        for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+            folder = path / split / CLASSES[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{index:04d}.png")
+    return path
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*"), reverse=True):  # not in the order of the names
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    lengths = np.array(values.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, values.ndim]) + lengths + values.tobytes()
+
+
+def mnist_files(folder: Path, counts: dict[str, int], compressed: bool) -> dict[str, tuple]:
+    folder.mkdir()
+    splits = {}
+    for split, count in counts.items():
+        rng = np.random.default_rng(count)
+        grey = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        splits[split] = grey, labels
+        for what, values in (("images", grey), ("labels", labels)):
+            data = idx_bytes(values)
+            name = IDX[split, what] + (".gz" if compressed else "")
+            (folder / name).write_bytes(gzip.compress(data) if compressed else data)
+    return splits
