@@ -72,13 +72,14 @@ def test_penalty_mixes_with_one_weight_per_sample():
 
 def test_penalty_gradient_equals_finite_differences():
     torch.manual_seed(0)
-    critic = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0)).double()
+    first = nn.Linear(3, 5)
+    critic = nn.Sequential(first, nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0)).double()
     real, fake = torch.randn(6, 3).double(), torch.randn(6, 3).double()
 
     def penalty() -> torch.Tensor:
         return losses.gradient_penalty(critic, real, fake, torch.Generator().manual_seed(5))
 
-    weight = critic[0].weight
+    weight = first.weight
     (gradient,) = torch.autograd.grad(penalty(), weight)
     step = 1e-6
     for index in [(0, 0), (2, 1), (4, 2)]:

@@ -119,14 +119,25 @@ def prepare(
 ) -> None:
     """Turn an official archive, folder or zip into a training array."""
     from ttur.data.prepare import prepare
+    from ttur.reports.terminal import progress_bar
 
-    card = prepare(name, sources, data, size=size, crop=crop, target_name=target)
+    with progress_bar(f"preparing {target or name}") as on_progress:
+        card = prepare(
+            name,
+            sources,
+            data,
+            size=size,
+            crop=crop,
+            target_name=target,
+            on_progress=on_progress,
+        )
     document = card.document()
     if as_json:
         _print_json(document)
         return
     counts = ", ".join(f"{split} {s['count']:,}" for split, s in document["splits"].items())
-    print(f"{data / document['name']}: {counts} images; {document['licence']}")
+    made = "" if card.fresh else "already there: "
+    print(f"{made}{data / document['name']}: {counts} images; licence: {document['licence']}")
 
 
 @app.command()
@@ -307,7 +318,7 @@ def _run(
         for line in _plan_lines(chosen):
             terminal.say(line)
         for label, seed, config, directory in _planned(chosen, out):
-            terminal.title = f"{label} seed {seed}"
+            terminal.start(f"{label} seed {seed}")
             record = run(
                 config,
                 directory,
@@ -452,5 +463,5 @@ def _print_table(headings: list[str], rows: list[list[str]]) -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    # A pipe has no width of its own: tables stay whole there.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    # Wide enough to keep tables whole: a narrow terminal wraps lines, but cuts no label or path.
+    return Console(highlight=False, width=200)

@@ -131,7 +131,7 @@ def test_the_last_grid_of_each_setting_is_shown(tmp_path):
 
 def test_a_log_line_says_speed_losses_scores_and_time_left(capsys):
     terminal = TerminalProgress()
-    terminal.title = "orig_5e-4 seed 0"
+    terminal.start("orig_5e-4 seed 0")
     losses = {"discriminator_loss": 1.25, "generator_loss": None}
     with terminal:
         terminal.update(

@@ -2,10 +2,13 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ttur.training.loop import Progress
@@ -37,6 +40,12 @@ class TerminalProgress:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
 
+    def start(self, title: str) -> None:
+        """The next run is called `title`."""
+        self.title = title
+        if self._live is not None:
+            self._live.update(Text(title), refresh=True)
+
     def say(self, message: str) -> None:
         """A line that stays."""
         self.console.print(message, markup=False, soft_wrap=True)
@@ -44,7 +53,8 @@ class TerminalProgress:
     def update(self, progress: Progress) -> None:
         """What the loop reports at every log."""
         if self._live is not None:
-            self._live.update(Text(self._line(progress)), refresh=True)
+            line = Text(self._line(progress), no_wrap=True, overflow="ellipsis")
+            self._live.update(line, refresh=True)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LOG_LINES:
             self._last_line = time.monotonic()
             self.say(self._line(progress))
@@ -55,14 +65,24 @@ class TerminalProgress:
             left = (progress.updates - progress.update) / progress.updates_per_second
             parts.append(f"{progress.updates_per_second:.1f} updates/s")
             parts.append(f"{_duration(left)} left")
+        known = {k: value for k, value in progress.losses.items() if value is not None}
         short = {"discriminator_loss": "D", "generator_loss": "G"}
-        parts += [f"{short.get(k, k)} {value:.3f}" for k, value in progress.losses.items()]
+        parts += [f"{short.get(k, k)} {value:.3f}" for k, value in known.items()]
         if progress.last is not None and progress.best is not None:
             parts.append(
                 f"{progress.last.metric} {progress.last.value:.4g}"
                 f" (best {progress.best.value:.4g} @ {progress.best.update:,})"
             )
         return " · ".join(parts)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, moved by (done, total)."""
+    console = Console(file=sys.stderr)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _duration(seconds: float) -> str:
