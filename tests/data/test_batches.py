@@ -74,8 +74,6 @@ def test_fewer_samples_than_a_batch_are_refused(count):
 
 @pytest.mark.gpu
 def test_on_a_gpu_the_array_is_resident_and_the_batches_are_equal():
-    if not torch.cuda.is_available():
-        pytest.skip("no accelerator")
     pixels = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
     host = Batches(pixels, 8, seed=0, device=CPU)
     resident = Batches(pixels, 8, seed=0, device=torch.device("cuda"))

@@ -43,7 +43,7 @@ class Batches:
         chosen = self._order[self.batch]
         self.batch += 1
         if isinstance(self._samples, Tensor):
-            picked = self._samples[chosen.to(self._samples.device)].to(self.device)
+            picked = self._samples[chosen].to(self.device)
         else:
             picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
         return to_images(picked) if self._are_images else picked
@@ -58,10 +58,11 @@ class Batches:
         self._order = self._permutation()
 
     def _permutation(self) -> Tensor:
-        """Indices of this epoch, of shape (batches, batch_size)."""
+        """Indices of this epoch, of shape (batches, batch_size), beside the samples."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self._samples))
         whole = len(order) // self.batch_size * self.batch_size
-        return torch.from_numpy(order[:whole].reshape(-1, self.batch_size))
+        rows = torch.from_numpy(order[:whole].reshape(-1, self.batch_size))
+        return rows.to(self._samples.device) if isinstance(self._samples, Tensor) else rows
 
 
 def to_images(pixels: Tensor) -> Tensor:

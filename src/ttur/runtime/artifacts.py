@@ -40,12 +40,20 @@ def fetch(artifact: Artifact) -> Path:
 
     A cached file is hashed once per process. One with other bytes is replaced by a download, never
     used. Every download has a temporary name of its own and is renamed after the check, so that
-    processes do not meet and an interrupted one leaves no half file under the real name.
+    processes do not meet and an interrupted one leaves no half file under the real name. In a
+    process group rank 0 downloads, and the others find what it fetched.
 
     Raises:
         ConnectionError: if the file is not there and cannot be downloaded.
         ValueError: if the address serves other bytes.
     """
+    from ttur.runtime.distributed import rank_zero_first  # torch, only where files are fetched
+
+    with rank_zero_first():
+        return _fetched(artifact)
+
+
+def _fetched(artifact: Artifact) -> Path:
     import pooch
     from requests import RequestException
 

@@ -1,0 +1,63 @@
+"""The same game on an accelerator. Skipped where there is none."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ttur.data.demo import digits
+from ttur.experiments.paper import experiment
+from ttur.training.build import build_game, run
+from ttur.training.config import TrainingConfig
+
+pytestmark = pytest.mark.gpu
+CUDA = torch.device("cuda")
+
+
+def config(**changes) -> TrainingConfig:
+    demo = next(iter(experiment("demo").settings.values()))
+    return replace(demo, width=4, metric="none", checkpoint_every_updates=10, **changes)
+
+
+def test_an_update_waits_for_nothing():
+    """No value travels back to the host inside an update, an epoch's first batch aside."""
+    game = build_game(config(), digits(), CUDA)
+    for _ in range(3):
+        game.play()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(5):
+            game.play()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_one_update_equals_the_cpus_in_float64():
+    games = [build_game(config(), digits(), device) for device in (torch.device("cpu"), CUDA)]
+    real = games[0].next_real().double()
+    latents = games[0].draw_latents().double()
+    losses = []
+    for game in games:
+        game.generator.double()
+        game.discriminator.double()
+        fake = game.generate(latents.to(game.noise.device))
+        phase = game.discriminator_phase(real.to(game.noise.device), fake.detach())
+        losses.append((phase.loss.cpu(), [g.cpu() for g in phase.gradients]))
+    (loss, gradients), (theirs, their_gradients) = losses
+    torch.testing.assert_close(loss, theirs, rtol=1e-10, atol=0)
+    for mine, other in zip(gradients, their_gradients, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-8, atol=1e-12)
+
+
+def test_a_run_in_two_pieces_has_the_updates_of_one(tmp_path):
+    """Bit equality on a GPU is the backend's to give; that everything continues is ours."""
+    for updates in (15, 30):
+        record = run(
+            config(updates=updates),
+            tmp_path / "run",
+            experiment="demo",
+            label="gpu",
+            data_directory=tmp_path,
+            device=CUDA,
+        )
+    assert (record.outcome, record.updates, record.discriminator_updates) == ("finished", 30, 30)
