@@ -51,8 +51,8 @@ def test_one_update_equals_the_cpus_in_float64():
 
 def test_a_run_in_two_pieces_has_the_updates_of_one(tmp_path):
     """Bit equality on a GPU is the backend's to give; that everything continues is ours."""
-    for updates in (15, 30):
-        record = run(
+    _, record = (
+        run(
             config(updates=updates),
             tmp_path / "run",
             experiment="demo",
@@ -60,4 +60,6 @@ def test_a_run_in_two_pieces_has_the_updates_of_one(tmp_path):
             data_directory=tmp_path,
             device=CUDA,
         )
+        for updates in (15, 30)
+    )
     assert (record.outcome, record.updates, record.discriminator_updates) == ("finished", 30, 30)
