@@ -1,6 +1,14 @@
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Tests neither read nor write the user's cache of weights and statistics."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TTUR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `gpu` are skipped where there is none."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

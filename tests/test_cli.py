@@ -126,6 +126,52 @@ def test_another_configuration_in_the_folder_is_refused_by_field(ttur):
     assert "updates was 6, is 5" in err
 
 
+def test_other_weights_do_not_mix_two_metrics_in_one_run(ttur, tmp_path):
+    import torch
+
+    from ttur.metrics.compact import Compact
+
+    for name in ("a", "b"):
+        torch.save(Compact(16).state_dict(), tmp_path / f"{name}.pth")
+    code, out, _ = ttur(f"run demo --seed 0 {TINY} --weights a.pth --json")
+    assert code == 0
+    assert json.loads(out)["runs"][0]["final"]["metric"].startswith("fd_digits[")
+    more = TINY.replace("--steps 6", "--steps 9")
+    code, _, err = ttur(f"run demo --seed 0 {more} --weights b.pth")
+    assert code == 2
+    assert "was scored by fd_digits[" in err
+
+
+def test_a_run_whose_config_was_lost_is_not_continued_as_another(ttur, tmp_path):
+    ttur(f"run demo --seed 0 {TINY}")
+    run = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0"
+    (run / "config.json").unlink()
+    code, _, err = ttur(f"run demo --seed 0 {TINY} --set latent=normal")
+    assert code == 2
+    assert "belongs to a run of another configuration" in err
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{torn", '{"configuration": {}}'])
+def test_a_foreign_config_is_named(ttur, tmp_path, content):
+    ttur(f"run demo --seed 0 {TINY}")
+    path = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0/config.json"
+    path.write_text(content)
+    for words in (f"run demo --seed 0 {TINY}", "report runs", f"sample {path.parent} --grid g.png"):
+        code, _, err = ttur(words)
+        assert code == 2, err
+        assert "config.json" in err
+
+
+def test_damaged_lines_of_events_are_passed_over(ttur, tmp_path):
+    ttur(f"run demo --seed 0 {TINY}")
+    path = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0/events.jsonl"
+    lines = path.read_text()
+    path.write_text('{"update": 7}\n{"event": "evaluation", "update": 7}\n' + lines)
+    code, out, _ = ttur("report runs")
+    assert code == 0
+    assert "1/1" in out
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(ttur, tmp_path):
     code, out, _ = ttur("run demo --dry-run --seeds 0,3")
     assert code == 0
@@ -147,10 +193,18 @@ def test_one_pair_of_rates_replaces_the_settings(ttur):
     [
         ("run dcgan", "no experiment 'dcgan'; did you mean dcgan_cifar10"),
         ("run demo --only ttur", "no setting 'ttur'"),
+        ("run demo --seeds 0-99999999999", "--seeds expects"),
         ("run demo --d-lr 0 --g-lr 1e-4", "discriminator"),
         ("run demo --d-lr 1e-4 --g-lr -1", "generator"),
         ("run demo --d-lr 1e-4", "both rates"),
+        ("run demo --d-lr nan --g-lr 1", "discriminator"),
         ("run demo --set widht=3", "did you mean width"),
+        ("run demo --set width=99999999", "width"),
+        ("run demo --set seed=3", "--seed"),
+        ("run demo --set rates=1e-4", "--d-lr"),
+        ("run demo --steps 5 --set updates=3", "--steps"),
+        ("run demo --samples 5 --metric is_digits", "at least 10"),
+        ("run demo --set order=simultaneous --n-critic 2", "n_critic 1"),
         ("run demo --set width", "FIELD=VALUE"),
         ("run demo --seeds 3-1", "--seeds expects"),
         ("run demo --seed 1 --seeds 1", "got both"),
@@ -170,7 +224,7 @@ def test_bad_input_is_one_line_and_exit_code_2(ttur, tmp_path, words, expected):
     code, out, err = ttur(words)
     assert code == 2, err
     assert expected in err
-    assert "Traceback" not in err
+    assert [line[:7] == "error: " for line in err.splitlines()].index(True) == err.count("\n") - 1
     assert not out
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("*.pt"))
 

@@ -13,7 +13,7 @@ from ttur.runtime.checkpoint import NEWEST, PREVIOUS
 from ttur.runtime.run_directory import read_events
 
 KILLS = 10
-UPDATES = 260
+UPDATES = 600
 
 
 def command(out: Path) -> list[str]:
@@ -38,7 +38,7 @@ def test_ten_kills_give_the_uninterrupted_weights(tmp_path):
     run = tmp_path / "killed" / "demo" / "ttur_1e-4_5e-4" / "seed-0"
     moment = random.Random(0)
     for _ in range(KILLS):
-        kill_after_a_checkpoint(command(tmp_path / "killed"), env, run, moment.uniform(0, 0.05))
+        kill_after_a_checkpoint(command(tmp_path / "killed"), env, run, moment.uniform(0, 0.02))
 
     resumed = subprocess.run(command(tmp_path / "killed"), env=env, capture_output=True, check=True)
     actual = json.loads(resumed.stdout)["runs"][0]

@@ -4,6 +4,7 @@ torch is imported inside the commands that use it: `ttur --help` answers at once
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from ttur.training.record import RunRecord
 
 FINISHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+MOST_SEEDS = 1000
+FLAGS = {
+    "seed": "--seed or --seeds",
+    "rates": "--d-lr and --g-lr",
+    "n_critic": "--n-critic",
+    "updates": "--steps",
+    "metric": "--metric",
+    "evaluate_every_updates": "--evaluate-every",
+    "evaluation_samples": "--samples",
+}
+NOT_TO_SET = {"seed", "rates", "n_critic"}  # they name the folder of a run
 
 app = typer.Typer(
     help="Train GANs with two time-scales and measure what came out.",
@@ -173,19 +185,19 @@ def run(
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
     from ttur.experiments.paper import experiment
+    from ttur.experiments.plan import with_rates
 
     flags = {
-        "n_critic": n_critic,
         "updates": steps,
         "metric": metric,
         "evaluate_every_updates": evaluate_every,
         "evaluation_samples": samples,
     }
     changes = {field: str(value) for field, value in flags.items() if value is not None}
-    chosen = _with_rates(experiment(name), d_lr, g_lr, n_critic)
-    if only is not None:
-        chosen = chosen.only(only)
-    chosen = chosen.changed(lambda config: config.with_settings(_assignments(settings) | changes))
+    chosen = experiment(name) if only is None else experiment(name).only(only)
+    chosen = with_rates(chosen, d_lr, g_lr, n_critic)
+    changes = _assignments(settings, changes)
+    chosen = chosen.changed(lambda config: config.with_settings(changes))
     chosen = replace(chosen, seeds=_seeds(seed, seeds) or chosen.seeds)
     if dry_run:
         _print_plan(chosen, out, as_json)
@@ -205,12 +217,12 @@ def report(
     from ttur.training.record import find_runs
 
     groups = group_runs([record for path in runs for record in find_runs(path)])
+    _console().print(groups_table(groups))
     names = {group.experiment for group in groups}
     published = [EXPERIMENTS[n]().published for n in sorted(names) if n in EXPERIMENTS]
     figure = out or runs[0] / "report.png"
     draw_curves(groups, next((p for p in published if p), None), figure)
     grids = draw_samples(groups, figure.with_name(f"{figure.stem}-samples{figure.suffix}"))
-    _console().print(groups_table(groups))
     print(f"figure  {figure}")
     if grids is not None:
         print(f"samples {grids}")
@@ -232,6 +244,8 @@ def sample(
 
     if (out is None) == (grid is None):
         raise ValueError("expected --out FOLDER for single images or --grid FILE.png for one grid")
+    if grid is not None and grid.suffix.lower() != ".png":
+        raise ValueError(f"a grid is written as .png, got {grid}; name it {grid}.png")
     generator = load_generator(run, best=best, device=pick_device(device))
     print(write_samples(generator, count, seed, folder=out, grid=grid))
 
@@ -290,6 +304,10 @@ def statistics(
 
     if out.suffix != ".npz":
         raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
+    if out.exists() and images.exists() and out.samefile(images):
+        raise ValueError(
+            f"the statistics would overwrite the images in {images}; name another file"
+        )
     features = load_extractor(
         extractor, protocol=protocol, weights=weights, device=str(pick_device(device))
     )
@@ -307,6 +325,7 @@ def _run(
     as_json: bool,
 ) -> None:
     """Every setting for every seed, one after the other; prints the records; sets the exit code."""
+    from ttur.experiments.plan import plan_lines, planned
     from ttur.reports.summary import runs_table
     from ttur.reports.terminal import TerminalProgress
     from ttur.runtime.distributed import pick_device
@@ -314,62 +333,46 @@ def _run(
 
     device = pick_device(device_name)
     records: list[RunRecord] = []
+    was_interrupted = False
     with TerminalProgress() as terminal:
-        for line in _plan_lines(chosen):
+        for line in plan_lines(chosen):
             terminal.say(line)
-        for label, seed, config, directory in _planned(chosen, out):
+        for label, seed, config, directory in planned(chosen, out):
             terminal.start(f"{label} seed {seed}")
-            record = run(
-                config,
-                directory,
-                experiment=chosen.name,
-                label=label,
-                data_directory=data,
-                device=device,
-                weights=weights,
-                report=terminal.update,
-                say=terminal.say,
-            )
+            try:
+                record = run(
+                    config,
+                    directory,
+                    experiment=chosen.name,
+                    label=label,
+                    data_directory=data,
+                    device=device,
+                    weights=weights,
+                    report=terminal.update,
+                    say=terminal.say,
+                )
+            except KeyboardInterrupt:  # too late for this run, or before it began
+                was_interrupted = True
+                break
             records.append(record)
             terminal.say(f"{label} seed {seed}: {record.outcome} at update {record.updates:,}")
             if record.outcome == "interrupted":
+                was_interrupted = True
                 break
     if as_json:
         _print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
     else:
         _console().print(runs_table(records))
-    outcomes = [record.outcome for record in records]
-    if "interrupted" in outcomes:
+    if was_interrupted:
         raise typer.Exit(INTERRUPTED)
-    if any(outcome.startswith("diverged") for outcome in outcomes):
+    if any(record.outcome.startswith("diverged") for record in records):
         raise typer.Exit(DIVERGED)
 
 
-def _planned(chosen: "Experiment", out: Path) -> list[tuple[str, int, Any, Path]]:
-    """(label, seed, configuration, folder) of every run: all settings of a seed, then the next."""
-    return [
-        (label, seed, config.with_seed(seed), out / chosen.name / label / f"seed-{seed}")
-        for seed in chosen.seeds
-        for label, config in chosen.settings.items()
-    ]
-
-
-def _plan_lines(chosen: "Experiment") -> list[str]:
-    configs = list(chosen.settings.values())
-    runs = len(configs) * len(chosen.seeds)
-    config = configs[0]
-    scored = f"{config.evaluations} times {config.metric} of {config.evaluation_samples:,} samples"
-    if config.metric == "none":
-        scored = "not evaluated"
-    return [
-        f"{chosen.name}: {chosen.question}",
-        f"{runs} runs ({', '.join(chosen.settings)}; seeds {', '.join(map(str, chosen.seeds))}), "
-        f"each {config.updates:,} updates, {scored}",
-    ]
-
-
 def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
-    planned = _planned(chosen, out)
+    from ttur.experiments.plan import plan_lines, planned
+
+    runs_to_do = planned(chosen, out)
     if as_json:
         runs = [
             {
@@ -378,40 +381,27 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
                 "directory": str(directory),
                 "configuration": config.to_json(),
             }
-            for label, seed, config, directory in planned
+            for label, seed, config, directory in runs_to_do
         ]
         _print_json({"experiment": chosen.name, "plan": runs})
         return
-    print("\n".join(_plan_lines(chosen)))
-    for _, _, _, directory in planned:
+    print("\n".join(plan_lines(chosen)))
+    for _, _, _, directory in runs_to_do:
         print(f"  {directory}")
 
 
-def _with_rates(
-    chosen: "Experiment", d_lr: float | None, g_lr: float | None, n_critic: int | None
-) -> "Experiment":
-    """`--d-lr --g-lr` replace the settings by one; `--n-critic` marks the labels it changes."""
-    from ttur.experiments.experiment import compare_rates
-
-    if (d_lr is None) != (g_lr is None):
-        raise ValueError("expected --d-lr and --g-lr together, got one of them; give both rates")
-    if d_lr is not None and g_lr is not None:
-        base = next(iter(chosen.settings.values()))
-        chosen = replace(chosen, settings=compare_rates(base, (d_lr, g_lr)))
-    if n_critic is not None:
-        marked = {f"{k}_critic{n_critic}": v for k, v in chosen.settings.items()}
-        chosen = replace(chosen, settings=marked)
-    return chosen
-
-
-def _assignments(settings: Sequence[str] | None) -> dict[str, str]:
+def _assignments(settings: Sequence[str] | None, flags: dict[str, str]) -> dict[str, str]:
+    """Fields and values of `--set`, joined with those that came by a flag of their own."""
     pairs = {}
     for setting in settings or ():
         field, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set expects FIELD=VALUE, got {setting!r}")
+        flag = FLAGS.get(field)
+        if flag is not None and (field in flags or field in NOT_TO_SET):
+            raise ValueError(f"{field} has a flag of its own: use {flag}, not --set")
         pairs[field] = value
-    return pairs
+    return pairs | flags
 
 
 def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
@@ -422,18 +412,19 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
         return () if seed is None else (seed,)
     chosen = []
     for part in seeds.split(","):
-        first, dash, last = part.partition("-")
-        if (
-            not first.isdigit()
-            or (dash and not last.isdigit())
-            or (dash and int(last) < int(first))
-        ):
+        match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part)
+        first, last = (int(n) for n in (match[1], match[2] or match[1])) if match else (1, 0)
+        if last < first or last - first >= MOST_SEEDS:
             raise ValueError(f"--seeds expects 0-7 or 0,2,5, got {seeds!r}")
-        chosen += range(int(first), int(last or first) + 1)
+        chosen += range(first, last + 1)
     return tuple(dict.fromkeys(chosen))
 
 
 def _message(error: Exception) -> str:
+    if type(error).__name__ == "ValidationError":  # pydantic's, of a configuration
+        from ttur.training.config import reasons
+
+        return reasons(error)  # pyright: ignore[reportArgumentType]
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)

@@ -21,7 +21,7 @@ def record(label: str, seed: int, values: dict[int, float], outcome: str = "fini
         experiment="dcgan_cifar10",
         label=label,
         seed=seed,
-        config=experiment("dcgan_cifar10").settings[label],
+        configuration=experiment("dcgan_cifar10").settings[label].with_seed(seed).to_json(),
         outcome=outcome,
         cause="non-finite generator loss" if outcome != "finished" else None,
         updates=max(values, default=0),
@@ -30,7 +30,6 @@ def record(label: str, seed: int, values: dict[int, float], outcome: str = "fini
         final=scores[-1] if scores else None,
         weights_sha256=None,
         evaluations=tuple(scores),
-        logs=(),
     )
 
 
@@ -72,6 +71,20 @@ def test_best_of_all_stands_beside_means_of_finished_runs_only():
     ]
     ttur = next(line for line in lines if "TTUR" in line).split()
     assert ttur[5:] == ["1/2", "1", "30", "5,000", "45", "(n=1)", "47", "(n=1)"]
+
+
+def test_runs_that_are_no_repetitions_are_not_averaged():
+    """A width or a metric of its own makes another experiment; the same seed twice is one run."""
+    wide = replace(RUNS[1], configuration={**RUNS[1].configuration, "width": 32})
+    with pytest.raises(ValueError, match="differ in width"):
+        group_runs([RUNS[0], wide])
+    scored = replace(RUNS[1], configuration={**RUNS[1].configuration, "metric": "is"})
+    with pytest.raises(ValueError, match="differ in metric"):
+        group_runs([RUNS[0], scored])
+    with pytest.raises(ValueError, match="the same seed"):
+        group_runs([RUNS[0], replace(RUNS[0], directory=Path("elsewhere"))])
+    longer = replace(RUNS[1], configuration={**RUNS[1].configuration, "updates": 7})
+    assert len(group_runs([RUNS[0], RUNS[0], longer])[0].runs) == 2
 
 
 def test_runs_are_listed_with_their_outcome_and_cause():

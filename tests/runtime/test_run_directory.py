@@ -13,10 +13,10 @@ from ttur.runtime.run_directory import EVENTS, RunDirectory, read_events
 def test_events_come_back_in_order(tmp_path):
     with RunDirectory(tmp_path) as run:
         run.append("log", 1, loss=0.5)
-        run.append("evaluation", 2, value=3.0)
+        run.append("evaluation", 2, metric="fid", value=3.0)
     assert read_events(tmp_path) == [
         {"event": "log", "update": 1, "loss": 0.5},
-        {"event": "evaluation", "update": 2, "value": 3.0},
+        {"event": "evaluation", "update": 2, "metric": "fid", "value": 3.0},
     ]
 
 

@@ -122,6 +122,48 @@ def failing_after(updates: int, player: str, how: str) -> Losses:
     return Losses(discriminator, generator)
 
 
+@pytest.mark.parametrize("every", [1, 5])
+def test_weights_that_an_update_made_infinite_are_neither_scored_nor_saved(
+    tiny_game, tmp_path, every
+):
+    """The losses and gradients of the fatal update are finite; only what it makes is not."""
+    game = tiny_game()
+    step = game.generator_optimizer.step
+
+    def overflow(gradients, rate):
+        step(gradients, 1e300 if game.update == 12 else rate)
+
+    game.generator_optimizer.step = overflow
+    cadence = replace(CADENCE, checkpoint_every_updates=every, evaluate_every_updates=every)
+    outcome = play(game, tmp_path, cadence, SCORED)
+    assert (outcome.kind, outcome.weights_sha256) == ("diverged", None)
+    assert outcome.update in (13, 14)  # seen in the weights, or in the next loss
+    loaded = checkpoint.load(tmp_path)
+    assert loaded is not None
+    assert loaded.state["game"]["update"] <= 12
+    assert max(e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation") <= 12
+
+
+def test_a_signal_that_comes_too_late_is_raised_again(tiny_game, tmp_path):
+    def kill_at_the_end(game, poll):
+        value = distance_of_shift(game, poll)
+        if game.update == 40:
+            os.kill(os.getpid(), signal.SIGINT)
+        return value
+
+    with pytest.raises(KeyboardInterrupt):
+        play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=kill_at_the_end))
+    events = read_events(tmp_path)
+    assert (events[-1]["event"], events[-1]["kind"]) == ("outcome", "finished")
+
+
+def test_a_checkpoint_of_another_run_is_not_used(tiny_game, tmp_path):
+    with RunDirectory(tmp_path) as directory:
+        run_loop(tiny_game(), directory, CADENCE, SILENT, identity="one")
+        with pytest.raises(ValueError, match="belongs to a run of another configuration"):
+            run_loop(tiny_game(), directory, CADENCE, SILENT, identity="other")
+
+
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 @pytest.mark.parametrize("how", ["loss", "gradient"])
 def test_divergence_names_the_first_bad_update_and_its_cause(tiny_game, tmp_path, player, how):

@@ -67,6 +67,70 @@ def test_another_configuration_in_the_folder_is_refused_by_field(tmp_path):
         play(tmp_path, batch_size=20)
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"losses": wasserstein_gradient_penalty(1.0)}, "losses"),
+        ({"latents": lambda count, noise: torch.rand(count, 3, generator=noise)}, "latents"),
+        ({"order": generator_first}, "order"),
+        ({"rates": LearningRatePair(discriminator=1e-3, generator=1e-3)}, "rates"),
+    ],
+)
+def test_another_game_in_the_folder_is_refused(tmp_path, change, field):
+    play(tmp_path)
+    with pytest.raises(ValueError, match=f"{field} was"):
+        play(tmp_path, updates=60, **change)
+
+
+def test_the_weight_of_the_penalty_is_part_of_the_game(tmp_path):
+    play(tmp_path, losses=wasserstein_gradient_penalty(10.0))
+    with pytest.raises(ValueError, match="losses was"):
+        play(tmp_path, updates=60, losses=wasserstein_gradient_penalty(1000.0))
+
+
+def test_frozen_and_unused_parameters_stay_as_they_are(tmp_path):
+    generator, discriminator = networks()
+    generator[0].weight.requires_grad_(False)
+    discriminator.unused = nn.Parameter(torch.ones(2))
+    before = generator[0].weight.clone()
+    record = ttur.train(
+        generator, discriminator, ring(), tmp_path, rates=RATES, updates=5, latents=3, device="cpu"
+    )
+    assert record.outcome == "finished"
+    assert torch.equal(generator[0].weight, before)
+    assert torch.equal(discriminator.unused, torch.ones(2))
+
+
+def test_an_optimizer_of_the_other_network_is_refused(tmp_path):
+    generator, discriminator = networks()
+    wrong = TorchOptimizer(torch.optim.SGD(generator.parameters(), lr=1.0))
+    with pytest.raises(ValueError, match="discriminator_optimizer must hold"):
+        ttur.train(
+            generator,
+            discriminator,
+            ring(),
+            tmp_path,
+            rates=RATES,
+            updates=5,
+            latents=3,
+            discriminator_optimizer=wrong,
+            device="cpu",
+        )
+
+
+@pytest.mark.parametrize("field", ["updates", "log_every_updates", "checkpoint_every_updates"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_counts_below_one_are_refused(tmp_path, field, value):
+    with pytest.raises(ValueError, match=f"{field} must be at least 1, got {value}"):
+        play(tmp_path, **{field: value})
+
+
+def test_bytes_that_are_no_images_are_refused(tmp_path):
+    grey = torch.zeros(100, 28, 28, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"uint8 data must be images .* got \(100, 28, 28\)"):
+        ttur.train(*networks(), grey, tmp_path, rates=RATES, updates=5, latents=3, device="cpu")
+
+
 def test_a_concluded_run_is_read_back_untouched(tmp_path):
     first = play(tmp_path)
     events = read_events(tmp_path)
@@ -87,10 +151,10 @@ def test_any_losses_any_order_any_torch_optimizer(tmp_path):
         losses=wasserstein_gradient_penalty(),
         order=generator_first,
         n_critic=5,
-        optimizers=(
-            TorchOptimizer(torch.optim.SGD(critic.parameters(), lr=1.0, momentum=0.9)),
-            TorchOptimizer(torch.optim.RMSprop(generator.parameters(), lr=1.0)),
+        discriminator_optimizer=TorchOptimizer(
+            torch.optim.SGD(critic.parameters(), lr=1.0, momentum=0.9)
         ),
+        generator_optimizer=TorchOptimizer(torch.optim.RMSprop(generator.parameters(), lr=1.0)),
         device="cpu",
     )
     assert record.discriminator_updates == 60
@@ -112,10 +176,8 @@ def test_the_rates_are_applied_to_their_own_player(tmp_path):
             discriminator=lambda d, real, fake, noise: d.weight.sum(),
             generator=lambda d, fake: generator.weight.sum(),
         ),
-        optimizers=(
-            TorchOptimizer(torch.optim.SGD(discriminator.parameters(), lr=1.0)),
-            TorchOptimizer(torch.optim.SGD(generator.parameters(), lr=1.0)),
-        ),
+        discriminator_optimizer=TorchOptimizer(torch.optim.SGD(discriminator.parameters(), lr=1.0)),
+        generator_optimizer=TorchOptimizer(torch.optim.SGD(generator.parameters(), lr=1.0)),
         device="cpu",
     )
     assert generator.weight.item() == pytest.approx(start[0] - 3 * 0.5, abs=1e-6)

@@ -18,7 +18,7 @@ class Batches:
     permutation; its incomplete last batch is dropped. The state is two integers.
 
     Raises:
-        ValueError: if there are fewer samples than a batch holds.
+        ValueError: if there are fewer samples than a batch holds, or bytes that are no images.
     """
 
     def __init__(
@@ -29,10 +29,15 @@ class Batches:
                 f"a batch of {batch_size} needs at least as many samples, got {len(samples)}; "
                 "prepare more, or lower batch_size"
             )
+        if samples.dtype in (np.uint8, torch.uint8) and not are_pixels(samples):
+            raise ValueError(
+                f"uint8 data must be images (N, H, W, 3), got {tuple(samples.shape)}; "
+                "repeat grey three times, or convert to floats"
+            )
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.epoch, self.batch = 0, 0
         self._samples = _resident(samples, device)
-        self._are_images = _are_pixels(samples)
+        self._are_images = are_pixels(samples)
         self._order = self._permutation()
 
     def next(self) -> Tensor:
@@ -70,7 +75,8 @@ def to_images(pixels: Tensor) -> Tensor:
     return pixels.movedim(-1, 1).to(torch.float32).div_(127.5).sub_(1)
 
 
-def _are_pixels(samples: np.ndarray | Tensor) -> bool:
+def are_pixels(samples: np.ndarray | Tensor) -> bool:
+    """Whether these are uint8 images (N, H, W, 3), which `Batches` brings to [-1, 1]."""
     return samples.dtype in (np.uint8, torch.uint8) and samples.ndim == 4 and samples.shape[3] == 3
 
 

@@ -45,8 +45,8 @@ class _Dtype:
 _MARK = object()
 
 
-def read_pickle(data: bytes, where: str) -> Any:
-    """The value in a pickle of protocol 2 or 3; strings of Python 2 come as bytes.
+def read_pickle(data: bytes, where: str) -> dict[str, Any]:
+    """The dictionary in a pickle of protocol 2 or 3; strings of Python 2 come as bytes.
 
     Raises:
         ValueError: naming `where` and the first opcode or global that is not plain data.
@@ -146,17 +146,12 @@ def _build(target: Any, state: tuple) -> None:
     _expect(target, _Array).values = np.frombuffer(_expect(raw, bytes), np.uint8).reshape(shape)
 
 
-def _finished(value: Any) -> Any:
-    """The value with its arrays in place, keys as text."""
-    if isinstance(value, dict):
-        return {_text(key): _finished(item) for key, item in value.items()}
-    if isinstance(value, _Array):
-        if value.values is None:
-            raise ValueError("it announces an array and leaves it out")
-        return value.values
-    if isinstance(value, _Global | _Dtype) or value is _MARK:
-        raise ValueError("it holds a bare global")
-    return value
+def _finished(value: Any) -> dict[str, Any]:
+    """The dictionary with its arrays in place and its keys as text."""
+    finished = {}
+    for key, item in _expect(value, dict).items():
+        finished[_text(key)] = item.values if isinstance(item, _Array) else item
+    return finished
 
 
 def _text(value: Any) -> str:

@@ -111,7 +111,7 @@ def _binary(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _python(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
     batch = read_pickle(data, where)
-    planes, labels = (batch.get(k) if isinstance(batch, dict) else None for k in ("data", "labels"))
+    planes, labels = batch.get("data"), batch.get("labels")
     if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != _RECORD - 1:
         raise ValueError(f"expected 'data', {_RECORD - 1} bytes an image, in {where}")
     if not isinstance(labels, list) or any(type(label) is not int for label in labels):

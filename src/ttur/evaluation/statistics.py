@@ -5,7 +5,6 @@ In a file: `mu` and `sigma`, as in the paper's code and pytorch-fid, and `finger
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +23,7 @@ from ttur.evaluation.sources import ImageSource, image_batches, name_of, to_pixe
 from ttur.metrics.extractors import Extractor
 from ttur.metrics.moments import Moments
 from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.files import replaced
 
 UNKNOWN = {"source": "unknown"}
 # What two sides must share. Quantisation is not among them: it belongs to the images.
@@ -51,17 +51,9 @@ class Statistics:
     def save(self, path: Path) -> None:
         """Written beside, flushed, then renamed: never half a file under that name."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}.writing")
         fingerprint = np.array(json.dumps(self.fingerprint, sort_keys=True))
-        try:
-            with beside.open("wb") as file:
-                np.savez(file, mu=self.mean, sigma=self.covariance, fingerprint=fingerprint)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with replaced(path) as file:
+            np.savez(file, mu=self.mean, sigma=self.covariance, fingerprint=fingerprint)
 
     @classmethod
     def load(cls, path: Path) -> "Statistics":

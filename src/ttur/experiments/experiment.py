@@ -1,9 +1,9 @@
 """What an experiment is: where it stands in the paper, its question, its runs."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ttur.runtime.names import closest
 from ttur.timescales import LearningRatePair
 from ttur.training.config import TrainingConfig
 
@@ -31,7 +31,7 @@ class Experiment:
         """
         if label not in self.settings:
             raise ValueError(
-                f"{self.name} has no setting {label!r}; expected one of {', '.join(self.settings)}"
+                f"{self.name} has no setting {label!r}; {closest(label, self.settings)}"
             )
         return replace(self, settings={label: self.settings[label]})
 
@@ -46,9 +46,3 @@ def compare_rates(base: TrainingConfig, *pairs: tuple[float, float]) -> dict[str
         replace(base, rates=LearningRatePair(discriminator=b, generator=a)) for b, a in pairs
     ]
     return {config.rates.label: config for config in configs}
-
-
-def closest(name: str, names: list[str]) -> str:
-    """The end of a sentence that refuses `name`: what was probably meant, else all there is."""
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"

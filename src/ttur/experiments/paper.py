@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ttur.experiments.experiment import Experiment, closest, compare_rates
+from ttur.experiments.experiment import Experiment, compare_rates
+from ttur.runtime.names import closest
 from ttur.timescales import LearningRatePair
 from ttur.training.config import TrainingConfig
 
@@ -83,5 +84,5 @@ def experiment(name: str) -> Experiment:
         ValueError: if there is none; offers the closest.
     """
     if name not in EXPERIMENTS:
-        raise ValueError(f"no experiment {name!r}; {closest(name, list(EXPERIMENTS))}")
+        raise ValueError(f"no experiment {name!r}; {closest(name, EXPERIMENTS)}")
     return EXPERIMENTS[name]()

@@ -30,13 +30,36 @@ class Group:
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
-    """One group per (experiment, label): one time-scale first, by rising rate."""
-    keys = {(run.experiment, run.label) for run in runs}
-    groups = [
-        Group(*key, tuple(run for run in runs if (run.experiment, run.label) == key))
-        for key in keys
-    ]
-    return sorted(groups, key=_paper_order)
+    """One group per (experiment, label): one time-scale first, by rising rate.
+
+    Raises:
+        ValueError: if two runs of a group differ in more than seed and length, or have one seed:
+            they are no repetitions of each other.
+    """
+    unique = {run.directory.resolve(): run for run in runs}.values()
+    members: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in unique:
+        members.setdefault((run.experiment, run.label), []).append(run)
+    for group in members.values():
+        for run in group[1:]:
+            _check_repetition(group[0], run)
+        if len({run.seed for run in group}) < len(group):
+            raise ValueError(
+                f"two runs of {group[0].label} have the same seed; report them apart: "
+                + ", ".join(str(run.directory) for run in group)
+            )
+    return sorted((Group(*key, tuple(group)) for key, group in members.items()), key=_paper_order)
+
+
+def _check_repetition(one: RunRecord, other: RunRecord) -> None:
+    varies = {"seed", "updates"}
+    fields = {*one.configuration, *other.configuration} - varies
+    different = sorted(f for f in fields if one.configuration.get(f) != other.configuration.get(f))
+    if different:
+        raise ValueError(
+            f"{one.directory} and {other.directory} differ in {', '.join(different)}; they are "
+            "not repetitions of one setting: report them apart"
+        )
 
 
 def _paper_order(group: Group) -> tuple:

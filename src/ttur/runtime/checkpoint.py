@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ttur.runtime.files import flush_directory, replaced
+
 FORMAT = "ttur-checkpoint-1"
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 DAMAGED = "checkpoint.damaged.pt"
@@ -29,84 +31,70 @@ class Loaded:
     problems: tuple[str, ...]
 
 
-def save(directory: Path, state: dict[str, Any]) -> Path:
+def save(directory: Path, state: dict[str, Any], identity: str = "") -> None:
     """Write `state` as the newest generation; the one before becomes the previous.
 
-    `state` holds tensors, numbers, strings, and lists and dicts of them.
+    `state` holds tensors, numbers, strings, and lists and dicts of them. `identity` says which run
+    it belongs to: `load` gives it to no other.
 
     Raises:
         OSError: if the disk refuses; both generations are then as they were.
     """
-    newest = directory / NEWEST
-    written = _write(newest, state)
+    newest, written = directory / NEWEST, directory / f"{NEWEST}.next"
+    save_file(written, state, identity)
     if newest.exists():
         os.replace(newest, directory / PREVIOUS)
     os.replace(written, newest)
-    _flush_directory(directory)
-    return newest
+    flush_directory(directory)
 
 
-def save_file(path: Path, state: dict[str, Any]) -> None:
+def save_file(path: Path, state: dict[str, Any], identity: str = "") -> None:
     """Replace the one file `path` as a whole, without generations."""
-    os.replace(_write(path, state), path)
+    try:
+        with replaced(path) as file:
+            torch.save({"format": FORMAT, "identity": identity, "state": state}, file)
+    except RuntimeError as error:  # how torch's zip writer reports a full disk
+        raise OSError(f"{path} could not be written ({error}); is the disk full?") from error
 
 
-def recover(directory: Path) -> Loaded | None:
-    """`load`, and a newest file that cannot be read is moved out of the way of the good one.
+def recover(directory: Path, identity: str = "") -> Loaded | None:
+    """`load`, and a newest file that cannot be used is moved out of the way of the good one.
 
     Otherwise the next `save` would make it the previous generation and drop the good one.
     """
-    loaded = load(directory)
+    loaded = load(directory, identity)
     if loaded is not None and loaded.path.name == PREVIOUS and loaded.problems:
         os.replace(directory / NEWEST, directory / DAMAGED)
     return loaded
 
 
-def load(directory: Path) -> Loaded | None:
+def load(directory: Path, identity: str = "") -> Loaded | None:
     """The newest generation that can be read whole, or None if there is no file at all.
 
     Raises:
-        ValueError: if there are files and none can be read; the message names each.
+        ValueError: if there are files and none can be used; the message names each.
     """
     problems = []
     for path in (directory / NEWEST, directory / PREVIOUS):
         if not path.exists():
             continue
         try:
-            return Loaded(load_file(path), path, tuple(problems))
+            return Loaded(load_file(path, identity), path, tuple(problems))
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise ValueError(
-            "no checkpoint can be read: "
-            + "; ".join(problems)
-            + f"; remove {directory} to start the run again"
+            f"no checkpoint can be used: {'; '.join(problems)}; "
+            f"remove {directory} to start the run again"
         )
     return None
 
 
-def _write(path: Path, state: dict[str, Any]) -> Path:
-    """`state` in a file beside `path`, flushed to the disk; a failure leaves no file."""
-    beside = path.with_name(f"{path.name}.writing")
-    try:
-        with beside.open("wb") as file:
-            torch.save({"format": FORMAT, "state": state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException as error:
-        beside.unlink(missing_ok=True)
-        # torch reports a full disk as a RuntimeError of its zip writer.
-        if isinstance(error, RuntimeError):
-            raise OSError(f"{path} could not be written ({error}); is the disk full?") from error
-        raise
-    return beside
-
-
-def load_file(path: Path) -> dict[str, Any]:
-    """What `save` or `save_file` wrote, on the CPU.
+def load_file(path: Path, identity: str = "") -> dict[str, Any]:
+    """What `save` or `save_file` wrote, on the CPU. With an `identity`, only of that run.
 
     Raises:
-        ValueError: if the file is torn, damaged, or not a checkpoint of ours.
+        ValueError: if the file is torn, damaged, not a checkpoint of ours, or of another run.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -114,7 +102,7 @@ def load_file(path: Path) -> dict[str, Any]:
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (RuntimeError, ValueError, EOFError, KeyError) as error:
         raise ValueError(f"{path} is torn or damaged ({error})") from error
     except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
         foreign = isinstance(error, pickle.UnpicklingError)
@@ -122,6 +110,8 @@ def load_file(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is torn or not a checkpoint ({reason})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of ttur (expected format {FORMAT})")
+    if identity and content.get("identity") != identity:
+        raise ValueError(f"{path} belongs to a run of another configuration")
     return content["state"]
 
 
@@ -133,12 +123,3 @@ def weights_sha256(network: nn.Module) -> str:
         raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         digest.update(raw.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _flush_directory(directory: Path) -> None:
-    """Make the renames survive a power failure."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

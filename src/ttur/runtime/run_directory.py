@@ -7,6 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ttur.runtime.files import replaced
+
+# Without these an event says nothing; a line that lacks them is passed over like a torn one.
+_ALL = {"event", "update"}
+_FIELDS = {
+    "evaluation": _ALL | {"metric", "value"},
+    "outcome": _ALL | {"kind", "cause", "discriminator_updates", "best", "final", "weights_sha256"},
+}
 CONFIG, EVENTS, LOCK = "config.json", "events.jsonl", "lock"
 
 
@@ -63,8 +71,8 @@ class RunDirectory:
         if not path.exists():
             return None
         try:
-            config = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
+            config = json.loads(path.read_text("utf-8"))
+        except ValueError as error:  # neither JSON nor text
             raise ValueError(f"{path} is not JSON ({error}); is this a run directory?") from error
         if not isinstance(config, dict):
             raise ValueError(f"{path} holds no JSON object; is this a run directory?")
@@ -72,9 +80,8 @@ class RunDirectory:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace config.json as a whole."""
-        beside = self.path / f"{CONFIG}.writing"
-        beside.write_text(json.dumps(config, indent=2) + "\n")
-        os.replace(beside, self.path / CONFIG)
+        with replaced(self.path / CONFIG) as file:
+            file.write((json.dumps(config, indent=2) + "\n").encode())
 
     def append(self, event: str, update: int, **fields: Any) -> None:
         """Add one line to events.jsonl. A number that is not finite is a bug of the caller."""
@@ -100,7 +107,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
             event = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if not (isinstance(event, dict) and isinstance(event.get("update"), int)):
+        if not isinstance(event, dict) or not _FIELDS.get(event.get("event"), _ALL) <= event.keys():
             continue
         if event["event"] == "resumed":
             events = [earlier for earlier in events if earlier["update"] <= event["update"]]

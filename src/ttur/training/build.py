@@ -16,16 +16,17 @@ from ttur.data import catalogue
 from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.models import dcgan
-from ttur.runtime.run_directory import RunDirectory
 from ttur.timescales.optimizers import Adam
 from ttur.timescales.orders import ORDERS
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Cadence, Evaluator, Progress, run_loop
-from ttur.training.record import RunRecord, concluded_run, read_run
+from ttur.training.loop import Cadence, Evaluator, Progress
+from ttur.training.record import RunRecord, train_in
 from ttur.training.scoring import Scoring, evaluator
 
 Say = Callable[[str], None]
+MODELS = {"dcgan": dcgan}
+LOSSES = {"non_saturating": losses.NON_SATURATING}
 
 
 def run(
@@ -59,29 +60,28 @@ def run(
         "configuration": config.to_json(),
         "environment": environment(device),
     }
-    with RunDirectory(directory) as folder:
-        if concluded := concluded_run(folder, document, say):
-            return concluded
+    cadence = Cadence(
+        config.updates,
+        config.log_every_updates,
+        config.evaluate_every_updates,
+        config.checkpoint_every_updates,
+    )
+
+    def build() -> tuple[TwoPlayerGame, Evaluator]:
         game = build_game(config, data, device)
-        looking = build_evaluator(config, data, device, weights, say)
-        folder.write_config(document)
-        cadence = Cadence(
-            config.updates,
-            config.log_every_updates,
-            config.evaluate_every_updates,
-            config.checkpoint_every_updates,
-        )
-        run_loop(game, folder, cadence, looking, report, say)
-    return read_run(directory)
+        return game, build_evaluator(config, data, device, weights, say)
+
+    return train_in(directory, document, build, cadence, report, say)
 
 
 def build_networks(config: TrainingConfig) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), initialised as the paper did, from the seed."""
-    generator = dcgan.Generator(config.image_size, config.width, config.latent_size)
-    discriminator = dcgan.Discriminator(config.image_size, config.width)
+    model = MODELS[config.model]
+    generator = model.Generator(config.image_size, config.width, config.latent_size)
+    discriminator = model.Discriminator(config.image_size, config.width)
     noise = torch.Generator().manual_seed(stream_seed(config.seed, "weights"))
-    dcgan.initialize(generator, noise)
-    dcgan.initialize(discriminator, noise)
+    model.initialize(generator, noise)
+    model.initialize(discriminator, noise)
     return generator, discriminator
 
 
@@ -119,7 +119,7 @@ def build_game(config: TrainingConfig, data: DataSet, device: torch.device) -> T
     return TwoPlayerGame(
         generator=generator,
         discriminator=discriminator,
-        losses=losses.NON_SATURATING,
+        losses=LOSSES[config.losses],
         generator_optimizer=adam(generator.parameters()),
         discriminator_optimizer=adam(discriminator.parameters()),
         rates=config.rates,
@@ -137,7 +137,7 @@ def build_evaluator(
 ) -> Evaluator:
     """How `config` wants its generator scored."""
     scoring = Scoring(
-        sampler=dcgan.sampler,
+        sampler=MODELS[config.model].sampler,
         latents=partial(draw_latents, config),
         seed=stream_seed(config.seed, "evaluation"),
         samples=config.evaluation_samples,

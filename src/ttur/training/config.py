@@ -1,6 +1,5 @@
 """TrainingConfig: one run in full. Frozen, validated at birth, to and from JSON."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -9,9 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ttur.runtime.names import closest
 from ttur.timescales import LearningRatePair
 
 Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]  # wider is a slip of the finger, not a network
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -32,9 +33,9 @@ class TrainingConfig:
     """Generator updates in all."""
     seed: Annotated[int, Field(ge=0)] = 0
     model: Literal["dcgan"] = "dcgan"
-    width: Count = 64
+    width: Width = 64
     """Channels next to the image; the layers further in are multiples of it."""
-    latent_size: Count = 100
+    latent_size: Width = 100
     latent: Literal["uniform", "normal"] = "uniform"
     """Uniform in [-1, 1], or standard normal (the code of July 2017, J.13)."""
     losses: Literal["non_saturating"] = "non_saturating"
@@ -44,7 +45,7 @@ class TrainingConfig:
     batch_size: Count = 64
     adam_beta1: Decay = 0.5
     adam_beta2: Decay = 0.999
-    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    adam_epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8
     adam_form: Literal["tensorflow", "torch"] = "tensorflow"
     """Where epsilon stands (J.40)."""
     log_every_updates: Count = 100
@@ -54,9 +55,18 @@ class TrainingConfig:
     """fid, is, fd_<extractor>, is_<extractor>, or none."""
     protocol: Literal["tf1", "torch"] = "tf1"
     """Resize and scaling before the feature extractor."""
-    evaluation_samples: Count = 50_000
+    evaluation_samples: Annotated[int, Field(ge=2)] = 50_000
     evaluation_batch_size: Count = 1000
     """Generated at once for an evaluation."""
+
+    def __post_init__(self) -> None:
+        if self.order == "simultaneous" and self.n_critic != 1:
+            raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
+        if self.metric.startswith("is") and self.evaluation_samples < 10:
+            raise ValueError(
+                f"{self.metric} needs evaluation_samples of at least 10, one for each split, got "
+                f"{self.evaluation_samples}"
+            )
 
     @property
     def evaluations(self) -> int:
@@ -78,21 +88,18 @@ class TrainingConfig:
         try:
             return TypeAdapter(cls).validate_python(document)
         except ValidationError as error:
-            raise ValueError(_reasons(error)) from error
+            raise ValueError(reasons(error)) from error
 
     def with_settings(self, settings: Mapping[str, str]) -> "TrainingConfig":
         """A copy with fields replaced, values given as on a command line (`--set field=value`).
 
         Raises:
-            ValueError: if a field does not exist (offers the closest names), has its own flag, or
-                refuses the value.
+            ValueError: if a field does not exist (offers the closest names) or refuses the value.
         """
         names = [field.name for field in fields(self)]
         for name in settings:
             if name not in names:
-                close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-                hint = f"did you mean {' or '.join(close)}?" if close else f"fields: {names}"
-                raise ValueError(f"no field {name!r} to set; {hint}")
+                raise ValueError(f"no field {name!r} to set; {closest(name, names)}")
         return self.from_json(self.to_json() | {k: _value(v) for k, v in settings.items()})
 
     def with_seed(self, seed: int) -> "TrainingConfig":
@@ -107,9 +114,12 @@ def _value(text: str) -> Any:
         return text
 
 
-def _reasons(error: ValidationError) -> str:
-    reasons = []
+def reasons(error: ValidationError) -> str:
+    """What pydantic refused, in one line: each field, why, and what it got."""
+    lines = []
     for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"]) or "configuration"
-        reasons.append(f"{where}: {detail['msg']}, got {detail['input']!r}")
-    return "; ".join(reasons)
+        where = ".".join(str(part) for part in detail["loc"])
+        message = detail["msg"].removeprefix("Value error, ")
+        got = f", got {detail['input']!r}" if where else ""  # else all of it, said in the message
+        lines.append(f"{where}: {message}{got}" if where else message)
+    return "; ".join(lines)

@@ -103,8 +103,8 @@ class TwoPlayerGame:
 
     def __post_init__(self) -> None:
         self.health = Health(self.noise.device)
-        self._generator_parameters = tuple(self.generator.parameters())
-        self._discriminator_parameters = tuple(self.discriminator.parameters())
+        self._generator_parameters = trainable(self.generator)
+        self._discriminator_parameters = trainable(self.discriminator)
 
     def play(self) -> None:
         """One outer iteration."""
@@ -122,11 +122,11 @@ class TwoPlayerGame:
 
     def discriminator_phase(self, real: Tensor, fake: Tensor) -> Phase:
         loss = self.losses.discriminator(self.discriminator, real, fake, self.noise)
-        return Phase(loss.detach(), torch.autograd.grad(loss, self._discriminator_parameters))
+        return _phase(loss, self._discriminator_parameters)
 
     def generator_phase(self, fake: Tensor) -> Phase:
         loss = self.losses.generator(self.discriminator, fake)
-        return Phase(loss.detach(), torch.autograd.grad(loss, self._generator_parameters))
+        return _phase(loss, self._generator_parameters)
 
     def move_discriminator(self, phase: Phase) -> None:
         self.discriminator_updates += 1
@@ -146,6 +146,23 @@ class TwoPlayerGame:
         """Let moving averages see the updated weights, where the model asks for it (spec A.2)."""
         if self.settle_moving_averages:
             self.generator(latents)
+
+    def diagnosis(self) -> tuple[int, str] | None:
+        """The first bad update and its causes, or None. Waits for the device.
+
+        Phases see the weights before their update; what the last one made of them is looked at
+        here, so that nothing that is not finite is scored or saved.
+        """
+        if seen := self.health.diagnosis():
+            return seen
+        for name in ("discriminator", "generator"):
+            tensors = [
+                t for t in getattr(self, name).state_dict().values() if t.is_floating_point()
+            ]
+            norms = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
+            if tensors and not torch.isfinite(torch.stack(norms)).all():
+                return self.update, f"non-finite {name} weights"
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides how the game goes on."""
@@ -173,3 +190,13 @@ class TwoPlayerGame:
             "real": self.real,
             "health": self.health,
         }
+
+
+def trainable(network: nn.Module) -> tuple[nn.Parameter, ...]:
+    """The parameters a player moves, in the order of its gradients."""
+    return tuple(p for p in network.parameters() if p.requires_grad)
+
+
+def _phase(loss: Tensor, parameters: tuple[nn.Parameter, ...]) -> Phase:
+    # A parameter that this loss does not reach gets zeros: its optimizer still counts the update.
+    return Phase(loss.detach(), torch.autograd.grad(loss, parameters, materialize_grads=True))

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from ttur.runtime import checkpoint
-from ttur.runtime.run_directory import RunDirectory, finite_or_none
+from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
 from ttur.training.game import TwoPlayerGame
 
 BEST = "best.pt"
@@ -33,6 +33,11 @@ class Cadence:
     log_every_updates: int
     evaluate_every_updates: int
     checkpoint_every_updates: int
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
 
     def logs(self, update: int) -> bool:
         return update > 0 and update % self.log_every_updates == 0
@@ -106,26 +111,28 @@ def run_loop(
     directory: RunDirectory,
     cadence: Cadence,
     evaluator: Evaluator,
+    identity: str = "",
     report: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Outcome:
     """Play `game` up to `cadence.updates`, from the last checkpoint if there is one.
 
     The same call again after an interruption gives the weights of an uninterrupted run, to the
-    bit. What happens is appended to events.jsonl; nothing is saved past a divergence.
+    bit. What happens is appended to events.jsonl; nothing is saved past a divergence. Checkpoints
+    carry `identity`, and those of another are not used.
 
     Raises:
         ValueError: if checkpoints are there and none can be read.
         OSError: if a checkpoint cannot be written; the old ones are then intact.
     """
-    run = _Run(game, directory, evaluator)
+    run = _Run(game, directory, evaluator, identity)
     run.resume(say)
     with _interruption() as interrupted:
         while True:
             update = game.update
-            is_last = update == cadence.updates
+            is_last = update >= cadence.updates
             if is_last or interrupted.is_set() or cadence.pauses(update):
-                if diagnosis := game.health.diagnosis():
+                if diagnosis := game.diagnosis():
                     return run.end("diverged", *diagnosis)
                 if cadence.logs(update):
                     report(run.log(cadence.updates))
@@ -136,6 +143,7 @@ def run_loop(
                 if is_last and run.is_evaluated:
                     return run.end("finished", update)
                 if interrupted.is_set():
+                    interrupted.clear()  # heeded
                     return run.end("interrupted", update)
             game.play()
 
@@ -154,19 +162,28 @@ class _History:
 class _Run:
     """What the loop does between two updates. Each act happens once per update."""
 
-    def __init__(self, game: TwoPlayerGame, directory: RunDirectory, evaluator: Evaluator):
+    def __init__(
+        self, game: TwoPlayerGame, directory: RunDirectory, evaluator: Evaluator, identity: str
+    ):
         self.game, self.directory, self.evaluator = game, directory, evaluator
+        self.identity = identity
         self.history = _History()
-        self.saved_update = 0
+        self._saved = (0, 0)  # updates trained and evaluated
         self.clock = _Clock(0.0)
 
     @property
     def is_evaluated(self) -> bool:
         return self.history.evaluated_update == self.game.update
 
+    @property
+    def _done(self) -> tuple[int, int]:
+        return self.game.update, self.history.evaluated_update
+
     def resume(self, say: Callable[[str], None]) -> None:
-        loaded = checkpoint.recover(self.directory.path)
+        loaded = checkpoint.recover(self.directory.path, self.identity)
         if loaded is None:
+            if read_events(self.directory.path):  # of a process that died before its first save
+                self.directory.append("resumed", 0, problems=[])
             return
         for problem in loaded.problems:
             say(f"{problem}; continuing from {loaded.path.name}")
@@ -174,7 +191,7 @@ class _Run:
         saved = loaded.state["history"]
         scores = {name: Score(**saved[name]) if saved[name] else None for name in ("last", "best")}
         self.history = _History(**saved | scores)
-        self.saved_update = self.game.update
+        self._saved = self._done
         self.clock = _Clock(self.history.training_seconds)
         self.directory.append("resumed", self.game.update, problems=list(loaded.problems))
 
@@ -207,13 +224,13 @@ class _Run:
         self.history.evaluated_update = self.game.update
 
     def save(self) -> None:
-        if self.game.update == self.saved_update:
+        if self._done == self._saved:
             return
         with self.clock.paused():
             self.history.training_seconds = self.clock.seconds
             state = {"game": self.game.state_dict(), "history": asdict(self.history)}
-            checkpoint.save(self.directory.path, state)
-        self.saved_update = self.game.update
+            checkpoint.save(self.directory.path, state, self.identity)
+        self._saved = self._done
 
     def end(self, kind: str, update: int, cause: str | None = None) -> Outcome:
         sha256 = None
@@ -247,6 +264,7 @@ class _Run:
             checkpoint.save_file(
                 self.directory.path / BEST,
                 {"generator": self.game.generator.state_dict(), "score": asdict(score)},
+                self.identity,
             )
 
     def _append(self, event: str, **fields: Any) -> None:
@@ -288,13 +306,20 @@ class _Clock:
 
 @contextmanager
 def _interruption() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at once."""
+    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at once.
+
+    A signal that came too late to be heeded (the event is still set at the end) is raised again,
+    so that whoever called the loop hears of it.
+    """
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted  # only the main thread may have signal handlers
         return
+    received = signal.SIGINT
 
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = number
         interrupted.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -304,3 +329,5 @@ def _interruption() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if interrupted.is_set():
+        signal.raise_signal(received)

@@ -1,12 +1,16 @@
-"""What a run directory says about its run: read back, never recomputed."""
+"""A run and its directory: what stands there is read back, continued, or refused."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ttur.runtime.run_directory import RunDirectory, read_events
+from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_events
 from ttur.training.config import TrainingConfig
+from ttur.training.game import TwoPlayerGame
+from ttur.training.loop import Cadence, Evaluator, Progress, run_loop
 
 # The "model" in the configuration of a run that trained networks of the user's own.
 OWN_NETWORKS = "own"
@@ -14,19 +18,22 @@ OWN_NETWORKS = "own"
 UNFINISHED = "unfinished"
 
 
+_DOCUMENT = ("experiment", "label", "seed", "data_sha256", "configuration", "environment")
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
 
     `best` and `final` are {"metric", "value", "update"} or None; `evaluations` has one event per
-    evaluated update, in order.
+    evaluated update, in order. `config` is None where the networks were the user's own.
     """
 
     directory: Path
     experiment: str
     label: str
     seed: int
-    config: TrainingConfig | None
+    configuration: dict[str, Any]
     outcome: str
     cause: str | None
     updates: int
@@ -35,7 +42,12 @@ class RunRecord:
     final: dict[str, Any] | None
     weights_sha256: dict[str, str] | None
     evaluations: tuple[dict[str, Any], ...]
-    logs: tuple[dict[str, Any], ...]
+
+    @property
+    def config(self) -> TrainingConfig | None:
+        if self.configuration.get("model") == OWN_NETWORKS:
+            return None
+        return TrainingConfig.from_json(self.configuration)
 
     @property
     def is_concluded(self) -> bool:
@@ -63,66 +75,107 @@ def read_run(path: Path) -> RunRecord:
 
     Raises:
         FileNotFoundError: if `path` holds no run.
-        ValueError: if its config.json is damaged.
+        ValueError: if its config.json is damaged; names what is missing.
     """
-    document = RunDirectory(path).read_config()
+    document = _document(RunDirectory(path))
     if document is None:
         raise FileNotFoundError(
             f"{path} holds no run (no config.json); expected a folder that "
-            "`ttur run` made, such as runs/demo/orig_2e-4/seed-0"
+            "`ttur run` made, such as runs/demo/orig_5e-4/seed-0"
         )
     events = read_events(path)
-    by_kind: dict[str, dict[int, dict[str, Any]]] = {"evaluation": {}, "log": {}}
-    for event in events:
-        if event["event"] in by_kind:
-            by_kind[event["event"]][event["update"]] = event
+    evaluations = {e["update"]: e for e in events if e["event"] == "evaluation"}
     end = events[-1] if events and events[-1]["event"] == "outcome" else None
-    configuration = document["configuration"]
-    is_ours = configuration["model"] != OWN_NETWORKS
+    last = max(events, key=lambda event: event["update"], default={})
     return RunRecord(
         directory=path,
         experiment=document["experiment"],
         label=document["label"],
         seed=document["seed"],
-        config=TrainingConfig.from_json(configuration) if is_ours else None,
+        configuration=document["configuration"],
         outcome=_outcome(end),
         cause=end["cause"] if end else None,
-        updates=end["update"] if end else max((e["update"] for e in events), default=0),
-        discriminator_updates=end["discriminator_updates"] if end else 0,
+        updates=last.get("update", 0),
+        discriminator_updates=last.get("discriminator_updates", 0),
         best=end["best"] if end else None,
         final=end["final"] if end else None,
         weights_sha256=end["weights_sha256"] if end else None,
-        evaluations=tuple(by_kind["evaluation"].values()),
-        logs=tuple(by_kind["log"].values()),
+        evaluations=tuple(evaluations.values()),
     )
 
 
 def find_runs(path: Path) -> list[RunRecord]:
-    """Every run in `path` or below it, sorted by folder.
+    """Every run in `path` or below it, sorted by folder. Other programs' config.json is no run.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    found = sorted(config.parent for config in Path(path).rglob("config.json"))
-    if not found:
+    folders = sorted(config.parent for config in Path(path).rglob("config.json"))
+    runs = [folder for folder in folders if (folder / EVENTS).exists()]
+    if not runs:
         raise FileNotFoundError(f"no runs in {path}; expected folders that `ttur run` made")
-    return [read_run(folder) for folder in found]
+    return [read_run(folder) for folder in runs]
 
 
-def concluded_run(
-    folder: RunDirectory, document: dict[str, Any], say: Callable[[str], None]
-) -> RunRecord | None:
-    """The record of the run in `folder` if nothing is left to do there; None if there is.
+def train_in(
+    directory: Path,
+    document: dict[str, Any],
+    build: Callable[[], tuple[TwoPlayerGame, Evaluator]],
+    cadence: Cadence,
+    report: Callable[[Progress], None],
+    say: Callable[[str], None],
+) -> RunRecord:
+    """Run, or continue, what `document` describes; a concluded run is read back untouched.
 
-    `document` is the config.json this call would write. Only more updates are still the same run;
-    another version of what computes is said, since the last bits may then differ.
+    `document` becomes config.json. Nothing is built before the folder is known to be free or to
+    hold this very run, and nothing is written before all is built. Only more updates are still the
+    same run; another version of what computes is said, since the last bits may then differ.
 
     Raises:
         ValueError: if the folder holds another run; names the fields.
+        BlockingIOError: if another process runs here.
     """
-    stored = folder.read_config()
-    if stored is None:
+    with RunDirectory(directory) as folder:
+        stored = _document(folder)
+        if stored is not None:
+            _check_same(folder, stored, document, say)
+            record = read_run(directory)
+            same_length = stored["configuration"]["updates"] == cadence.updates
+            if record.is_concluded and same_length:
+                return record
+        game, evaluator = build()
+        document |= {"scored_by": evaluator.metric}
+        if stored is not None:
+            if stored.get("scored_by", evaluator.metric) != evaluator.metric:
+                raise ValueError(
+                    f"{directory} was scored by {stored['scored_by']}, this would be "
+                    f"{evaluator.metric}; give the same --weights, or another --out"
+                )
+            document |= {"environment": stored["environment"]}  # the one it began in
+        folder.write_config(document)
+        run_loop(game, folder, cadence, evaluator, _identity(document), report, say)
+    return read_run(directory)
+
+
+def _document(folder: RunDirectory) -> dict[str, Any] | None:
+    document = folder.read_config()
+    if document is None:
         return None
+    missing = [name for name in _DOCUMENT if name not in document]
+    if missing or not isinstance(document["configuration"], dict):
+        raise ValueError(
+            f"{folder.path / CONFIG} is not of a run of ttur (it lacks {', '.join(missing)}); "
+            "remove the folder, or choose another --out"
+        )
+    return document
+
+
+def _check_same(
+    folder: RunDirectory,
+    stored: dict[str, Any],
+    document: dict[str, Any],
+    say: Callable[[str], None],
+) -> None:
     differences = [
         f"{name} was {before!r}, is {now!r}"
         for name, before, now in _compared(stored, document)
@@ -136,19 +189,23 @@ def concluded_run(
     for name, now in document["environment"].items():
         if (before := stored["environment"].get(name)) != now:
             say(f"{folder.path}: {name} was {before}, is {now}; the last bits may differ")
-    record = read_run(folder.path)
-    same_length = stored["configuration"]["updates"] == document["configuration"]["updates"]
-    return record if record.is_concluded and same_length else None
 
 
 def _compared(stored: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """(field, value then, value now) of all that makes a run the same run."""
     outer = [(n, stored[n], document[n]) for n in ("experiment", "label", "data_sha256")]
     then, now = stored["configuration"], document["configuration"]
-    if then["model"] != OWN_NETWORKS:  # a field that is younger than the run had its default
-        then = TrainingConfig.from_json(then).to_json()
+    if OWN_NETWORKS not in (then.get("model"), now["model"]):
+        then = TrainingConfig.from_json(then).to_json()  # a younger field had its default
     names = [*now, *(name for name in then if name not in now)]
     return outer + [(name, then.get(name), now.get(name)) for name in names]
+
+
+def _identity(document: dict[str, Any]) -> str:
+    """A digest of all that makes a run the same run, for its checkpoints."""
+    parts = [document[name] for name in ("experiment", "label", "data_sha256")]
+    configuration = {k: v for k, v in document["configuration"].items() if k != "updates"}
+    return hashlib.sha256(json.dumps([*parts, configuration], sort_keys=True).encode()).hexdigest()
 
 
 def _outcome(end: dict[str, Any] | None) -> str:

@@ -46,7 +46,10 @@ def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGen
             raise FileNotFoundError(f"{run} has no checkpoint yet; train it further first")
         weights = loaded.state["game"]["generator"]
     generator, _ = build_networks(config)
-    generator.load_state_dict(weights)
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{run} holds weights of another network ({error})") from error
     return TrainedGenerator(generator.to(device).eval(), config)
 
 
@@ -58,6 +61,8 @@ def write_samples(
 
     Pixels are rounded to uint8. The same seed gives the same samples, whatever the count before.
     """
+    if folder is not None and folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; choose an empty or new --out")
     device = next(generator.network.parameters()).device
     noise = torch.Generator(device).manual_seed(seed)
     # One latent at a time: torch's draws of a batch depend on its size.
@@ -70,8 +75,5 @@ def write_samples(
     assert folder is not None
     folder.mkdir(parents=True, exist_ok=True)
     for index, pixels in enumerate(to_pixels(images)):
-        path = folder / f"{index:06d}.png"
-        if path.exists():
-            raise FileExistsError(f"{path} exists already; choose an empty --out")
-        Image.fromarray(pixels).save(path)
+        Image.fromarray(pixels).save(folder / f"{index:06d}.png")
     return folder

@@ -19,6 +19,7 @@ from ttur.evaluation.evaluate import compare, features_of_batches
 from ttur.evaluation.statistics import reference_statistics, statistics_of_batches
 from ttur.metrics.extractors import extractor
 from ttur.metrics.inception_score import inception_score
+from ttur.runtime.files import replaced
 from ttur.training.game import TwoPlayerGame
 from ttur.training.loop import Evaluator
 
@@ -102,9 +103,7 @@ def evaluator(
             batches = features_of_batches(scoring.pixels(game.generator, poll), features)
             return inception_score(torch.cat([batch.logits for batch in batches]))
 
-        return Evaluator(
-            features.is_name, score_of_classes, scoring.draw_grid, lower_is_better=False
-        )
+        return Evaluator(features.is_name, score_of_classes, scoring.draw_grid, False)
     real = reference_statistics(data, features, say=say, batch_size=250)
 
     def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
@@ -130,6 +129,5 @@ def write_grid(images: Tensor, path: Path) -> None:
     for index, image in enumerate(pixels):
         row, column = divmod(index, columns)
         canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
-    beside = path.with_name(path.name + ".writing")
-    Image.fromarray(canvas).save(beside, format="PNG")
-    beside.replace(path)
+    with replaced(path) as file:
+        Image.fromarray(canvas).save(file, format="PNG")

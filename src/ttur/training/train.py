@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ttur.data.batches import Batches
+from ttur.data.batches import Batches, are_pixels
 from ttur.data.dataset import DataSet
 from ttur.losses import NON_SATURATING, Losses
 from ttur.runtime.distributed import pick_device
-from ttur.runtime.run_directory import RunDirectory
 from ttur.timescales import LearningRatePair
-from ttur.timescales.optimizers import Adam, Optimizer
+from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
 from ttur.training.build import environment, stream_seed
-from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Cadence, Evaluator, Progress, run_loop
-from ttur.training.record import OWN_NETWORKS, RunRecord, concluded_run, read_run
+from ttur.training.game import TwoPlayerGame, trainable
+from ttur.training.loop import Cadence, Evaluator, Progress
+from ttur.training.record import OWN_NETWORKS, RunRecord, train_in
 from ttur.training.scoring import Scoring, evaluator
 
 DrawLatents = Callable[[int, torch.Generator], Tensor]
@@ -41,7 +41,8 @@ def train(
     n_critic: int = 1,
     batch_size: int = 64,
     seed: int = 0,
-    optimizers: tuple[Optimizer, Optimizer] | None = None,
+    discriminator_optimizer: Optimizer | None = None,
+    generator_optimizer: Optimizer | None = None,
     metric: str = "none",
     evaluation_samples: int = 2_000,
     evaluate_every_updates: int = 500,
@@ -64,80 +65,81 @@ def train(
         losses: both losses (`ttur.losses`); functions of the networks and samples.
         latents: size of a standard normal latent, or (count, noise) → latents on noise's device.
         order: who moves when (`ttur.timescales.orders`).
-        optimizers: of discriminator and generator, already holding their parameters; Adam with
-            beta 0.5 and 0.999 in TensorFlow's form if None. `TorchOptimizer` adapts torch.optim's.
-        metric: fd_digits, fd_cifar10, fid, ...; needs images. "none" only draws grids.
+        discriminator_optimizer, generator_optimizer: each holds the trainable parameters of its
+            network, on the device; None is Adam with beta 0.5 and 0.999 in TensorFlow's form.
+            `TorchOptimizer` adapts any of torch.optim.
+        metric: fd_digits, fd_cifar10, fid, ...; needs uint8 images. With these, "none" draws grids.
 
-    Samples are drawn from a copy of the generator in evaluation mode.
+    Samples are drawn from a copy of the generator in evaluation mode. What is compared when a
+    folder is continued: the networks' text, data, rates, seed, names and settings of the rest.
 
     Raises:
-        ValueError: if the folder holds another run (names the fields), or the data do not fit.
+        ValueError: if the folder holds another run (names the fields), or something does not fit.
     """
     target = pick_device(device)
-    generator, discriminator = generator.to(target), discriminator.to(target)
+    generator, discriminator = generator.to(target).train(), discriminator.to(target).train()
     draw = latents if callable(latents) else _standard_normal(latents)
-    adams = Adam(discriminator.parameters()), Adam(generator.parameters())
-    discriminator_optimizer, generator_optimizer = optimizers or adams
-    game = TwoPlayerGame(
-        generator=generator.train(),
-        discriminator=discriminator.train(),
-        losses=losses,
-        generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer,
-        rates=rates,
-        order=order,
-        n_critic=n_critic,
-        real=Batches(data, batch_size, seed=stream_seed(seed, "data"), device=target),
-        latents=lambda noise: draw(batch_size, noise),
-        noise=torch.Generator(target).manual_seed(stream_seed(seed, "training")),
-    )
+    moves_discriminator = discriminator_optimizer or Adam(trainable(discriminator))
+    moves_generator = generator_optimizer or Adam(trainable(generator))
+    _check_optimizer("discriminator", moves_discriminator, discriminator)
+    _check_optimizer("generator", moves_generator, generator)
     cadence = Cadence(updates, log_every_updates, evaluate_every_updates, checkpoint_every_updates)
-    scoring = Scoring(
-        sampler=_evaluation_copy,
-        latents=draw,
-        seed=stream_seed(seed, "evaluation"),
-        samples=evaluation_samples,
-        batch_size=min(evaluation_samples, 500),
-        device=target,
-    )
-    array = np.asarray(data)
-    digest = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-    configuration: dict[str, Any] = {
-        "model": OWN_NETWORKS,
-        "generator": _architecture(generator),
-        "discriminator": _architecture(discriminator),
-        "rates": {"discriminator": repr(rates.discriminator), "generator": repr(rates.generator)},
-        "losses": [_name(losses.discriminator), _name(losses.generator)],
-        "latents": latents if isinstance(latents, int) else _name(latents),
-        "optimizers": [_name(discriminator_optimizer), _name(generator_optimizer)],
-        "order": _name(order),
-        "n_critic": n_critic,
-        "batch_size": batch_size,
-        "seed": seed,
-        "updates": updates,
-        "metric": metric,
-        "evaluation_samples": evaluation_samples,
-    }
+    digest = _digest(data)
     document = {
         "experiment": Path(directory).name,
         "label": rates.label,
         "seed": seed,
         "data_sha256": digest,
-        "configuration": configuration,
+        "configuration": {
+            "model": OWN_NETWORKS,
+            "generator": repr(generator),
+            "discriminator": repr(discriminator),
+            "rates": [repr(rates.discriminator), repr(rates.generator)],
+            "losses": [_text(losses.discriminator), _text(losses.generator)],
+            "latents": latents if isinstance(latents, int) else _text(latents),
+            "optimizers": [_text(moves_discriminator), _text(moves_generator)],
+            "order": _text(order),
+            "n_critic": n_critic,
+            "batch_size": batch_size,
+            "seed": seed,
+            "updates": updates,
+            "metric": metric,
+            "evaluation_samples": evaluation_samples,
+        },
         "environment": environment(target),
     }
-    real = None
-    if array.dtype == np.uint8:
-        real = DataSet("data", "train", array, None, {"splits": {"train": {"sha256": digest}}})
-    with RunDirectory(Path(directory)) as folder:
-        if concluded := concluded_run(folder, document, say):
-            return concluded
-        looking = Evaluator("none", None, None)  # points and sentences have no grid of images
-        if real is not None or metric != "none":
-            looking = evaluator(metric, "tf1", scoring, real, None, say)
-        folder.write_config(document)
-        run_loop(game, folder, cadence, looking, report, say)
-    return read_run(Path(directory))
+
+    def build() -> tuple[TwoPlayerGame, Evaluator]:
+        game = TwoPlayerGame(
+            generator=generator,
+            discriminator=discriminator,
+            losses=losses,
+            generator_optimizer=moves_generator,
+            discriminator_optimizer=moves_discriminator,
+            rates=rates,
+            order=order,
+            n_critic=n_critic,
+            real=Batches(data, batch_size, seed=stream_seed(seed, "data"), device=target),
+            latents=lambda noise: draw(batch_size, noise),
+            noise=torch.Generator(target).manual_seed(stream_seed(seed, "training")),
+        )
+        scoring = Scoring(
+            sampler=_evaluation_copy,
+            latents=draw,
+            seed=stream_seed(seed, "evaluation"),
+            samples=evaluation_samples,
+            batch_size=min(evaluation_samples, 500),
+            device=target,
+        )
+        real = None
+        if are_pixels(data):
+            card = {"splits": {"train": {"sha256": digest}}}
+            real = DataSet("data", "train", np.asarray(data), None, card)
+        elif metric == "none":  # points and sentences have no grid of images
+            return game, Evaluator("none", None, None)
+        return game, evaluator(metric, "tf1", scoring, real, None, say)
+
+    return train_in(Path(directory), document, build, cadence, report, say)
 
 
 def _standard_normal(size: int) -> DrawLatents:
@@ -148,11 +150,34 @@ def _evaluation_copy(generator: nn.Module, fixed_latents: Tensor) -> nn.Module:
     return copy.deepcopy(generator).requires_grad_(False).eval()
 
 
-def _name(part: object) -> str:
-    """What config.json calls a function or an optimizer of the user's."""
-    return getattr(part, "__qualname__", type(part).__qualname__)
+def _check_optimizer(player: str, optimizer: Optimizer, network: nn.Module) -> None:
+    theirs = getattr(optimizer, "parameters", None)
+    if theirs is None:
+        return  # an optimizer of the user's own need not say what it holds
+    expected = trainable(network)
+    if [id(p) for p in theirs] != [id(p) for p in expected]:
+        raise ValueError(
+            f"{player}_optimizer must hold the trainable parameters of the {player}, in their "
+            f"order, got others; build it from `{player}.parameters()`"
+        )
 
 
-def _architecture(network: nn.Module) -> list[str]:
-    """Name and shape of every parameter and buffer: enough to know another network."""
-    return [f"{name} {tuple(value.shape)}" for name, value in network.state_dict().items()]
+def _digest(data: np.ndarray | Tensor) -> str:
+    """SHA-256 of the values of an array or of a tensor of any dtype on any device."""
+    if isinstance(data, Tensor):
+        data = data.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return hashlib.sha256(np.ascontiguousarray(data).data).hexdigest()
+
+
+def _text(part: Any) -> str:
+    """What config.json says of a function or an optimizer: its name and its settings."""
+    if isinstance(part, TorchOptimizer):
+        settings = {k: v for k, v in part.optimizer.defaults.items() if k != "lr"}
+        return f"{type(part.optimizer).__qualname__} {settings}"
+    if isinstance(part, Adam):
+        return f"Adam {part.beta1} {part.beta2} {part.epsilon} {part.form}"
+    name = getattr(part, "__qualname__", type(part).__qualname__)
+    inner = inspect.unwrap(part) if callable(part) else part
+    cells = [cell.cell_contents for cell in getattr(inner, "__closure__", None) or ()]
+    settings = [value for value in cells if isinstance(value, int | float | str)]
+    return f"{name} {settings}" if settings else name
