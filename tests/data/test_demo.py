@@ -2,6 +2,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ttur.data.demo import digits, doubled
 
@@ -43,3 +44,18 @@ def test_doubling_equals_bilinear_interpolation():
 def test_doubling_keeps_constants_and_reaches_white():
     for value, expected in ((0, 0), (16, 255), (8, 128)):
         assert (doubled(np.full((1, 3, 3), value)) == expected).all()
+
+
+def test_doubling_agrees_with_pillow_to_rounding():
+    """Pillow scales the same pixels bilinearly, but rounds before, between the axes and after."""
+    counts = np.random.default_rng(0).integers(0, 17, (20, 8, 8))
+    for digit, ours in zip(counts, doubled(counts), strict=True):
+        grey = Image.fromarray(np.round(255 * digit / 16).astype(np.uint8))
+        theirs = np.asarray(grey.resize((16, 16), Image.Resampling.BILINEAR), np.int64)
+        # Half a level each for the three roundings, and they may add up: below 2.
+        assert abs(ours - theirs).max() <= 1
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(ValueError, match="train, test, all of digits, got 'valid'"):
+        digits("valid")

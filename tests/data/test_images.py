@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from reference import archives
-from ttur.data.images import decode, read_pixels
+from ttur.data.images import centre_crop_and_resize, decode, read_pixels
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -106,3 +106,63 @@ def test_zip_members_outside_the_archive_are_refused(tmp_path, name):
         archive.writestr(name, b"")
     with pytest.raises(ValueError, match=r"evil\.zip!.*outside the archive"):
         list(read_pixels(tmp_path / "evil.zip"))
+
+
+def test_a_member_that_occurs_twice_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+        archive.writestr("./a.png", b"")
+    with pytest.raises(ValueError, match=r"twice\.zip!\./a\.png occurs twice"):
+        list(read_pixels(tmp_path / "twice.zip"))
+
+
+def test_a_zip_member_with_a_wrong_checksum_is_named(tmp_path):
+    saved(tmp_path / "folder", ["a.png", "b.png"])
+    archive = archives.zipped(tmp_path / "folder", tmp_path / "folder.zip")
+    content = (tmp_path / "folder" / "b.png").read_bytes()
+    damaged = content[:40] + bytes([content[40] ^ 1]) + content[41:]
+    archive.write_bytes(archive.read_bytes().replace(content, damaged))
+    with pytest.raises(ValueError, match=r"folder\.zip!b\.png.*CRC"):
+        list(read_pixels(archive))
+
+
+def test_a_linked_folder_is_refused(tmp_path):
+    saved(tmp_path / "folder", ["a/1.png"])
+    os.symlink(tmp_path / "folder" / "a", tmp_path / "folder" / "again")
+    with pytest.raises(ValueError, match="again links to another folder"):
+        list(read_pixels(tmp_path / "folder"))
+
+
+def test_a_postscript_file_called_jpg_is_refused(tmp_path):
+    """Pillow would hand it to Ghostscript, a program of its own."""
+    with pytest.raises(ValueError, match="program.jpg"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "program.jpg")
+
+
+def test_an_array_file_gives_its_images(tmp_path):
+    images = archives.pictures(3, side=5)
+    np.save(tmp_path / "images.npy", images)
+    assert np.array_equal(np.stack(list(read_pixels(tmp_path / "images.npy"))), images)
+    np.save(tmp_path / "floats.npy", images / 255)
+    with pytest.raises(ValueError, match=r"uint8 images.*floats\.npy, got float64"):
+        list(read_pixels(tmp_path / "floats.npy"))
+
+
+def triangle_weights(source: int, target: int) -> np.ndarray:
+    """(target, source): a triangle of half width source/target around each output pixel centre."""
+    scale = source / target
+    centres = (np.arange(target)[:, None] + 0.5) * scale
+    distance = abs(np.arange(source)[None] + 0.5 - centres) / scale
+    weights = np.maximum(0, 1 - distance)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def test_shrinking_averages_as_for_the_faces_of_the_paper():
+    """Crop 108 of a 178x218 picture, size 64: against the filter written out in float64."""
+    pixels = np.random.default_rng(1).integers(0, 256, (218, 178, 3), dtype=np.uint8)
+    square = pixels[55:163, 35:143].astype(float)
+    weights = triangle_weights(108, 64)
+    expected = np.einsum("iy,jx,yxc->ijc", weights, weights, square)
+    result = centre_crop_and_resize(pixels, crop=108, size=64)
+    # Two roundings to whole levels, half a level each; without averaging it would err by 100.
+    assert abs(result - expected).max() <= 1.01

@@ -271,3 +271,95 @@ def test_a_split_that_is_not_there_is_refused(tmp_path, small_data_sets, splits)
     prepare("cifar10", [archives.class_folders(tmp_path / "a", splits)], tmp_path / "data")
     with pytest.raises(ValueError, match=r"\['test', 'train'\].*got 'valid'"):
         catalogue.load("cifar10", tmp_path / "data", "valid")
+
+
+@pytest.mark.parametrize("kind", ["binary", "python"])
+def test_labels_beyond_nine_are_refused(tmp_path, small_data_sets, splits, kind):
+    images, labels = splits["train"]
+    wrong = splits | {"train": (images, np.where(labels == 3, 10, labels))}
+    path = archives.cifar10_archive(tmp_path / "cifar.tar.gz", kind, wrong)
+    refused(tmp_path, "labels from 0 to 9.*data_batch_1", "cifar10", [path])
+
+
+def test_a_link_in_a_tar_archive_is_not_followed(tmp_path, small_data_sets, splits):
+    (tmp_path / "secret").write_bytes(archives.binary_records(*splits["test"]))
+    path = tmp_path / "cifar.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name in archives.BATCHES[:5]:
+            archives.add(archive, f"{name}.bin", archives.binary_records(*splits["test"]))
+        link = tarfile.TarInfo("test_batch.bin")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
+        archive.addfile(link)
+    refused(tmp_path, "test_batch.bin in .*cifar.tar.gz, got none", "cifar10", [path])
+
+
+def test_an_idx_file_of_other_counts_is_refused(tmp_path, small_data_sets):
+    archives.mnist_files(tmp_path / "idx", {"train": 40, "test": 19}, compressed=True)
+    refused(tmp_path, "t10k-images.*header 00000803", "mnist", [tmp_path / "idx"])
+
+
+def test_own_images_of_several_sizes_need_one(tmp_path):
+    for side in (8, 9):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
+    refused(
+        tmp_path, "8x8 .* got 9x9 in .*9.png; .*--size", "images", [tmp_path], target_name="own"
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [["a/1.png", "a/2.png"], ["a/1.png", "2.png"], ["a/1.png", "b/c/2.png"]]
+)
+def test_folders_that_are_no_classes_give_no_labels(tmp_path, names):
+    for name in names:
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "own" / name)
+    card = prepare("images", [tmp_path / "own"], tmp_path / "data", target_name="own")
+    assert card.classes is None
+    loaded = catalogue.load("own", tmp_path / "data")
+    assert loaded.labels is None
+    assert sorted(path.name for path in (tmp_path / "data/own").iterdir()) == [
+        "card.json",
+        "train.npy",
+    ]
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path, small_data_sets, splits):
+    """SIGKILL, from the process itself in the middle of the images: nothing of ours cleans up."""
+    folder = archives.class_folders(tmp_path / "a", splits)
+    program = f"""
+        import os, signal
+        from pathlib import Path
+        from ttur.data.prepare import prepare
+        prepare("images", [Path({str(folder)!r})], {str(tmp_path / "data")!r}, target_name="own",
+                on_progress=lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "data/.own.unfinished").exists()
+    with pytest.raises(FileNotFoundError):
+        catalogue.load("own", tmp_path / "data")
+    prepare("images", [folder], tmp_path / "data", target_name="own")
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [".prepare.lock", "own"]
+    assert len(catalogue.load("own", tmp_path / "data").images) == 60
+
+
+def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+
+    def second(done: int, total: int) -> None:
+        assert (done, total) == (1, 1)
+        with pytest.raises(ValueError, match="another `ttur prepare` is writing in"):
+            prepare("images", [tmp_path], tmp_path / "data", target_name="second")
+
+    prepare("images", [tmp_path], tmp_path / "data", target_name="first", on_progress=second)
+
+
+def test_an_interrupt_leaves_nothing(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    options = {"target_name": "own", "on_progress": interrupt}
+    refused(tmp_path, "", "images", [tmp_path], kind=KeyboardInterrupt, **options)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [".prepare.lock"]

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import pickle
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ttur.data.catalogue import KNOWN
-
-CLASSES = KNOWN["cifar10"].classes
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 BATCHES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
 IDX = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -39,15 +39,36 @@ def binary_records(images: np.ndarray, labels: np.ndarray) -> bytes:
 
 
 def python_batch(images: np.ndarray, labels: np.ndarray) -> bytes:
-    """A dictionary with text keys, pickled by protocol 2 as the official files are."""
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(len(images), -1))
-    batch = {
-        "batch_label": "training batch 1 of 5",
-        "labels": labels.tolist(),
-        "data": planes,
-        "filenames": [f"{i}.png" for i in range(len(labels))],
+    """The opcodes of an official batch, which Python 2 wrote: its `str` are BINSTRING, and Python 3
+    could not write them.
+    """
+
+    def text(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode()  # SHORT_BINSTRING
+
+    def listed(items: list[bytes]) -> bytes:
+        return b"](" + b"".join(items) + b"e"  # EMPTY_LIST, MARK, APPENDS
+
+    planes = images.transpose(0, 3, 1, 2).tobytes()
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        + b"(K\x01"
+        + b"".join(b"M" + n.to_bytes(2, "little") for n in (len(images), 3072))  # BININT2
+        + b"\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xff"
+        + b"J\xff\xff\xff\xffK\x00tb\x89"
+        + b"T"
+        + len(planes).to_bytes(4, "little")  # BINSTRING
+        + planes
+        + b"tb"
+    )
+    entries = {
+        "batch_label": text("training batch 1 of 5"),
+        "labels": listed([b"K" + bytes([label]) for label in labels]),
+        "data": array,
+        "filenames": listed([text(f"{i}.png") for i in range(len(labels))]),
     }
-    return pickle.dumps(batch, protocol=2)
+    items = b"".join(text(key) + value for key, value in entries.items())
+    return b"\x80\x02}q\x01(" + items + b"u."  # PROTO 2, EMPTY_DICT, MARK, SETITEMS, STOP
 
 
 def cifar10_archive(path: Path, kind: str, splits: dict[str, tuple]) -> Path:

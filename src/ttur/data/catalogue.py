@@ -88,11 +88,11 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
         )
     expected = card.splits[split]
     shape = (expected.count, *expected.size, 3)
-    images = _mapped(folder / f"{split}.npy", np.dtype(np.uint8), shape)
-    if expected.count == 0:
+    if expected.count == 0:  # no memory map is that short
         raise ValueError(
-            f"{folder / split}.npy holds no image; delete {folder} and prepare it again"
+            f"{folder / split}.npy holds no image; delete {folder} and run `ttur prepare` again"
         )
+    images = _mapped(folder / f"{split}.npy", np.dtype(np.uint8), shape)
     labels = None
     if card.classes is not None:
         labels = _mapped(folder / f"{split}.labels.npy", np.dtype(np.int64), (expected.count,))

@@ -32,20 +32,10 @@ class ImageEntry:
 
 
 def read_pixels(path: Path | str) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Every image of a folder, a zip archive or a uint8 (N, H, W, 3) .npy file, in a fixed order.
+    """Every image of a folder or a zip archive, in a fixed order.
 
     Files come by relative POSIX path, so that a folder and its zip give the same arrays.
     """
-    path = Path(path)
-    if path.suffix.lower() == ".npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
-            raise ValueError(
-                f"expected uint8 images of shape (N, H, W, 3) in {path}, "
-                f"got {array.dtype} of shape {array.shape}"
-            )
-        yield from (np.array(image) for image in array)
-        return
     with image_entries(path) as entries:
         for entry in entries:
             yield entry.pixels()
