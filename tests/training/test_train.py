@@ -89,15 +89,16 @@ def test_the_weight_of_the_penalty_is_part_of_the_game(tmp_path):
 
 
 def test_frozen_and_unused_parameters_stay_as_they_are(tmp_path):
-    generator, discriminator = networks()
-    generator[0].weight.requires_grad_(False)
+    discriminator = networks()[1]
     discriminator.unused = nn.Parameter(torch.ones(2))
-    before = generator[0].weight.clone()
+    frozen = nn.Linear(3, 8).requires_grad_(False)
+    generator = nn.Sequential(frozen, nn.ReLU(), nn.Linear(8, 2))
+    before = frozen.weight.clone()
     record = ttur.train(
         generator, discriminator, ring(), tmp_path, rates=RATES, updates=5, latents=3, device="cpu"
     )
     assert record.outcome == "finished"
-    assert torch.equal(generator[0].weight, before)
+    assert torch.equal(frozen.weight, before)
     assert torch.equal(discriminator.unused, torch.ones(2))
 
 

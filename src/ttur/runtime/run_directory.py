@@ -107,7 +107,9 @@ def read_events(path: Path) -> list[dict[str, Any]]:
             event = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if not isinstance(event, dict) or not _FIELDS.get(event.get("event"), _ALL) <= event.keys():
+        if not (isinstance(event, dict) and _ALL <= event.keys()):
+            continue
+        if not _FIELDS.get(event["event"], _ALL) <= event.keys():
             continue
         if event["event"] == "resumed":
             events = [earlier for earlier in events if earlier["update"] <= event["update"]]
