@@ -10,7 +10,7 @@ from PIL import Image
 from ttur.cli import main
 
 TINY = (
-    "--only ttur_1e-4_5e-4 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
+    "--only ttur_1e-3_5e-4 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
     "--evaluate-every 4 --set log_every_updates=2 --set checkpoint_every_updates=3 --device cpu"
 )
 
@@ -77,8 +77,8 @@ def test_run_prints_one_json_document_and_the_same_words_print_it_again(ttur):
     document = json.loads(out)
     assert document["experiment"] == "demo"
     assert [(r["label"], r["seed"]) for r in document["runs"]] == [
-        ("ttur_1e-4_5e-4", 0),
-        ("ttur_1e-4_5e-4", 1),
+        ("ttur_1e-3_5e-4", 0),
+        ("ttur_1e-3_5e-4", 1),
     ]
     for run in document["runs"]:
         assert (run["outcome"], run["updates"], run["discriminator_updates"]) == ("finished", 6, 6)
@@ -144,7 +144,7 @@ def test_other_weights_do_not_mix_two_metrics_in_one_run(ttur, tmp_path):
 
 def test_a_run_whose_config_was_lost_is_not_continued_as_another(ttur, tmp_path):
     ttur(f"run demo --seed 0 {TINY}")
-    run = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0"
+    run = tmp_path / "runs/demo/ttur_1e-3_5e-4/seed-0"
     (run / "config.json").unlink()
     code, _, err = ttur(f"run demo --seed 0 {TINY} --set latent=normal")
     assert code == 2
@@ -154,7 +154,7 @@ def test_a_run_whose_config_was_lost_is_not_continued_as_another(ttur, tmp_path)
 @pytest.mark.parametrize("content", ["{}", "[]", "{torn", '{"configuration": {}}'])
 def test_a_foreign_config_is_named(ttur, tmp_path, content):
     ttur(f"run demo --seed 0 {TINY}")
-    path = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0/config.json"
+    path = tmp_path / "runs/demo/ttur_1e-3_5e-4/seed-0/config.json"
     path.write_text(content)
     for words in (f"run demo --seed 0 {TINY}", "report runs", f"sample {path.parent} --grid g.png"):
         code, _, err = ttur(words)
@@ -164,7 +164,7 @@ def test_a_foreign_config_is_named(ttur, tmp_path, content):
 
 def test_damaged_lines_of_events_are_passed_over(ttur, tmp_path):
     ttur(f"run demo --seed 0 {TINY}")
-    path = tmp_path / "runs/demo/ttur_1e-4_5e-4/seed-0/events.jsonl"
+    path = tmp_path / "runs/demo/ttur_1e-3_5e-4/seed-0/events.jsonl"
     lines = path.read_text()
     path.write_text('{"update": 7}\n{"event": "evaluation", "update": 7}\n' + lines)
     code, out, _ = ttur("report runs")
@@ -243,7 +243,7 @@ def test_inception_weights_that_are_not_there_stop_before_training(ttur, tmp_pat
 
 def test_samples_and_report_of_a_run(ttur, tmp_path):
     ttur(f"run demo --seeds 0-1 {TINY}")
-    run = "runs/demo/ttur_1e-4_5e-4/seed-0"
+    run = "runs/demo/ttur_1e-3_5e-4/seed-0"
     code, out, _ = ttur(f"sample {run} --count 9 --grid grid.png")
     assert (code, out.strip()) == (0, "grid.png")
     with Image.open("grid.png") as grid:

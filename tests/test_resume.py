@@ -18,7 +18,7 @@ UPDATES = 600
 
 def command(out: Path) -> list[str]:
     words = (
-        f"run demo --only ttur_1e-4_5e-4 --seed 0 --steps {UPDATES} --set width=2 "
+        f"run demo --only ttur_1e-3_5e-4 --seed 0 --steps {UPDATES} --set width=2 "
         "--set batch_size=8 --set checkpoint_every_updates=5 --set log_every_updates=20 "
         f"--metric fd_digits --samples 64 --evaluate-every 40 --device cpu --json --out {out}"
     )
@@ -35,7 +35,7 @@ def test_ten_kills_give_the_uninterrupted_weights(tmp_path):
     expected = json.loads(whole.stdout)["runs"][0]
     assert expected["outcome"] == "finished"
 
-    run = tmp_path / "killed" / "demo" / "ttur_1e-4_5e-4" / "seed-0"
+    run = tmp_path / "killed" / "demo" / "ttur_1e-3_5e-4" / "seed-0"
     moment = random.Random(0)
     for _ in range(KILLS):
         kill_after_a_checkpoint(command(tmp_path / "killed"), env, run, moment.uniform(0, 0.02))

@@ -58,6 +58,6 @@ def test_the_published_data_sets_are_described_as_their_authors_do():
     cifar10, mnist = catalogue.KNOWN["cifar10"], catalogue.KNOWN["mnist"]
     assert cifar10.counts == {"train": 50_000, "test": 10_000}
     assert mnist.counts == {"train": 60_000, "test": 10_000}
-    assert list(cifar10.classes) == archives.CLASSES
+    assert cifar10.classes == tuple(archives.CLASSES)
     for known in (cifar10, mnist):
         assert all(len(bytes.fromhex(digest)) == 32 for digest in known.sha256.values())

@@ -135,17 +135,8 @@ def test_a_linked_folder_is_refused(tmp_path):
 
 def test_a_postscript_file_called_jpg_is_refused(tmp_path):
     """Pillow would hand it to Ghostscript, a program of its own."""
-    with pytest.raises(ValueError, match="program.jpg"):
+    with pytest.raises(ValueError, match=r"program\.jpg"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "program.jpg")
-
-
-def test_an_array_file_gives_its_images(tmp_path):
-    images = archives.pictures(3, side=5)
-    np.save(tmp_path / "images.npy", images)
-    assert np.array_equal(np.stack(list(read_pixels(tmp_path / "images.npy"))), images)
-    np.save(tmp_path / "floats.npy", images / 255)
-    with pytest.raises(ValueError, match=r"uint8 images.*floats\.npy, got float64"):
-        list(read_pixels(tmp_path / "floats.npy"))
 
 
 def triangle_weights(source: int, target: int) -> np.ndarray:

@@ -45,8 +45,8 @@ def opcodes(body: bytes) -> bytes:
         (opcodes(b"cos\nsystem\nU\x04true\x85R"), r"os\.system"),
         (opcodes(b"c__builtin__\neval\nU\x011\x85R"), r"__builtin__\.eval"),
         # The allowed names, put to another use.
-        (opcodes(b"cnumpy.core.multiarray\n_reconstruct\nU\x03abc\x85R"), "it calls numpy"),
-        (opcodes(b"cnumpy\nndarray\n)R"), "it calls numpy"),
+        (opcodes(b"cnumpy.core.multiarray\n_reconstruct\nU\x03abc\x85R"), "it calls 'numpy"),
+        (opcodes(b"cnumpy\nndarray\n)R"), "it calls 'numpy"),
         (opcodes(b"c_codecs\nencode\nU\x01aU\x03hex\x86R"), "it calls '_codecs"),
         # The other ways to a call: instances, the extension registry, persistent identifiers.
         (opcodes(b"(ios\nsystem\n"), "opcode INST"),

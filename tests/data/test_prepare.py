@@ -121,10 +121,12 @@ def test_the_same_words_again_find_it_and_others_overwrite_nothing(
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def refused(tmp_path: Path, words: str, *arguments, kind=ValueError, **options) -> None:
+def refused(
+    tmp_path: Path, words: str, name: str, sources: list[Path], kind=ValueError, **options
+) -> None:
     """`prepare` refuses, saying `words`, and leaves nothing of the data set."""
     with pytest.raises(kind, match=words):
-        prepare(*arguments, tmp_path / "data", **options)
+        prepare(name, sources, tmp_path / "data", **options)
     left = list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else []
     assert not [path for path in left if not path.name.startswith(".prepare")]
 
@@ -360,6 +362,6 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    options = {"target_name": "own", "on_progress": interrupt}
-    refused(tmp_path, "", "images", [tmp_path], kind=KeyboardInterrupt, **options)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("images", [tmp_path], tmp_path / "data", target_name="own", on_progress=interrupt)
     assert [path.name for path in (tmp_path / "data").iterdir()] == [".prepare.lock"]

@@ -1,4 +1,4 @@
-"""Image files become uint8 RGB arrays: one decoding policy for folders, zip archives and arrays."""
+"""Image files become uint8 RGB arrays: one decoding policy for folders and zip archives."""
 
 import io
 import os
