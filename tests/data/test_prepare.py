@@ -94,6 +94,19 @@ def test_own_images_are_cropped_resized_and_labelled_by_folder(tmp_path):
     assert loaded.labels.tolist() == [0, 1]
 
 
+def test_own_images_come_by_class_then_name(tmp_path):
+    names = ["a/2.png", "a-b/1.png", "a/1.png"]
+    for grey, name in enumerate(names):
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), grey).save(tmp_path / "own" / name)
+    card = prepare("images", [tmp_path / "own"], tmp_path / "data", target_name="own")
+    assert card.classes == ("a", "a-b")
+    loaded = catalogue.load("own", tmp_path / "data")
+    assert loaded.images[:, 0, 0, 0].tolist() == [2, 0, 1]
+    assert loaded.labels is not None
+    assert loaded.labels.tolist() == [0, 0, 1]
+
+
 def test_the_crop_is_central():
     pixels = np.arange(7 * 10).reshape(7, 10)[..., None].repeat(3, 2).astype(np.uint8)
     assert np.array_equal(centre_crop_and_resize(pixels, crop=4, size=None), pixels[1:5, 3:7])

@@ -151,8 +151,13 @@ def test_a_signal_that_comes_too_late_is_raised_again(tiny_game, tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
         return value
 
-    with pytest.raises(KeyboardInterrupt):
-        play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=kill_at_the_end))
+    # A process started in the background ignores Ctrl-C; this one shall not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=kill_at_the_end))
+    finally:
+        signal.signal(signal.SIGINT, before)
     events = read_events(tmp_path)
     assert (events[-1]["event"], events[-1]["kind"]) == ("outcome", "finished")
 

@@ -16,7 +16,8 @@ _THREADS = 4  # Pillow decodes outside the interpreter's lock
 def class_folders(
     entries: list[ImageEntry], source: Path, classes: tuple[str, ...], size: int | None, fit: Fit
 ) -> Contents:
-    """A published data set as `train/<class>/*` and `test/<class>/*`, by class, then file name.
+    """A published data set as `train/<class>/*` and `test/<class>/*`, in the order of the entries:
+    by path, hence by class, then file name.
 
     A folder above `train` and `test` is allowed. With `size`, every fitted image must have it.
     """
@@ -31,8 +32,6 @@ def class_folders(
                 f"{', '.join(classes)} in {source}, got {entry.path}"
             )
         splits[split].append((entry, classes.index(folder)))
-    for labelled in splits.values():
-        labelled.sort(key=lambda pair: (pair[1], pair[0].path))
     shape = None if size is None else (size, size)
     return Contents(
         kind="images in class folders",
@@ -57,6 +56,7 @@ def own_images(entries: list[ImageEntry], fit: Fit) -> Contents:
             (entry, classes.index(folder))
             for entry, (folder,) in zip(entries, parents, strict=True)
         ]
+        # Not the order of the paths, where "a-b/1.png" stands before "a/1.png".
         labelled.sort(key=lambda pair: (pair[1], pair[0].path))
     return Contents(
         kind="images" if classes is None else "images in class folders",

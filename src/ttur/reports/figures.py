@@ -49,6 +49,8 @@ def draw_curves(groups: Sequence[Group], published: str | None, path: Path) -> P
         axes.set_ylabel(metric)
         if _spans_decades(axes):
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_title(", ".join(sorted({group.experiment for group, _ in colours})))
         axes.grid(alpha=0.4)
         axes.legend()
