@@ -107,7 +107,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
             event = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if not (isinstance(event, dict) and _ALL <= event.keys()):
+        if not (isinstance(event, dict) and event.keys() >= _ALL):
             continue
         if not _FIELDS.get(event["event"], _ALL) <= event.keys():
             continue
