@@ -152,7 +152,7 @@ def _multipliers(image_size: int) -> list[int]:
 
     At 16 px a fourth layer would end in 1×1 maps. Normalised over a batch, these have the same mean
     for real and for generated images: the discriminator sees no difference between them, and
-    the generator collapses to one picture at every pair of rates. So 16 px has three layers.
+    the generator collapses to one picture at all rates tried. So 16 px has three layers.
     """
     return [1, 2, 4] if image_size == 16 else [1, 2, 4, 8]
 
