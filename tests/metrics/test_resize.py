@@ -1,4 +1,4 @@
-"""The two resizes against literal transcriptions; the scalings; that nothing else is changed."""
+"""The resizes against literal transcriptions; the scalings; that nothing else is changed."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.resize import tf1_bilinear, torch_bilinear
+from reference.resize import pillow_bicubic, tf1_bilinear, torch_antialiased, torch_bilinear
 from ttur.metrics.resize import PROTOCOLS, resize, scale
 
 RNG = np.random.default_rng(0)
@@ -45,6 +45,60 @@ def test_torch_has_half_pixel_centres_and_no_antialiasing(height: int, width: in
     np.testing.assert_allclose(ours, torch_bilinear(images, size), atol=8e-3, rtol=0)
 
 
+@pytest.mark.parametrize(("height", "width", "size"), SIZES)
+def test_clean_is_pillows_bicubic_on_floats(height: int, width: int, size: int):
+    images = RNG.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    ours = images_of(resize(pixels_of(images), size, "clean"))
+    # Pillow sums in float64 and rounds each of its two passes to float32: half of 2^-16 below 256,
+    # of 2^-15 where the first one overshoots.
+    np.testing.assert_allclose(ours, pillow_bicubic(images, size), atol=6e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width", "size"), SIZES)
+def test_torch_antialias_is_a_triangle_as_wide_as_the_ratio(height: int, width: int, size: int):
+    images = RNG.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    ours = images_of(resize(pixels_of(images), size, "torch_antialias"))
+    # Coordinates and weights in float32, as above.
+    np.testing.assert_allclose(ours, torch_antialiased(images, size), atol=8e-3, rtol=0)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
+def test_both_low_passing_resizes_for_any_size(height: int, width: int, size: int, seed: int):
+    images = np.random.default_rng(seed).uniform(0, 255, (1, height, width, 3)).astype(np.float32)
+    clean = images_of(resize(pixels_of(images), size, "clean"))
+    antialiased = images_of(resize(pixels_of(images), size, "torch_antialias"))
+    # The sizes are rarely equal and then the identity, which the transcriptions contain.
+    np.testing.assert_allclose(clean, pillow_bicubic(images, size), atol=6e-5, rtol=0)
+    np.testing.assert_allclose(antialiased, torch_antialiased(images, size), atol=8e-3, rtol=0)
+
+
+def test_clean_is_cut_but_not_rounded():
+    """Bicubic overshoots at an edge: cut at 0 and 255, in between any float."""
+    edge = torch.tensor([0.0, 0, 255, 255]).expand(1, 3, 4, 4)
+    resized = resize(edge, 16, "clean")
+    assert (resized.min(), resized.max()) == (0, 255)
+    assert (resized != resized.round()).any()
+
+
+def test_what_low_passes_keeps_the_mean_of_stripes_and_what_does_not_aliases():
+    stripes = torch.tensor([0.0, 255]).repeat(32).expand(1, 3, 64, 64)
+    ranges = {}
+    for protocol in PROTOCOLS:
+        inside = resize(stripes, 16, protocol)[..., 2:-2, 2:-2]  # free of the border
+        ranges[protocol] = (inside.min().item(), inside.max().item())
+    assert ranges["tf1"] == (0, 0)  # every fourth column, all black
+    assert ranges["torch"] == (127.5, 127.5)  # between a black and a white one, by luck
+    for protocol in ("clean", "torch_antialias"):
+        assert ranges[protocol] == pytest.approx((127.5, 127.5), abs=1e-4)
+
+
+def test_enlarging_is_the_same_with_and_without_antialiasing():
+    images = pixels_of(RNG.integers(0, 256, (2, 20, 13, 3), dtype=np.uint8))
+    plain, antialiased = (resize(images, 41, protocol) for protocol in ("torch", "torch_antialias"))
+    torch.testing.assert_close(plain, antialiased, atol=1e-3, rtol=0)
+
+
 def test_tf1_samples_at_multiples_of_the_scale():
     """A ramp 0, 1, 2, 3 brought to 8 reads 0, ½, 1, … and repeats its edge: no half-pixel shift."""
     ramp = torch.arange(4.0).expand(1, 3, 4, 4)
@@ -80,7 +134,13 @@ def test_dtype_layout_and_batch_do_not_change_a_bit(protocol: str, size: int):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "ends"), [("tf1", (-1.0, 0.0, 0.9921875)), ("torch", (-1.0, 128 / 127.5 - 1, 1.0))]
+    ("protocol", "ends"),
+    [
+        ("tf1", (-1.0, 0.0, 0.9921875)),
+        ("torch", (-1.0, 128 / 127.5 - 1, 1.0)),
+        ("clean", (-1.0, 0.0, 0.9921875)),
+        ("torch_antialias", (-1.0, 0.0, 0.9921875)),
+    ],
 )
 def test_scaling(protocol: str, ends: tuple[float, ...]):
     pixels = torch.tensor([0.0, 128.0, 255.0]).view(1, 3, 1, 1)
@@ -89,5 +149,5 @@ def test_scaling(protocol: str, ends: tuple[float, ...]):
 
 @pytest.mark.parametrize("function", [lambda x, p: resize(x, 4, p), scale])
 def test_an_unknown_protocol_is_named(function):
-    with pytest.raises(ValueError, match="tf1, torch, got 'tf2'"):
+    with pytest.raises(ValueError, match="tf1, torch, clean, torch_antialias, got 'tf2'"):
         function(torch.zeros(1, 3, 4, 4), "tf2")
