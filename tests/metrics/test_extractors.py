@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from reference.weights import random_inception_weights
 from ttur.data.catalogue import load
 from ttur.metrics import extractors
 from ttur.metrics.compact import Compact
@@ -106,7 +107,13 @@ class TestPixels:
         torch.testing.assert_close(backwards, whole, rtol=1e-5, atol=1e-5 * whole.max().item())
 
     @pytest.mark.parametrize(
-        ("protocol", "black", "white"), [("tf1", -1, 127 / 128), ("torch", -1, 1)]
+        ("protocol", "black", "white"),
+        [
+            ("tf1", -1, 127 / 128),
+            ("torch", -1, 1),
+            ("clean", -1, 127 / 128),
+            ("torch_antialias", -1, 127 / 128),
+        ],
     )
     def test_the_network_sees_images_scaled_by_the_protocol(
         self, protocol: str, black: float, white: float
@@ -158,6 +165,7 @@ class TestNames:
             "protocol": "tf1",
             "scaling": "(x-128)/128",
             "size": 16,
+            "precision": "float32",
         }
         fingerprints = [
             extractor("digits").fingerprint(),
@@ -181,8 +189,11 @@ class TestNames:
             extractor("cifar")
 
     def test_an_unknown_protocol_is_refused(self):
-        with pytest.raises(ValueError, match="expected a protocol out of tf1, torch, got 'clean'"):
-            extractor("digits", protocol="clean")
+        message = "expected a protocol out of tf1, torch, clean, torch_antialias, got 'tf2'"
+        with pytest.raises(ValueError, match=message):
+            extractor("digits", protocol="tf2")
+        with pytest.raises(ValueError, match=message):
+            Extractor.of(lambda x: x, name="mine", dimension=1, protocol="tf2")
 
 
 class TestInception:
@@ -225,6 +236,56 @@ class TestInception:
         # torch.hub convention: the first eight digits of the SHA-256 end the file's name.
         assert INCEPTION.name == f"pt_inception-2015-12-05-{INCEPTION.sha256[:8]}.pth"
         assert INCEPTION.url.endswith(f"/{INCEPTION.name}")
+
+
+class TestPrecision:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def weights(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+        """Unlike torch's own initialisation, activations of order one: rounding shows."""
+        path = tmp_path_factory.mktemp("weights") / "order-one.pth"
+        torch.save(random_inception_weights(), path)
+        yield path
+        path.unlink()
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_features_of_an_image_are_its_own_to_the_bit(self, weights: Path, precision: str):
+        extract = extractor("inception", weights=weights, precision=precision)
+        images = pixels(6, side=20)
+        whole = extract(images).features
+        assert whole.dtype == torch.float32
+        alone = torch.cat([extract(image[None]).features for image in images])
+        backwards = extract(images.flip(0)).features.flip(0)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(3)
+        shared = extract(images).features
+        torch.set_num_threads(threads)
+        for other in (alone, backwards, shared, extract(images.float()).features):
+            assert torch.equal(other, whole)
+
+    def test_bfloat16_is_near_and_stands_in_the_fingerprint(self, weights: Path):
+        exact, short = (
+            extractor("inception", weights=weights, precision=precision)
+            for precision in ("float32", "bfloat16")
+        )
+        images = pixels(2, side=20)
+        difference = (short(images).features - exact(images).features).norm()
+        assert 5e-4 < difference / exact(images).features.norm() < 2e-2
+        assert exact.fingerprint() | {"precision": "bfloat16"} == short.fingerprint()
+        assert exact.fingerprint()["precision"] == "float32"
+
+    @pytest.mark.parametrize(
+        ("name", "precision", "message"),
+        [
+            ("inception", "float16", "out of float32, bfloat16, got 'float16'"),
+            ("digits", "bfloat16", "for extractor digits a precision out of float32, got"),
+        ],
+    )
+    def test_another_precision_is_refused_before_anything_is_read(
+        self, name: str, precision: str, message: str, tmp_path: Path
+    ):
+        with pytest.raises(ValueError, match=message):
+            extractor(name, precision=precision, weights=tmp_path / "nowhere.pth")
 
 
 class TestFiles:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ttur.metrics import inception, resize
 from ttur.metrics.compact import Compact
+from ttur.metrics.inference import PRECISIONS, prepared, side_by_side, without_tf32
 from ttur.metrics.state_dicts import load_strictly, tensors_in
 from ttur.runtime.artifacts import Artifact, fetch
 from ttur.runtime.checkpoint import weights_sha256
@@ -81,6 +82,8 @@ class Extractor:
     network: nn.Module  # takes images already resized and scaled
     size: int | None  # side of its images; None: it takes pixels as they come, 0..255
     verified: bool  # the weights are those the name stands for
+    precision: str = "float32"  # of the network; pixels and features are float32 in any
+    images_apart: bool = False  # on a CPU: shared among its cores, a few images at a time
 
     @classmethod
     def of(
@@ -101,7 +104,7 @@ class Extractor:
         Raises:
             ValueError: if the name is taken by an extractor of ours, or the protocol is unknown.
         """
-        _check_protocol(protocol)
+        resize.check_protocol(protocol)
         if name in DESIGNS:
             raise ValueError(f"expected a name of your own, got {name!r}, which is one of ours")
         adapted = _Adapted(copy.deepcopy(network)).eval().requires_grad_(False)
@@ -115,20 +118,28 @@ class Extractor:
         Raises:
             ValueError: if the pixels have another shape or range, or the network another dimension.
         """
-        _check_pixels(pixels)
+        resize.check_pixels(pixels)
         device = next((tensor.device for tensor in self.network.parameters()), pixels.device)
-        images = pixels.to(device)
-        if self.size is None:
-            images = images.to(torch.float32)
+        pixels = pixels.to(device)
+        if self.images_apart and device.type == "cpu":
+            features, logits = side_by_side(self._outputs, pixels)
         else:
-            images = resize.scale(resize.resize(images, self.size, self.protocol), self.protocol)
-        features, logits = self.network(images)
+            with without_tf32():
+                features, logits = self._outputs(pixels)
         if features.shape != (len(pixels), self.dimension):
             raise ValueError(
                 f"expected features of shape ({len(pixels)}, {self.dimension}) from extractor "
                 f"{self.name}, got {tuple(features.shape)}; flatten them or declare that dimension"
             )
         return Features(features, logits)
+
+    def _outputs(
+        self, pixels: Num[Tensor, "batch channels height width"]
+    ) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
+        if self.size is None:
+            return self.network(pixels.to(torch.float32))
+        resized = resize.resize(pixels, self.size, self.protocol)
+        return self.network(resize.scale(resized, self.protocol))
 
     def metric(self, kind: str) -> str:
         """`kind` ("fd", "is", "kid", …) with this extractor in its name, as results report it.
@@ -158,6 +169,7 @@ class Extractor:
             "protocol": self.protocol,
             "scaling": "none" if self.size is None else resize.SCALING[self.protocol],
             "size": self.size,
+            "precision": self.precision,
         }
 
 
@@ -167,14 +179,17 @@ def extractor(
     protocol: str = "tf1",
     weights: Path | None = None,
     device: str | torch.device = "cpu",
+    precision: str = "float32",
 ) -> Extractor:
     """ "inception" (published weights, downloaded once), "digits" or "cifar10" (embedded).
 
     `weights` names a .pth or .safetensors file to use instead; if its bytes are not the ones the
     name stands for, the extractor is not `verified` and its numbers say so in their names.
+    `precision` "bfloat16" is for Inception: about twice as fast, and its distances are other
+    numbers (docs/numerics.md), so the fingerprint carries it.
 
     Raises:
-        ValueError: if the name or protocol is unknown or the weights do not fit the network.
+        ValueError: if the name, protocol or precision is unknown, or the weights do not fit.
         FileNotFoundError: if the file of weights does not exist.
         ConnectionError: if the published weights are neither cached nor to be had.
     """
@@ -184,8 +199,14 @@ def extractor(
             f"expected an extractor out of {', '.join(DESIGNS)}, got {name!r}"
             + (f"; did you mean {' or '.join(close)}?" if close else "")
         )
-    _check_protocol(protocol)
+    resize.check_protocol(protocol)
     design = DESIGNS[name]
+    allowed = PRECISIONS if name == "inception" else PRECISIONS[:1]
+    if precision not in allowed:
+        raise ValueError(
+            f"expected for extractor {name} a precision out of {', '.join(allowed)}, got "
+            f"{precision!r}; float32 is the one that published numbers are made with"
+        )
     if weights is not None:
         if not weights.is_file():
             raise FileNotFoundError(
@@ -209,7 +230,18 @@ def extractor(
     network = design.network()
     load_strictly(network, tensors_in(contents, str(source)), str(source))
     network = network.to(device).eval().requires_grad_(False)
-    return Extractor(name, digest, protocol, design.dimension, network, design.size, verified)
+    large = name == "inception"
+    return Extractor(
+        name,
+        digest,
+        protocol,
+        design.dimension,
+        prepared(network, precision) if large else network,
+        design.size,
+        verified,
+        precision,
+        images_apart=large,
+    )
 
 
 class _Adapted(nn.Module):
@@ -222,27 +254,3 @@ class _Adapted(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.function(images)
         return output if isinstance(output, tuple) else (output, output.new_empty(len(output), 0))
-
-
-def _check_protocol(protocol: str) -> None:
-    if protocol not in resize.PROTOCOLS:
-        raise ValueError(
-            f"expected a protocol out of {', '.join(resize.PROTOCOLS)}, got {protocol!r}"
-        )
-
-
-def _check_pixels(pixels: Tensor) -> None:
-    if pixels.ndim != 4 or pixels.shape[1] != 3 or min(pixels.shape[2:]) < 2:
-        raise ValueError(
-            f"expected pixels of shape (batch, 3, height, width), sides of 2 or more, got "
-            f"{tuple(pixels.shape)}"
-        )
-    if pixels.dtype == torch.uint8 or len(pixels) == 0:
-        return
-    low, high = (bound.item() for bound in pixels.aminmax())
-    # Resizing white may pass 255 by a rounding error. Written so that a NaN does not pass.
-    if not (low >= -0.01 and high <= 255.01):
-        raise ValueError(
-            f"expected pixels in 0..255, got {low:g} to {high:g}; "
-            "images in [-1, 1] become pixels by x * 127.5 + 127.5, others by clamp(0, 255)"
-        )

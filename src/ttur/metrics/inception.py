@@ -69,7 +69,7 @@ class Inception(nn.Module):
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(POOLS["max/2"](x))))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
-        features = x.mean(dim=(2, 3))
+        features = x.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
         return features, F.linear(features, self.fc.weight)
 
 
@@ -114,20 +114,23 @@ class Mixed(nn.Module):
         super().__init__()
         self.towers = [self._tower(inputs, name, text) for name, text in towers.items()]
 
-    def _tower(self, channels: int, name: str, text: str) -> list[list[Callable]]:
+    def _tower(self, channels: int, name: str, text: str) -> list[list[str]]:
+        """Names of pools and, step by step, of the convolutions it adds."""
         steps = text.split(", ")
         single = sum(step not in POOLS for step in steps) == 1
-        tower: list[list[Callable]] = []
+        tower: list[list[str]] = []
         number = 0
         for step in steps:
             if step in POOLS:
-                tower.append([POOLS[step]])
+                tower.append([step])
                 continue
             number += 1
             layers = [Convolution(channels, layer) for layer in step.split(" | ")]
-            for layer, letter in zip(layers, "ab" if len(layers) > 1 else [""], strict=True):
-                self.add_module(name if single else f"{name}_{number}{letter}", layer)
-            tower.append(list(layers))
+            letters = "ab" if len(layers) > 1 else [""]
+            names = [name if single else f"{name}_{number}{letter}" for letter in letters]
+            for added, layer in zip(names, layers, strict=True):
+                self.add_module(added, layer)
+            tower.append(names)
             channels = layers[0].conv.out_channels
         return tower
 
@@ -135,7 +138,8 @@ class Mixed(nn.Module):
         outputs = []
         for tower in self.towers:
             branches = [x]
-            for layers in tower:
+            for names in tower:
+                layers = [POOLS.get(name) or self.get_submodule(name) for name in names]
                 branches = [layer(branch) for branch in branches for layer in layers]
             outputs += branches
         return torch.cat(outputs, dim=1)
@@ -173,6 +177,8 @@ class FrozenBatchNorm(nn.Module):
     Not `nn.BatchNorm2d`, which insists on a `num_batches_tracked` that the published file lacks.
     """
 
+    eps = 1e-3
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
@@ -184,5 +190,5 @@ class FrozenBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, eps=1e-3
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
