@@ -1,18 +1,23 @@
 """Inception Score: closed forms, splits, extremes."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from ttur.metrics.inception_score import inception_score
+from ttur.metrics.inception_score import inception_distance, inception_score, inception_scores
+from ttur.metrics.names import lower_is_better
 
 LOGITS = np.random.default_rng(0).normal(size=(103, 7)) * 3
 
 
-def literal_score(logits: np.ndarray, splits: int) -> float:
-    """exp(E KL(p(y|x) || p(y))), term by term."""
+def literal_scores(logits: np.ndarray, splits: int) -> list[float]:
+    """exp(E KL(p(y|x) || p(y))) of each split, term by term."""
     scores, count = [], len(logits)
     for split in range(splits):
         part = logits[split * count // splits : (split + 1) * count // splits]
@@ -23,14 +28,65 @@ def literal_score(logits: np.ndarray, splits: int) -> float:
             for row in conditional
         ]
         scores.append(math.exp(sum(divergences) / len(part)))
-    return sum(scores) / splits
+    return scores
 
 
 @pytest.mark.parametrize("splits", [1, 2, 10, 103])
 def test_the_definition(splits: int):
-    assert inception_score(LOGITS, splits) == pytest.approx(
-        literal_score(LOGITS, splits), rel=1e-12
-    )
+    score, literal = inception_scores(LOGITS, splits), literal_scores(LOGITS, splits)
+    assert score.mean == pytest.approx(statistics.mean(literal), rel=1e-12)
+    # of the population (ddof 0), as torch-fidelity prints it
+    assert score.standard_deviation == pytest.approx(statistics.pstdev(literal), rel=1e-9)
+    assert score.splits == splits
+    assert inception_score(LOGITS, splits) == score.mean
+
+
+@settings(deadline=None)
+@given(
+    logits=arrays(
+        np.float64, st.tuples(st.integers(4, 12), st.integers(2, 5)), elements=st.floats(-1e3, 1e3)
+    ),
+    splits=st.integers(1, 4),
+)
+def test_a_score_lies_between_one_and_classes_and_samples(logits: np.ndarray, splits: int):
+    """KL ≥ 0 and mutual information ≤ log of either number."""
+    count, classes = logits.shape
+    score = inception_scores(logits, splits)
+    most = min(classes, -(-count // splits))
+    assert 1 - 1e-12 <= score.mean <= most * (1 + 1e-12)
+    assert 0 <= score.standard_deviation <= (most - 1) / 2 + 1e-12
+
+
+def test_order_within_a_split_and_of_classes_changes_nothing():
+    shuffled = np.random.default_rng(1).permutation(LOGITS)[:, ::-1]
+    assert inception_score(shuffled, 1) == pytest.approx(inception_score(LOGITS, 1), rel=1e-12)
+
+
+def test_the_inception_distance_in_its_three_readings():
+    """Gaussian blur in the paper's table: scores of the four levels, plotted as 2.5 - IS."""
+    scores = [2.248, 2.175, 2.032, 2.191]
+    plotted = [inception_distance(score, 2.5) for score in scores]
+    assert plotted == pytest.approx([0.252, 0.325, 0.468, 0.309], abs=1e-12)
+    of_samples = [inception_distance(score, 50_000) for score in scores]
+    assert min(of_samples) > 0
+    below_best = [inception_distance(score, max(scores)) for score in scores]
+    assert below_best[0] == 0
+    # whatever the constant, differences between the levels are the same
+    for reading in (of_samples, below_best):
+        assert np.diff(reading) == pytest.approx(np.diff(plotted), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("metric", "falls"),
+    [
+        *[(name, True) for name in ("fid", "fid_infinity", "fd_cifar10", "fd_is", "kid", "ind")],
+        *[(name, True) for name in ("kid_digits", "ind_inception[01234567]", "jsd_4")],
+        *[(name, False) for name in ("is", "is_digits", "is_inception[01234567]", "precision_k3")],
+        *[(name, False) for name in ("recall_k3_cifar10", "density_k5", "coverage_k5_digits")],
+    ],
+)
+def test_names_say_which_way_is_better(metric: str, falls: bool):
+    assert lower_is_better(metric) is falls
 
 
 def test_certain_and_even_predictions_score_the_number_of_classes():

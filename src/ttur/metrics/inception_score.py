@@ -1,5 +1,6 @@
-"""Inception Score of class logits."""
+"""Inception Score of class logits, and the Inception Distance made of it."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,21 @@ from scipy.special import log_softmax
 from ttur.metrics.moments import as_array
 
 
-def inception_score(logits: Num[Any, "samples classes"], splits: int = 10) -> float:
-    """exp E_x KL(p(y|x) || p(y)), natural log, mean over consecutive splits (Salimans et al. 2016).
+@dataclass(frozen=True)
+class InceptionScore:
+    """Mean and standard deviation (ddof 0) over the splits.
+
+    The deviation is what papers print behind ±. It is no error of the mean: a score of N/splits
+    samples is lower than that of N, and the order of the images moves both.
+    """
+
+    mean: float
+    standard_deviation: float
+    splits: int
+
+
+def inception_scores(logits: Num[Any, "samples classes"], splits: int = 10) -> InceptionScore:
+    """exp E_x KL(p(y|x) || p(y)), natural log, on consecutive splits (Salimans et al. 2016).
 
     Split i holds the samples from ⌊iN/splits⌋, in the order given: nothing is shuffled and none is
     dropped. In float64; array or tensor.
@@ -30,7 +44,23 @@ def inception_score(logits: Num[Any, "samples classes"], splits: int = 10) -> fl
         raise ValueError("expected finite logits, got NaN or infinity; look at the images")
     log_conditional = log_softmax(logits.astype(np.float64), axis=1)
     boundaries = [i * count // splits for i in range(splits + 1)]
-    return float(np.mean([_score(log_conditional[a:b]) for a, b in pairwise(boundaries)]))
+    scores = [_score(log_conditional[a:b]) for a, b in pairwise(boundaries)]
+    return InceptionScore(float(np.mean(scores)), float(np.std(scores)), splits)
+
+
+def inception_score(logits: Num[Any, "samples classes"], splits: int = 10) -> float:
+    """The mean of `inception_scores` alone."""
+    return inception_scores(logits, splits).mean
+
+
+def inception_distance(score: float, constant: float | int) -> float:
+    """IND = constant - IS: falls as samples improve, as a distance should (Heusel et al. 2017).
+
+    The paper has three readings of the constant: its text takes the number of samples m (IS ≤ m),
+    its figures one constant per disturbance, its plotting code the largest score over the levels.
+    Only under the first is IND never negative for any samples; only differences compare.
+    """
+    return constant - score
 
 
 def _score(log_conditional: np.ndarray) -> float:
