@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ttur.data.contents import Block, Contents, Fit
-from ttur.data.images import ImageEntry
+from ttur.data.image_files import ImageEntry
 
 _BLOCK = 256  # images decoded at a time
 _THREADS = 4  # Pillow decodes outside the interpreter's lock

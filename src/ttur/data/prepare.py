@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from ttur.data import folders, records
+from ttur.data.archives import image_entries
 from ttur.data.catalogue import KNOWN
 from ttur.data.contents import Contents, Fit
 from ttur.data.dataset import Card, SplitCard
-from ttur.data.images import centre_crop_and_resize, image_entries
+from ttur.data.images import centre_crop_and_resize
 
 Progress = Callable[[int, int], None]
 """Called with the images done and the images in all."""
