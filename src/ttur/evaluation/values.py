@@ -1,0 +1,143 @@
+"""Arrays and tensors of images, in the layouts they come in, become uint8 (height, width, 3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ttur.data.images import Picture, check_pixels, picture_of
+
+
+@dataclass(frozen=True)
+class Values:
+    """How the values of one source become pixels.
+
+    uint8 values are pixels. Floats become round((x − low) · 255 / (high − low)), in float64 and
+    halves to even; those outside [low, high] are clipped and counted. Grey is replicated.
+    """
+
+    where: str
+    value_range: tuple[float, float] | None
+
+    def __post_init__(self) -> None:
+        if self.value_range is not None:
+            low, high = self.value_range
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ValueError(
+                    f"expected value_range=(black, white) with black < white, got {(low, high)}"
+                )
+
+    def pictures_of(self, item: Any) -> Iterator[Picture]:
+        """The images of one item: one of Pillow's, an array (H, W, 3), (H, W, 1) or (H, W), a
+        tensor (3, H, W), (1, H, W) or (H, W), a batch of these with channels, or a list of images.
+        Of a tuple or dict, as data sets give them: the entry `image`, or else the first.
+        """
+        if isinstance(item, list) and item and all(_is_image(entry) for entry in item):
+            for entry in item:
+                yield from self.pictures_of(entry)
+            return
+        item = _first_of(item)
+        if isinstance(item, Image.Image):
+            width, height = item.size
+            self.check(np.dtype(np.uint8), (1, height, width, 3))
+            yield picture_of(item)
+        elif isinstance(item, np.ndarray | Tensor):
+            values = channels_last(item)
+            values = values[..., None] if values.ndim == 2 else values
+            values = values[None] if values.ndim == 3 else values
+            self.check(values.dtype, values.shape)
+            yield from map(self.picture, values)
+        else:
+            raise ValueError(
+                f"expected images from {self.where}, got a {type(item).__name__}; give arrays "
+                "(H, W, 3), tensors (3, H, W) or images of Pillow's"
+            )
+
+    def check(self, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+        """Refuse values (N, H, W, channels) that cannot become images, before any is read.
+
+        Raises:
+            ValueError: naming what is wrong with the layout, the type or the size.
+        """
+        if len(shape) != 4 or shape[3] not in (1, 3):
+            raise ValueError(
+                f"expected images in {self.where} as arrays (N, H, W, 3) or tensors (N, 3, H, W), "
+                f"with 1 in place of 3 if they are grey, got {shape} when read as (N, H, W, "
+                "channels); move the axes"
+            )
+        if dtype != np.uint8 and dtype.kind != "f":
+            raise ValueError(f"expected uint8 images in {self.where}, got {dtype}; convert them")
+        if dtype != np.uint8 and self.value_range is None:
+            raise ValueError(
+                f"expected uint8 images in {self.where}, got {dtype} of an unknown range; say "
+                "which values are black and white, such as value_range=(0, 1) or (-1, 1)"
+            )
+        if min(shape[1:3]) < 2:
+            raise ValueError(
+                f"expected images of at least 2x2 pixels, got {shape[2]}x{shape[1]} in {self.where}"
+            )
+        check_pixels(shape[2], shape[1])
+
+    def picture(self, values: np.ndarray) -> Picture:
+        """One image of checked values (H, W, 1 or 3)."""
+        clipped = 0
+        if values.dtype != np.uint8:
+            assert self.value_range is not None
+            low, high = self.value_range
+            levels = (values.astype(np.float64) - low) * (255 / (high - low))
+            if not np.isfinite(levels).all():
+                raise ValueError(f"a value of the images in {self.where} is NaN or infinite")
+            clipped = int(np.count_nonzero((values < low) | (values > high)))
+            values = np.rint(levels).clip(0, 255).astype(np.uint8)
+        mode = "RGB" if values.shape[2] == 3 else "L"
+        # A copy: what made the values may write the next image over them.
+        pixels = np.repeat(values, 3, axis=2) if mode == "L" else np.array(values, order="C")
+        return Picture(pixels, mode=mode, clipped=clipped)
+
+
+def channels_last(values: np.ndarray | Tensor) -> np.ndarray:
+    """An array as it is, a tensor (..., channels, H, W) with its channels moved to the end."""
+    if isinstance(values, np.ndarray):
+        return values
+    values = values.detach()
+    if values.ndim > 2:
+        values = values.movedim(-3, -1)
+    if values.dtype == torch.bfloat16:  # unknown to numpy
+        values = values.float()
+    return values.cpu().numpy()
+
+
+def many_shaped(shape: tuple[int, ...], channel: int, where: str) -> tuple[int, ...]:
+    """The shape of many images, with an axis of channels where grey ones came without.
+
+    Raises:
+        ValueError: if it may as well be that of a single image, its channels at `channel`.
+    """
+    if len(shape) != 3:
+        return shape
+    if shape[channel] in (1, 3):
+        raise ValueError(
+            f"expected many images in {where}, got {shape}, which may be a single one; add the "
+            "axis that is missing: of images in front, or of the channel of grey ones"
+        )
+    return (*shape, 1) if channel == -1 else (shape[0], 1, *shape[1:])
+
+
+def _first_of(item: Any) -> Any:
+    while isinstance(item, dict | tuple | list) and item:
+        if isinstance(item, dict):
+            item = item["image" if "image" in item else next(iter(item))]
+        else:
+            item = item[0]
+    return item
+
+
+def _is_image(entry: Any) -> bool:
+    """Whether it is a whole image, and not the label beside one."""
+    if isinstance(entry, Image.Image):
+        return True
+    return isinstance(entry, np.ndarray | Tensor) and entry.ndim == 3

@@ -1,0 +1,132 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from ttur.data.images import Picture
+from ttur.evaluation.audit import Audit, findings
+
+
+def audited(images: np.ndarray, **facts) -> Audit:
+    audit = Audit()
+    for image in images:
+        audit.add(Picture(image, **facts))
+    return audit
+
+
+def random_images(count: int, seed: int = 0, height: int = 4, width: int = 5) -> np.ndarray:
+    shape = (count, height, width, 3)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_the_digests_are_those_of_the_docstring():
+    """Written out: SHA-256 over height and width as 64-bit numbers, then the rows of RGB."""
+    (image,) = random_images(1)
+    written = (4).to_bytes(8, "little") + (5).to_bytes(8, "little") + image.tobytes()
+    short = hashlib.sha256(written).digest()[:8]
+    audit = audited(image[None])
+    assert audit.image_digests.tolist() == [int.from_bytes(short, "little")]
+    assert audit.data_sha256 == hashlib.sha256(short).hexdigest()
+
+
+def test_the_digest_of_the_data_knows_the_images_and_not_their_order():
+    images = random_images(6)
+    original = audited(images)
+    assert audited(images[::-1]).data_sha256 == original.data_sha256
+    assert audited(images[:3]).merge(audited(images[3:])).data_sha256 == original.data_sha256
+    changed = images.copy()
+    changed[2, 1, 1, 1] ^= 1
+    assert audited(changed).data_sha256 != original.data_sha256
+    assert audited(images.reshape(6, 5, 4, 3)).data_sha256 != original.data_sha256
+
+
+def test_an_audit_survives_json_with_its_digests():
+    audit = audited(random_images(3), format="PNG", mode="P", rotated=True)
+    audit.skip("b.png", "truncated")
+    audit.ignored["hidden"] += 2
+    document = json.loads(json.dumps(audit.to_json()))
+    again = Audit.from_json(document, audit.image_digests)
+    assert again == audit
+    assert again.to_json() == audit.to_json()
+    assert document["skipped_files"] == [{"file": "b.png", "reason": "truncated"}]
+
+
+def test_digests_of_other_images_are_refused():
+    audit, other = audited(random_images(3)), audited(random_images(3, seed=1))
+    with pytest.raises(ValueError, match="do not belong"):
+        Audit.from_json(audit.to_json(), other.image_digests)
+    with pytest.raises(ValueError, match="expected the audit"):
+        Audit.from_json({"read": 3}, audit.image_digests)
+
+
+def test_tables_and_lists_stay_short_and_the_counts_whole():
+    audit = Audit()
+    for side in range(2, 202):
+        audit.add(Picture(np.zeros((side, 2, 3), np.uint8)))
+        audit.skip(f"{side}.png", "torn")
+    assert len(audit.sizes) == 51
+    assert audit.sizes.total() == audit.read == audit.skipped == 200
+    assert audit.sizes["other"] == 150
+    assert len(audit.skipped_files) == 100
+    assert len(json.dumps(audit.to_json())) < 10_000
+
+
+def test_merging_counts_both():
+    a = audited(random_images(2), format="PNG", transparent=True)
+    b = audited(random_images(3, seed=1), format="JPEG", several_frames=True)
+    b.skip("x.jpg", "torn")
+    merged = a.merge(b)
+    assert (merged.read, merged.skipped, merged.transparent, merged.several_frames) == (5, 1, 2, 3)
+    assert merged.formats == {"PNG": 2, "JPEG": 3}
+    assert (a.read, b.read) == (2, 3)
+
+
+def test_nothing_odd_gives_no_sentence():
+    assert findings(audited(random_images(4)), audited(random_images(3, seed=1))) == []
+    assert findings(None, audited(random_images(3))) == []
+
+
+def test_images_on_both_sides_are_counted():
+    images = random_images(5)
+    (sentence,) = findings(audited(images[:4]), audited(images[2:]))
+    assert sentence.startswith("2 different images stand on both sides")
+
+
+def test_repeated_images_are_counted():
+    images = random_images(3)
+    (sentence,) = findings(audited(images[[0, 1, 0, 0]]), audited(random_images(2, seed=1)))
+    assert sentence == "real: 2 of 4 images repeat another one exactly"
+
+
+def test_jpeg_against_png_is_said():
+    real = audited(random_images(4), format="JPEG")
+    generated = audited(random_images(3, seed=1), format="PNG")
+    (sentence,) = findings(real, generated)
+    assert sentence.startswith("4 of 4 real images are JPEG, 0 of 3 generated ones")
+    assert findings(real, audited(random_images(3, seed=1), format="JPEG")) == []
+
+
+def test_sizes_that_differ_are_said():
+    real, generated = audited(random_images(3)), audited(random_images(3, seed=1, height=8))
+    (sentence,) = findings(real, generated)
+    assert "mostly 5x4, generated ones 5x8" in sentence
+    mixed = audited(random_images(3)).merge(audited(random_images(1, seed=2, height=8)))
+    assert findings(mixed, None) == [
+        "real: images of several sizes, 5x4 (3), 5x8 (1); each was resized on its own"
+    ]
+
+
+def test_grey_against_colour_is_said():
+    real, generated = audited(random_images(2), mode="L"), audited(random_images(2, seed=1))
+    assert findings(real, generated) == ["2 of 2 real images are grey, 0 of 2 generated ones"]
+
+
+def test_skipped_composited_and_clipped_are_said():
+    audit = audited(random_images(2), transparent=True, clipped=7)
+    audit.skip("folder/a.png", "torn")
+    assert findings(None, audit) == [
+        "generated: 1 of 3 images could not be read and were skipped; the first is folder/a.png",
+        "generated: 2 images with transparency, composited on black",
+        "generated: 14 values outside value_range, clipped to it",
+    ]
