@@ -1,12 +1,11 @@
-"""A small extractor without weights, one with, and small images."""
+"""A small extractor of one's own, an embedded one, and small images."""
 
 import numpy as np
 import pytest
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ttur.metrics.extractors import Extractor
+from ttur.metrics.extractors import Extractor, extractor
 
 
 def patch_means(images: Tensor) -> Tensor:
@@ -24,25 +23,15 @@ def tiny_torch() -> Extractor:
     return Extractor.of(patch_means, name="patches", dimension=12, size=8, protocol="torch")
 
 
-class Weighted(nn.Module):
-    """The same features with a weight, so that the extractor has a digest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return patch_means(images) * self.gain
+@pytest.fixture
+def embedded() -> Extractor:
+    """One of ours: its statistics may be kept."""
+    return extractor("digits")
 
 
 @pytest.fixture
-def weighted() -> Extractor:
-    return Extractor.of(Weighted(), name="patches", dimension=12, size=8)
-
-
-@pytest.fixture
-def weighted_torch() -> Extractor:
-    return Extractor.of(Weighted(), name="patches", dimension=12, size=8, protocol="torch")
+def embedded_torch() -> Extractor:
+    return extractor("digits", protocol="torch")
 
 
 def random_images(count: int, seed: int = 0, side: int = 10) -> np.ndarray:

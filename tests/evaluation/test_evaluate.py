@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -16,8 +17,10 @@ from reference.resize import tf1_bilinear
 from reference.weights import random_inception_weights
 from ttur.data.dataset import DataSet
 from ttur.evaluation import evaluate
+from ttur.evaluation.collector import side_of_batches
 from ttur.evaluation.evaluate import compare, fid
-from ttur.evaluation.statistics import Statistics, statistics, statistics_of_batches
+from ttur.evaluation.reference import statistics
+from ttur.evaluation.statistics import Statistics
 from ttur.metrics.extractors import Extractor, extractor
 
 
@@ -93,9 +96,14 @@ def test_a_prepared_data_set_is_read_by_its_folder(tiny: Extractor, tmp_path: Pa
     assert made.fingerprint == statistics(images, tiny).fingerprint
 
 
-def test_the_data_fingerprint_is_the_digest_of_the_pixel_bytes(images, tiny: Extractor):
+def test_the_data_fingerprint_is_of_the_pixels_in_any_order(images, tiny: Extractor):
     stated = statistics(images, tiny).fingerprint["data_sha256"]
-    assert stated == hashlib.sha256(images.tobytes()).hexdigest()
+    sides = np.array(images.shape[1:3], "<u8").tobytes()
+    digests = [hashlib.sha256(sides + image.tobytes()).digest()[:8] for image in images]
+    ordered = sorted(digests, key=lambda digest: int.from_bytes(digest, "little"))
+    assert stated == hashlib.sha256(b"".join(ordered)).hexdigest()
+    assert statistics(images[::-1], tiny).fingerprint["data_sha256"] == stated
+    assert statistics(images[:-1], tiny).fingerprint["data_sha256"] != stated
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 30, 100])
@@ -150,12 +158,28 @@ def test_the_result_says_what_was_measured(images, other_images, tiny: Extractor
         document["fingerprints"]["real"]["data_sha256"]
         != (document["fingerprints"]["generated"]["data_sha256"])
     )
-    assert document["warnings"] == document["mismatches"] == []
+    assert document["mismatches"] == []
+    assert [warning.split(":")[0] for warning in document["warnings"]] == [
+        *("real", "generated"),  # fewer than 5 images a feature
+        "counts",  # 30 and 25
+    ]
+
+
+def test_a_metric_asked_for_twice_is_there_once(images, other_images, tiny: Extractor):
+    made = evaluate.evaluate(images, other_images, "fid, precision_recall,fid", extractor=tiny)
+    names = [measurement.metric for measurement in made.measurements]
+    assert names == ["fd_patches", "precision_k3_patches", "recall_k3_patches"]
+
+
+def test_unequal_counts_are_said_in_either_direction(images, other_images, tiny: Extractor):
+    for a, b in ((images, other_images), (other_images, images)):
+        (said,) = [w for w in fid(a, b, extractor=tiny).warnings if w.startswith("counts")]
+        assert f"{len(b)} generated against {len(a)} real" in said
 
 
 def test_too_few_images_for_the_dimension_are_doubted(images, other_images, tiny: Extractor):
-    (warning,) = fid(images, other_images[:12], extractor=tiny).warnings
-    assert "generated: 12 images for 12 features" in warning
+    warnings = fid(images, other_images[:12], extractor=tiny).warnings
+    assert "generated: 12 images for 12 features leave the covariance singular" in warnings[1]
 
 
 class TestStatisticsAsInput:
@@ -175,11 +199,16 @@ class TestStatisticsAsInput:
         monkeypatch.setattr(evaluate, "named", None)
         statistics(other_images, tiny).save(tmp_path / "generated.npz")
         result = fid(reference, tmp_path / "generated.npz")
-        assert result == fid(images, other_images, extractor=tiny)
+        assert result.value == fid(images, other_images, extractor=tiny).value
+        assert "no samples" in result.details["no_interval"]
 
-    def test_another_protocol_is_refused_before_an_image_is_read(self, reference, tiny_torch):
+    def test_another_protocol_is_refused_before_an_image_is_read(
+        self, reference, tiny_torch, tmp_path
+    ):
+        (tmp_path / "broken").mkdir()
+        (tmp_path / "broken" / "a.png").write_bytes(b"no image")
         with pytest.raises(ValueError, match="protocol tf1 against torch"):
-            fid(reference, Path(__file__), extractor=tiny_torch)
+            fid(reference, tmp_path / "broken", extractor=tiny_torch)
 
     def test_another_extractor_is_refused_before_its_weights_are_loaded(
         self, reference, images, monkeypatch
@@ -198,7 +227,8 @@ class TestStatisticsAsInput:
             "protocol tf1 against torch",
             "scaling (x-128)/128 against x/127.5-1",
         )
-        assert fid(images, b, extractor=tiny, allow_protocol_mismatch=True) == result
+        options = {"allow_protocol_mismatch": True, "interval": False}
+        assert fid(images, b, extractor=tiny, **options) == result
 
     def test_a_file_that_does_not_say_how_it_was_made_is_doubted(
         self, images, other_images, tiny, tmp_path
@@ -215,7 +245,8 @@ class TestStatisticsAsInput:
     def test_float_samples_compare_with_uint8_images(self, images, tiny):
         """Samples during training are not quantised; that is stated, and is no mismatch."""
         pixels = torch.from_numpy(images).movedim(-1, 1)
-        drawn = statistics_of_batches((batch.float() for batch in pixels.split(8)), tiny)
+        floats = (batch.float() for batch in pixels.split(8))
+        drawn = side_of_batches(floats, tiny).statistics
         assert drawn.fingerprint["quantisation"] == "float"
         assert compare(statistics(images, tiny), drawn).value < 1e-12
 
@@ -223,13 +254,62 @@ class TestStatisticsAsInput:
 class TestRefusals:
     def test_nothing_there_is_said_before_weights_are_loaded(self, images, monkeypatch):
         monkeypatch.setattr(evaluate, "named", None)
-        with pytest.raises(FileNotFoundError, match="nothing at /nowhere"):
+        with pytest.raises(FileNotFoundError, match="no images at /nowhere"):
             fid(images, "/nowhere")
 
     def test_one_image(self, images, tiny, tmp_path):
         folder = save_images(images[:1], tmp_path / "single")
         with pytest.raises(ValueError, match=r"single: .*at least 2 images, got 1"):
             fid(images, folder, extractor=tiny)
+
+    @pytest.mark.parametrize(
+        ("metrics", "said"),
+        [
+            ("kid", r"kid needs at least 1000 images, got 25; .*--kid-subset-size"),
+            ("precision_recall_k25", "precision_recall_k25 needs at least 26 images, got 25"),
+            ("fid_infinity", "fid_infinity needs at least 48 images, got 25"),
+            ("fid,is", "is needs at least 10 images, got 9"),
+        ],
+    )
+    def test_too_few_images_are_refused_before_one_is_seen(self, images, tiny, metrics, said):
+        def unseen(images):
+            raise AssertionError("an image was seen")
+
+        blind = Extractor.of(unseen, name="blind", dimension=12)
+        generated = images[:9] if "is" in metrics.split(",") else images[:25]
+        with pytest.raises(ValueError, match=said):
+            evaluate.evaluate(np.repeat(images, 40, axis=0), generated, metrics, extractor=blind)
+
+    def test_classes_that_are_missing_are_missed_at_the_first_batch(self, images):
+        seen = []
+
+        def colour(images):
+            seen.append(1)
+            return images.mean(dim=(2, 3))
+
+        classless = Extractor.of(colour, name="colour", dimension=3)
+        with pytest.raises(ValueError, match="the Inception Score needs classes"):
+            evaluate.evaluate(
+                Statistics(np.zeros(3), np.eye(3), 30, {}),
+                *(images, "is"),
+                extractor=classless,
+                batch_size=2,
+            )
+        assert len(seen) == 1
+
+    def test_statistics_of_another_dimension(self, images, tiny):
+        with pytest.raises(ValueError, match=r"statistics of 12 features.*got 5"):
+            fid(Statistics(np.zeros(5), np.eye(5), None, {}), images, extractor=tiny)
+
+    def test_a_function_that_is_no_extractor_yet(self, images, monkeypatch):
+        monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        with pytest.raises(ValueError, match=r"Extractor\.of"):
+            fid(images, images, extractor=lambda x: x.mean(dim=(2, 3)))  # pyright: ignore[reportArgumentType]
+
+    @pytest.mark.parametrize("metrics", ["", (), "fid,,is", "fidd"])
+    def test_metrics_that_are_none(self, images, tiny, metrics):
+        with pytest.raises(ValueError, match=r"metric.*fid"):
+            evaluate.evaluate(images, images, metrics, extractor=tiny)
 
     def test_an_empty_folder(self, images, tiny, tmp_path):
         with pytest.raises(ValueError, match=str(tmp_path)):
@@ -251,17 +331,16 @@ class TestRefusals:
             fid(images, tmp_path / "images.zip", extractor=tiny)
 
     @pytest.mark.parametrize(
-        "wrong",
+        ("wrong", "said"),
         [
-            np.zeros((3, 8, 8, 3), np.float32),
-            np.zeros((3, 8, 8), np.uint8),
-            np.zeros((3, 3, 8, 8), np.uint8),
-            torch.zeros(3, 3, 8, 8),
-            torch.zeros(3, 8, 8, 3, dtype=torch.uint8),
+            (np.zeros((3, 8, 8, 3), np.float32), "value_range"),
+            (np.zeros((3, 3, 8, 8), np.uint8), "move the axes"),
+            (torch.zeros(3, 3, 8, 8), "value_range"),
+            (torch.zeros(3, 8, 8, 3, dtype=torch.uint8), "move the axes"),
         ],
     )
-    def test_arrays_of_another_kind(self, images, tiny, wrong):
-        with pytest.raises(ValueError, match="expected uint8 images"):
+    def test_arrays_of_another_kind(self, images, tiny, wrong, said):
+        with pytest.raises(ValueError, match=said):
             fid(images, wrong, extractor=tiny)
 
     def test_an_npz_of_something_else(self, images, tiny, tmp_path):

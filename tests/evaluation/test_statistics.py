@@ -3,19 +3,18 @@
 import json
 import resource
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from ttur.data.dataset import DataSet
-from ttur.evaluation import statistics as module
-from ttur.evaluation.statistics import (
-    Statistics,
-    mismatches,
-    reference_statistics,
-    statistics,
-)
+from ttur.evaluation import reference as module
+from ttur.evaluation.reference import reference_statistics, statistics
+from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.metrics.extractors import Extractor
 
 
@@ -39,7 +38,7 @@ def test_a_file_gives_back_what_was_saved(made: Statistics, tmp_path: Path):
 def test_the_file_is_read_without_us_and_without_pickle(made: Statistics, tmp_path: Path):
     made.save(tmp_path / "reference.npz")
     with np.load(tmp_path / "reference.npz", allow_pickle=False) as file:
-        assert sorted(file) == ["fingerprint", "mu", "sigma"]
+        assert sorted(file) == ["audit", "fingerprint", "image_digests", "mu", "sigma"]
         assert (file["mu"] == made.mean).all()
         assert (file["sigma"] == made.covariance).all()
         assert json.loads(str(file["fingerprint"])) == made.fingerprint
@@ -47,7 +46,7 @@ def test_the_file_is_read_without_us_and_without_pickle(made: Statistics, tmp_pa
 
 def test_the_fingerprint_says_how_it_was_made(made: Statistics):
     stated = dict(made.fingerprint)
-    assert set(stated.pop("versions")) == {"ttur", "torch", "numpy"}
+    assert set(stated.pop("versions")) == {"ttur", "torch", "numpy", "pillow"}
     assert len(stated.pop("data_sha256")) == 64
     assert stated == {
         "extractor": "patches",
@@ -60,6 +59,8 @@ def test_the_fingerprint_says_how_it_was_made(made: Statistics):
         "count": 30,
         "ddof": 1,
         "dtype": "float64",
+        "precision": "float32",
+        "seed": 0,
     }
 
 
@@ -113,7 +114,13 @@ def test_a_missing_file_is_named(tmp_path: Path):
         Statistics.load(tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize("fingerprint", ["[1]", "not json"])
+@pytest.mark.parametrize(
+    "fingerprint",
+    [
+        *("[1]", "not json", '{"metric": ["fid"]}', '{"protocol": 1}'),
+        *(f'{{"count": {count}}}' for count in ('"30"', "-5", "1", "2.5", "true")),
+    ],
+)
 def test_a_foreign_fingerprint_is_refused(tmp_path: Path, fingerprint: str):
     path = tmp_path / "foreign.npz"
     np.savez(path, mu=np.zeros(2), sigma=np.eye(2), fingerprint=np.array(fingerprint))
@@ -127,9 +134,60 @@ def test_an_array_is_not_statistics(tmp_path: Path):
         Statistics.load(tmp_path / "array.npy")
 
 
+@pytest.mark.parametrize(
+    ("mu", "sigma"),
+    [
+        (np.array([0, np.nan]), np.eye(2)),
+        (np.zeros(2), np.diag([1, np.inf])),
+        (np.zeros(2), np.eye(2) + 1j),
+        (np.zeros(2, bool), np.eye(2)),
+        (np.array(["a", "b"]), np.eye(2)),
+    ],
+)
+def test_what_is_no_finite_real_number_is_refused(tmp_path: Path, mu, sigma):
+    np.savez(tmp_path / "odd.npz", mu=mu, sigma=sigma)
+    with pytest.raises(ValueError, match=r"odd\.npz.*expected finite real numbers"):
+        Statistics.load(tmp_path / "odd.npz")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"group_means": np.zeros((10, 5))},
+        {"group_means": np.full((10, 12), np.nan)},
+        {"group_means": np.zeros((9, 12))},
+        {"group_scatters": np.zeros((10, 5))},
+        {"group_counts": np.full(10, -3)},
+        {"group_counts": np.array(["3"] * 10)},
+        {"group_counts": np.array(3)},
+    ],
+)
+def test_damaged_groups_are_refused(made: Statistics, tmp_path: Path, damage):
+    path = tmp_path / "groups.npz"
+    made.save(path, with_groups=True)
+    assert len(Statistics.load(path).groups) == 10
+    with np.load(path) as file:
+        arrays = dict(file) | damage
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"groups\.npz"):
+        Statistics.load(path)
+
+
+def test_no_byte_makes_a_file_anything_but_refused(made: Statistics, tmp_path: Path):
+    """Among them zips of an unknown version or method, and encrypted ones."""
+    path = tmp_path / "any.npz"
+    np.savez(path, mu=np.zeros(1), sigma=np.eye(1))
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        for reading in (Statistics.load, holds_statistics):
+            with suppress(ValueError):
+                reading(path)
+
+
 def test_shapes_that_do_not_fit_are_refused(tmp_path: Path):
     np.savez(tmp_path / "odd.npz", mu=np.zeros(3), sigma=np.eye(2))
-    with pytest.raises(ValueError, match=r"odd\.npz, got \(3,\) and \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"odd\.npz.*got \(3,\) and \(2, 2\)"):
         Statistics.load(tmp_path / "odd.npz")
 
 
@@ -171,63 +229,82 @@ class TestCache:
         card = {"splits": {"train": {"sha256": sha256}}}
         return DataSet("made_up", "train", images, None, card)
 
-    def test_one_pass_for_the_same_pixels_and_extractor(self, images, weighted, tmp_path, passes):
+    def test_one_pass_for_the_same_pixels_and_extractor(self, images, embedded, tmp_path, passes):
         data, said = self.data_set(images), []
-        first = reference_statistics(data, weighted, cache=tmp_path, say=said.append)
-        second = reference_statistics(data, weighted, cache=tmp_path, say=said.append)
+        first = reference_statistics(data, embedded, cache=tmp_path, say=said.append)
+        second = reference_statistics(data, embedded, cache=tmp_path, say=said.append)
         assert_same(first, second)
         assert len(passes) == 1
         assert len(said) == 1
-        assert "30 images of made_up (train) by patches" in said[0]
+        assert "30 images of made_up (train) by digits" in said[0]
 
     def test_other_pixels_or_another_protocol_are_not_the_same(
-        self, images, weighted, weighted_torch, tmp_path, passes
+        self, images, embedded, embedded_torch, tmp_path, passes
     ):
-        reference_statistics(self.data_set(images), weighted, cache=tmp_path)
-        other = reference_statistics(self.data_set(images), weighted_torch, cache=tmp_path)
+        reference_statistics(self.data_set(images), embedded, cache=tmp_path)
+        other = reference_statistics(self.data_set(images), embedded_torch, cache=tmp_path)
         assert other.fingerprint["protocol"] == "torch"
         changed = self.data_set(255 - images, sha256="22")
-        assert reference_statistics(changed, weighted, cache=tmp_path).mean[0] != other.mean[0]
+        assert reference_statistics(changed, embedded, cache=tmp_path).mean[0] != other.mean[0]
         assert len(passes) == 3
 
-    def test_a_damaged_file_is_computed_again_and_said(self, images, weighted, tmp_path, passes):
+    def test_a_damaged_file_is_computed_again_and_said(self, images, embedded, tmp_path, passes):
         data, said = self.data_set(images), []
-        expected = reference_statistics(data, weighted, cache=tmp_path)
+        expected = reference_statistics(data, embedded, cache=tmp_path)
         (kept,) = tmp_path.iterdir()
         kept.write_bytes(kept.read_bytes()[:-100])
-        assert_same(reference_statistics(data, weighted, cache=tmp_path, say=said.append), expected)
+        assert_same(reference_statistics(data, embedded, cache=tmp_path, say=said.append), expected)
         assert kept.name in said[0]
         assert_same(Statistics.load(kept), expected)
         assert len(passes) == 2
 
     def test_a_file_of_another_extractor_under_that_name_is_not_used(
-        self, images, weighted, weighted_torch, tmp_path, passes
+        self, images, embedded, embedded_torch, tmp_path, passes
     ):
         data = self.data_set(images)
-        reference_statistics(data, weighted, cache=tmp_path)
+        reference_statistics(data, embedded, cache=tmp_path)
         (kept,) = tmp_path.iterdir()
-        statistics(images, weighted_torch).save(kept)
-        again = reference_statistics(data, weighted, cache=tmp_path)
+        statistics(images, embedded_torch).save(kept)
+        again = reference_statistics(data, embedded, cache=tmp_path)
         assert again.fingerprint["protocol"] == "tf1"
 
-    def test_a_cache_that_cannot_be_written_costs_no_result(self, images, weighted, tmp_path):
+    def test_a_cache_that_cannot_be_written_costs_no_result(self, images, embedded, tmp_path):
         (tmp_path / "file").write_text("in the way")
         said: list[str] = []
         made = reference_statistics(
-            self.data_set(images), weighted, cache=tmp_path / "file" / "cache", say=said.append
+            self.data_set(images), embedded, cache=tmp_path / "file" / "cache", say=said.append
         )
         assert made.count == 30
         assert "not kept" in said[-1]
 
-    def test_an_extractor_known_by_name_alone_is_not_cached(self, images, tiny, tmp_path, passes):
+    def test_an_extractor_of_ones_own_is_not_cached(self, images, tiny, tmp_path, passes):
+        """A key cannot tell another network of the same weights, or another function."""
+
+        class Weighted(nn.Module):
+            def __init__(self, power: int) -> None:
+                super().__init__()
+                self.gain, self.power = nn.Parameter(torch.ones(1)), power
+
+            def forward(self, images: Tensor) -> Tensor:
+                return self.gain * images.mean((2, 3)) ** self.power
+
+        linear, squared = (
+            Extractor.of(Weighted(power), name="mine", dimension=3) for power in (1, 2)
+        )
+        assert linear.fingerprint() == squared.fingerprint()
+        a, b = (
+            reference_statistics(self.data_set(images), each, cache=tmp_path)
+            for each in (linear, squared)
+        )
+        assert (b.mean > 100 * a.mean).all()
         for _ in range(2):
             reference_statistics(self.data_set(images), tiny, cache=tmp_path)
-        assert len(passes) == 2
+        assert len(passes) == 4
         assert list(tmp_path.iterdir()) == []
 
     def test_the_default_place_is_the_cache_of_the_package(
-        self, images, weighted, tmp_path, monkeypatch
+        self, images, embedded, tmp_path, monkeypatch
     ):
         monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
-        reference_statistics(self.data_set(images), weighted)
+        reference_statistics(self.data_set(images), embedded)
         assert len(list((tmp_path / "statistics").glob("*.npz"))) == 1

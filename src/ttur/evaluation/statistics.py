@@ -1,38 +1,26 @@
 """Mean and covariance of the features of a set of images, with the protocol they were made by.
 
-In a file: `mu` and `sigma`, as in the paper's code and pytorch-fid, and `fingerprint`, JSON.
+In a file: `mu` and `sigma`, as in the paper's code and pytorch-fid; `fingerprint` and `audit`, both
+JSON; `image_digests`, by which copies are found on the other side.
 """
 
-import hashlib
 import json
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float, Num
-from torch import Tensor
+from jaxtyping import Float
 
-from ttur.data.dataset import DataSet
-from ttur.evaluation.sources import ImageSource, image_batches, name_of, to_pixels
-from ttur.metrics.extractors import Extractor
+from ttur.evaluation.audit import Audit
 from ttur.metrics.moments import Moments
-from ttur.runtime.artifacts import cache_directory
 from ttur.runtime.files import replaced
 
 UNKNOWN = {"source": "unknown"}
 # What two sides must share. Quantisation is not among them: it belongs to the images.
-PROTOCOL_FIELDS = ("extractor", "weights_sha256", "protocol", "scaling")
-# All that numpy raises for a file that is torn, damaged, pickled or no archive.
-LOADING_ERRORS = (
-    *(OSError, EOFError, KeyError, TypeError, ValueError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+PROTOCOL_FIELDS = ("extractor", "weights_sha256", "protocol", "scaling", "precision")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,20 +28,44 @@ class Statistics:
     """All that a Fréchet distance needs to know of one side.
 
     `count` is None where a file of another program does not say it; its fingerprint is then
-    `{"source": "unknown"}`.
+    `{"source": "unknown"}`. `groups` are the moments of random parts of the images: from them
+    comes the interval of the FID (`metrics.fid`). They stay in the package's own cache.
     """
 
     mean: Float[np.ndarray, " d"]
     covariance: Float[np.ndarray, "d d"]
     count: int | None
     fingerprint: dict[str, Any]
+    audit: Audit | None = None
+    groups: tuple[Moments, ...] = ()
 
-    def save(self, path: Path) -> None:
-        """Written beside, flushed, then renamed: never half a file under that name."""
+    @property
+    def moments(self) -> Moments:
+        """As moments; an unknown count as the least that has a covariance."""
+        count = self.count or 2
+        return Moments(count, self.mean, self.covariance * (count - 1))
+
+    def save(self, path: Path, *, with_groups: bool = False) -> None:
+        """Written beside, flushed, then renamed: never half a file under that name.
+
+        With the groups the file is some six times as large.
+        """
+        arrays = {
+            "mu": self.mean,
+            "sigma": self.covariance,
+            "fingerprint": np.array(json.dumps(self.fingerprint, sort_keys=True)),
+        }
+        if self.audit is not None:
+            arrays["audit"] = np.array(json.dumps(self.audit.to_json(), sort_keys=True))
+            arrays["image_digests"] = self.audit.image_digests
+        if with_groups and self.groups:
+            triangle = np.triu_indices(len(self.mean))
+            arrays["group_counts"] = np.array([group.count for group in self.groups])
+            arrays["group_means"] = np.stack([group.mean for group in self.groups])
+            arrays["group_scatters"] = np.stack([group.scatter[triangle] for group in self.groups])
         path.parent.mkdir(parents=True, exist_ok=True)
-        fingerprint = np.array(json.dumps(self.fingerprint, sort_keys=True))
         with replaced(path) as file:
-            np.savez(file, mu=self.mean, sigma=self.covariance, fingerprint=fingerprint)
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
 
     @classmethod
     def load(cls, path: Path) -> "Statistics":
@@ -66,24 +78,20 @@ class Statistics:
         try:
             # Opened here: np.load leaves a torn file open.
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                mean, covariance = (file[key].astype(np.float64) for key in ("mu", "sigma"))
+                mean, covariance = _gaussian(file)
                 known = "fingerprint" in file
-                fingerprint: Any = json.loads(str(file["fingerprint"])) if known else UNKNOWN
-        except FileNotFoundError:
+                fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN)
+                audit = _audit(file) if known and "audit" in file else None
+                groups = _groups(file, len(mean)) if known and "group_counts" in file else ()
+        except (FileNotFoundError, NotADirectoryError):
             raise
-        except LOADING_ERRORS as error:
+        except Exception as error:  # a damaged archive raises a dozen kinds
             raise ValueError(
                 f"expected statistics (mu, sigma) in {path}, got a torn or foreign file "
-                f"({error}); write it again with `ttur statistics IMAGES {path.name}`"
+                f"({error or type(error).__name__}); write it again with "
+                f"`ttur statistics IMAGES {path.name}`"
             ) from error
-        if not isinstance(fingerprint, dict):
-            raise ValueError(f"expected a JSON object as fingerprint in {path}, got {fingerprint}")
-        if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
-            raise ValueError(
-                f"expected mu (d,) and sigma (d, d) in {path}, got {mean.shape} and "
-                f"{covariance.shape}"
-            )
-        return cls(mean, covariance, fingerprint.get("count"), fingerprint)
+        return cls(mean, covariance, fingerprint.get("count"), fingerprint, audit, groups)
 
 
 def holds_statistics(path: Path) -> bool:
@@ -96,7 +104,7 @@ def holds_statistics(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(
             f"expected an .npz of statistics or of images in {path}, got a torn or foreign file "
             f"({error}); write it again"
@@ -112,93 +120,49 @@ def mismatches(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     ]
 
 
-def statistics_of_batches(
-    batches: Iterable[Num[Tensor, "_ 3 _ _"]], extractor: Extractor
-) -> Statistics:
-    """One pass over batches of pixels (uint8, or floats in 0..255) that need not fit in memory.
-
-    Raises:
-        ValueError: if there are fewer than two images, or a feature is not finite.
-    """
-    quantisation = set[str]()
-
-    def noted() -> Iterator[Tensor]:
-        for pixels in batches:
-            quantisation.add("uint8" if pixels.dtype == torch.uint8 else "float")
-            yield extractor(pixels).features
-
-    moments = Moments.of_batches(noted(), extractor.dimension)
-    if moments.count < 2:
-        raise ValueError(f"statistics need at least 2 images, got {moments.count}")
-    fingerprint = extractor.fingerprint() | {
-        "metric": extractor.fd_name,
-        "quantisation": "+".join(sorted(quantisation)),
-        "count": moments.count,
-        "ddof": 1,
-        "dtype": "float64",
-        "versions": {name: version(name) for name in ("ttur", "torch", "numpy")},
-    }
-    return Statistics(moments.mean, moments.covariance, moments.count, fingerprint)
+def _gaussian(file: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    mean, covariance = file["mu"], file["sigma"]
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise ValueError(
+            f"expected mu (d,) and sigma (d, d), got {mean.shape} and {covariance.shape}"
+        )
+    for name, values in (("mu", mean), ("sigma", covariance)):
+        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            raise ValueError(f"expected finite real numbers in {name}, got NaN, infinity or others")
+    return mean.astype(np.float64), covariance.astype(np.float64)
 
 
-def statistics(source: ImageSource, extractor: Extractor, *, batch_size: int = 50) -> Statistics:
-    """One pass over the images of a source (`evaluation.sources`).
-
-    The fingerprint's `data_sha256` is over the uint8 pixels, rows of RGB, in the order read: the
-    same for a folder, its zip and the array of it.
-
-    Raises:
-        FileNotFoundError: if there is nothing at the path.
-        ValueError: if it holds fewer than two images, or not images; a corrupt file is named.
-    """
-    digest = hashlib.sha256()
-
-    def pixels() -> Iterator[Tensor]:
-        for batch in image_batches(source, batch_size):
-            for image in batch:
-                digest.update(image.data)
-            yield to_pixels(batch, extractor.size, extractor.protocol)
-
-    try:
-        made = statistics_of_batches(pixels(), extractor)
-    except ValueError as error:
-        raise ValueError(f"{name_of(source)}: {error}") from error
-    read = {"quantisation": "uint8", "data_sha256": digest.hexdigest()}
-    return replace(made, fingerprint=made.fingerprint | read)
-
-
-def reference_statistics(
-    data: DataSet,
-    extractor: Extractor,
-    *,
-    say: Callable[[str], None] = lambda line: None,
-    cache: Path | None = None,
-    batch_size: int = 50,
-) -> Statistics:
-    """The statistics of a data set, computed once per pixels, extractor and version of ttur.
-
-    `cache` is a folder, by default `statistics` in the package's. A damaged file in it is computed
-    again and replaced; one that cannot be written costs the next run time, not this one its result.
-    An extractor without weights is known by name alone, so its statistics are never kept.
-    """
-    if not extractor.weights_sha256:
-        return statistics(data, extractor, batch_size=batch_size)
-    made_of = [data.sha256, data.images.shape, extractor.fingerprint(), version("ttur")]
-    key = json.dumps(made_of, sort_keys=True)
-    folder = cache_directory() / "statistics" if cache is None else cache
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
-    if path.exists():
-        try:
-            kept = Statistics.load(path)
-            if not mismatches(kept.fingerprint, extractor.fingerprint()):
-                return kept
-            say(f"{path} is of another extractor; computing the reference again")
-        except ValueError as error:
-            say(f"{error}; computing the reference again")
-    say(f"statistics of {len(data.images):,} images of {name_of(data)} by {extractor.name} …")
-    made = statistics(data, extractor, batch_size=batch_size)
-    try:
-        made.save(path)
-    except OSError as error:
-        say(f"the reference statistics are not kept: {error}")
+def _fingerprint(file: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    made = json.loads(str(file["fingerprint"]))
+    if not isinstance(made, dict):
+        raise ValueError(f"expected a JSON object as fingerprint, got {made}")
+    count = made.get("count")
+    if count is not None and (type(count) is not int or count < 2):
+        raise ValueError(f"expected a count of 2 or more images in the fingerprint, got {count!r}")
+    for field in ("metric", *PROTOCOL_FIELDS):
+        if not isinstance(made.get(field, ""), str):
+            raise ValueError(f"expected words as {field} in the fingerprint, got {made[field]!r}")
     return made
+
+
+def _audit(file: Mapping[str, np.ndarray]) -> Audit:
+    return Audit.from_json(json.loads(str(file["audit"])), file["image_digests"])
+
+
+def _groups(file: Mapping[str, np.ndarray], dimension: int) -> tuple[Moments, ...]:
+    """Moments from upper triangles, row by row."""
+    triangle = np.triu_indices(dimension)
+    parts = [file[f"group_{name}"] for name in ("counts", "means", "scatters")]
+    if parts[0].dtype.kind != "i" or (parts[0] < 0).any():
+        raise ValueError("expected counts of groups, got other numbers")
+    if parts[1].shape != (len(parts[0]), dimension):
+        raise ValueError(f"expected means of groups (groups, {dimension}), got {parts[1].shape}")
+    if not all(np.isfinite(part).all() for part in parts):
+        raise ValueError("expected finite moments of groups, got NaN or infinity")
+    groups = []
+    for count, mean, upper in zip(*parts, strict=True):
+        scatter = np.empty((dimension, dimension))
+        scatter[triangle] = upper
+        scatter.T[triangle] = upper
+        groups.append(Moments(int(count), mean, scatter))
+    return tuple(groups)

@@ -53,7 +53,7 @@ class TrainingConfig:
     checkpoint_every_updates: Count = 2000
     metric: str = "fid"
     """fid, is, fd_<extractor>, is_<extractor>, or none."""
-    protocol: Literal["tf1", "torch"] = "tf1"
+    protocol: Literal["tf1", "torch", "clean", "torch_antialias"] = "tf1"
     """Resize and scaling before the feature extractor."""
     evaluation_samples: Annotated[int, Field(ge=2)] = 50_000
     evaluation_batch_size: Count = 1000

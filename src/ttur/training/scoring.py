@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from ttur.data.dataset import DataSet
-from ttur.evaluation.evaluate import compare, features_of_batches
-from ttur.evaluation.statistics import reference_statistics, statistics_of_batches
+from ttur.evaluation.collector import side_of_batches
+from ttur.evaluation.evaluate import compare
+from ttur.evaluation.reference import reference_statistics
 from ttur.metrics.extractors import extractor
 from ttur.metrics.inception_score import inception_score
 from ttur.runtime.files import replaced
@@ -100,15 +101,15 @@ def evaluator(
     if kind == "is":
 
         def score_of_classes(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
-            batches = features_of_batches(scoring.pixels(game.generator, poll), features)
-            return inception_score(torch.cat([batch.logits for batch in batches]))
+            pixels = scoring.pixels(game.generator, poll)
+            return inception_score(side_of_batches(pixels, features, ("logits",)).logits)
 
         return Evaluator(features.is_name, score_of_classes, scoring.draw_grid, False)
     real = reference_statistics(data, features, say=say, batch_size=250)
 
     def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
-        drawn = statistics_of_batches(scoring.pixels(game.generator, poll), features)
-        return compare(real, drawn).value
+        drawn = side_of_batches(scoring.pixels(game.generator, poll), features)
+        return compare(real, drawn.statistics).value
 
     return Evaluator(features.fd_name, distance, scoring.draw_grid)
 

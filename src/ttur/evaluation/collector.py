@@ -1,0 +1,206 @@
+"""What one pass over one side keeps: moments always, features and logits where a metric asks."""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor
+
+from ttur.evaluation.audit import Audit
+from ttur.evaluation.sources import Images, to_pixels
+from ttur.evaluation.statistics import Statistics
+from ttur.metrics.extractors import Extractor
+from ttur.metrics.fid import GroupedMoments
+
+KEPT = ("features", "logits")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a comparison. Features and logits, float32 in the order read, if they were kept.
+
+    They take 4 bytes each: 0.4 GB for the features of 50,000 images by Inception.
+    """
+
+    statistics: Statistics
+    features: Float[np.ndarray, "count dimension"] | None = None
+    logits: Float[np.ndarray, "count classes"] | None = None
+
+
+class Collector:
+    """Takes pixels batch by batch. Merges, saves and restores; O(d²) memory if it keeps nothing.
+
+    The samples fall into random groups (`metrics.fid`), by `seed`, for the interval of the FID.
+    """
+
+    def __init__(self, extractor: Extractor, keep: Collection[str] = (), *, seed: int = 0):
+        self.extractor, self.seed = extractor, seed
+        self.moments = GroupedMoments(extractor.dimension, seed=seed)
+        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in KEPT if name in keep}
+        self.quantisation = set[str]()
+        self.audit: Audit | None = None
+
+    def update(self, pixels: Num[Tensor, "batch 3 height width"]) -> None:
+        """uint8, or floats in 0..255."""
+        self.quantisation.add("uint8" if pixels.dtype == torch.uint8 else "float")
+        self._take(pixels)
+
+    def _take(self, pixels: Tensor) -> None:
+        made = self.extractor(pixels)
+        if "logits" in self.kept and made.logits.shape[1] == 0:
+            raise ValueError(
+                "the Inception Score needs classes, got an extractor of features alone; return "
+                "(features, logits) from it, or leave `is` and `ind` out"
+            )
+        self.moments.update(made.features)
+        for name, batches in self.kept.items():
+            batches.append(getattr(made, name).to("cpu", torch.float32).numpy())
+
+    def read(self, images: Images, batch_size: int) -> None:
+        """All images of a source, audited."""
+        for batch in images.batches(batch_size):
+            self._take(to_pixels(batch, self.extractor.size, self.extractor.protocol))
+        self.quantisation.add("uint8")  # those of several sizes were resized here, not there
+        self.audit = images.audit if self.audit is None else self.audit.merge(images.audit)
+
+    def merge(self, other: "Collector") -> None:
+        """Take over what another one saw, as if it came after what this one did.
+
+        Raises:
+            ValueError: if the other one has another extractor, or keeps less.
+        """
+        _check_alike(self.extractor, other.extractor.fingerprint())
+        for name in self.kept:
+            if name not in other.kept:
+                raise ValueError(_KEPT_LESS.format(name))
+        self.moments.merge(other.moments)
+        self.quantisation |= other.quantisation
+        for name, batches in self.kept.items():
+            batches += other.kept[name]
+        if other.audit is not None:
+            self.audit = other.audit if self.audit is None else self.audit.merge(other.audit)
+
+    def side(self) -> Side:
+        """What was seen so far.
+
+        Raises:
+            ValueError: if that is fewer than two images.
+        """
+        total = self.moments.total
+        if total.count < 2:
+            raise ValueError(f"statistics need at least 2 images, got {total.count}")
+        audited = {} if self.audit is None else {"data_sha256": self.audit.data_sha256}
+        fingerprint: dict[str, Any] = self.extractor.fingerprint() | {
+            "metric": self.extractor.fd_name,
+            "quantisation": "+".join(sorted(self.quantisation)),
+            "count": total.count,
+            "ddof": 1,
+            "dtype": "float64",
+            "seed": self.seed,
+            "versions": {name: version(name) for name in ("ttur", "torch", "numpy", "pillow")},
+        }
+        return Side(
+            Statistics(
+                total.mean,
+                total.covariance,
+                total.count,
+                fingerprint | audited,
+                self.audit,
+                self.moments.groups,
+            ),
+            **{name: np.concatenate(batches) for name, batches in self.kept.items()},
+        )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors alone, for `torch.save`, safetensors, or other processes."""
+        arrays = {f"moments.{k}": v for k, v in self.moments.state_dict().items()}
+        arrays |= {name: np.concatenate(batches) for name, batches in self.kept.items() if batches}
+        document = {
+            "extractor": self.extractor.fingerprint(),
+            "quantisation": sorted(self.quantisation),
+            "audit": None if self.audit is None else self.audit.to_json(),
+        }
+        arrays["document"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+        if self.audit is not None:
+            arrays["image_digests"] = self.audit.image_digests.view(np.uint8)
+        return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Continue where `state` stood.
+
+        Raises:
+            ValueError: if it was made by another extractor, or kept other things.
+        """
+        arrays = {name: tensor.cpu().numpy() for name, tensor in state.items()}
+        moments = GroupedMoments(self.extractor.dimension)
+        try:
+            document = json.loads(bytes(arrays["document"]))
+            _check_alike(self.extractor, document["extractor"])
+            moments.load_state_dict(
+                {k[len("moments.") :]: v for k, v in arrays.items() if k.startswith("moments.")}
+            )
+            quantisation, audit = set(document["quantisation"]), document["audit"]
+            audit = audit and Audit.from_json(audit, arrays["image_digests"].view(np.uint64))
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"expected the state of an accumulator, got {error!r}") from error
+        for name in self.kept:
+            if name not in arrays and moments.total.count:
+                raise ValueError(_KEPT_LESS.format(name))
+        # Only now, so that a state that is refused changes nothing.
+        self.moments, self.seed = moments, moments.seed
+        self.quantisation, self.audit = quantisation, audit
+        self.kept = {name: [arrays[name]] if name in arrays else [] for name in self.kept}
+
+
+_KEPT_LESS = (
+    "expected {}, which these metrics need, got an accumulator without; make both with the same "
+    "metrics"
+)
+
+
+def _check_alike(extractor: Extractor, fingerprint: dict[str, Any]) -> None:
+    if fingerprint != extractor.fingerprint():
+        raise ValueError(
+            f"expected the state of an accumulator with {extractor.fingerprint()}, got "
+            f"{fingerprint}; make the accumulator with that extractor"
+        )
+
+
+def side_of_images(
+    images: Images,
+    extractor: Extractor,
+    keep: Collection[str] = (),
+    *,
+    batch_size: int = 50,
+    seed: int = 0,
+) -> Side:
+    """One pass over a source.
+
+    Raises:
+        ValueError: naming the source, if it has fewer than two images or one that cannot be read.
+    """
+    collector = Collector(extractor, keep, seed=seed)
+    try:
+        collector.read(images, batch_size)
+        return collector.side()
+    except ValueError as error:
+        raise ValueError(f"{images.name}: {error}") from error
+
+
+def side_of_batches(
+    batches: Iterable[Num[Tensor, "_ 3 _ _"]], extractor: Extractor, keep: Collection[str] = ()
+) -> Side:
+    """One pass over batches of pixels (uint8, or floats in 0..255) that need not fit in memory.
+
+    Raises:
+        ValueError: if there are fewer than two images, or a feature is not finite.
+    """
+    collector = Collector(extractor, keep)
+    for pixels in batches:
+        collector.update(pixels)
+    return collector.side()

@@ -1,0 +1,198 @@
+"""Images batch by batch: the same numbers as at once, in any tree of merges, over processes."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ttur.evaluation.accumulator import Accumulator
+from ttur.evaluation.evaluate import Evaluation, evaluate
+from ttur.evaluation.reference import statistics
+from ttur.metrics.extractors import Extractor
+
+METRICS = ("fid", "kid", "precision_recall", "density_coverage")
+OPTIONS = {"kid_subset_size": 20, "cache": False}
+REAL = np.random.default_rng(0).integers(0, 256, (90, 10, 10, 3), dtype=np.uint8)
+DRAWN = np.random.default_rng(1).integers(0, 128, (80, 10, 10, 3), dtype=np.uint8)
+
+
+def accumulator(extractor: Extractor, metrics: tuple[str, ...] = METRICS) -> Accumulator:
+    return Accumulator(REAL, metrics, extractor=extractor, **OPTIONS)
+
+
+def values(made: Evaluation) -> dict[str, float]:
+    return {measurement.metric: measurement.value for measurement in made.measurements}
+
+
+def test_batch_by_batch_is_at_once_to_the_bit(tiny: Extractor):
+    expected = evaluate(REAL, DRAWN, METRICS, extractor=tiny, **OPTIONS)
+    taken = accumulator(tiny)
+    for start, stop in [(0, 1), (1, 30), (30, 77), (77, 80)]:
+        taken.update(DRAWN[start:stop])
+    assert taken.compute().measurements == expected.measurements
+    assert taken.compute().to_json() == expected.to_json()  # audit and fingerprints too
+
+
+def test_tensors_floats_and_arrays_are_the_same_images(tiny: Extractor):
+    expected, taken = accumulator(tiny), accumulator(tiny)
+    expected.update(DRAWN)
+    taken.update(torch.from_numpy(DRAWN[:40]).movedim(-1, 1))
+    scaled = Accumulator(REAL, METRICS, extractor=tiny, value_range=(-1.0, 1.0), **OPTIONS)
+    scaled.update(torch.from_numpy(DRAWN[40:]).movedim(-1, 1) / 127.5 - 1)
+    taken.merge(scaled)
+    assert values(taken.compute()) == pytest.approx(values(expected.compute()), rel=1e-12)
+
+
+def test_floats_without_a_range_are_refused(tiny: Extractor):
+    with pytest.raises(ValueError, match="value_range"):
+        accumulator(tiny).update(torch.zeros(3, 3, 10, 10))
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    cuts=st.lists(st.integers(1, 79), min_size=1, max_size=5, unique=True),
+    order=st.randoms(use_true_random=False),
+)
+def test_any_tree_of_merges_gives_the_same_distance(tiny: Extractor, cuts, order):
+    """Up to rounding: sums in another order."""
+    whole = accumulator(tiny, ("fid",))
+    whole.update(DRAWN)
+    bounds = [0, *sorted(cuts), 80]
+    parts = []
+    for start, stop in pairwise(bounds):
+        parts.append(accumulator(tiny, ("fid",)))
+        parts[-1].update(DRAWN[start:stop])
+    order.shuffle(parts)
+    while len(parts) > 1:
+        taking = parts.pop(order.randrange(len(parts)))
+        parts[order.randrange(len(parts))].merge(taking)
+    assert parts[0].compute()["fd_patches"] == pytest.approx(
+        whole.compute()["fd_patches"], rel=1e-10
+    )
+    assert parts[0].compute().counts == {"real": 90, "generated": 80}
+
+
+def test_a_saved_state_goes_on_to_the_bit(tiny: Extractor, tmp_path: Path):
+    expected = accumulator(tiny)
+    expected.update(DRAWN)
+    before = accumulator(tiny)
+    before.update(DRAWN[:33])
+    torch.save(before.state_dict(), tmp_path / "state.pt")
+    after = accumulator(tiny)
+    after.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    after.update(DRAWN[33:])
+    assert after.compute().to_json() == expected.compute().to_json()
+
+
+def test_a_state_of_another_extractor_is_refused(tiny: Extractor, tiny_torch: Extractor):
+    state = accumulator(tiny_torch)
+    state.update(DRAWN)
+    with pytest.raises(ValueError, match=r"expected the state.*'protocol': 'torch'"):
+        accumulator(tiny).load_state_dict(state.state_dict())
+
+
+def test_a_state_that_kept_less_is_refused(tiny: Extractor):
+    little = accumulator(tiny, ("fid",))
+    little.update(DRAWN)
+    taken = accumulator(tiny)
+    taken.update(DRAWN[:40])
+    before = taken.compute().to_json()
+    with pytest.raises(ValueError, match="expected features"):
+        taken.load_state_dict(little.state_dict())
+    with pytest.raises(ValueError, match="expected features"):
+        taken.merge(little)
+    assert taken.compute().to_json() == before
+
+
+def test_an_accumulator_of_another_extractor_is_not_merged(tiny: Extractor, tiny_torch: Extractor):
+    other = accumulator(tiny_torch)
+    other.update(DRAWN)
+    with pytest.raises(ValueError, match=r"expected the state.*'protocol': 'torch'"):
+        accumulator(tiny).merge(other)
+
+
+@pytest.mark.parametrize("lost", ["document", "image_digests", "moments.scatters"])
+def test_what_is_no_state_is_refused(tiny: Extractor, lost: str):
+    taken = accumulator(tiny)
+    taken.update(DRAWN)
+    state = taken.state_dict()
+    del state[lost]
+    with pytest.raises(ValueError, match="expected the state of an accumulator"):
+        accumulator(tiny).load_state_dict(state)
+
+
+def test_a_restored_state_keeps_the_seed_of_its_groups(tiny: Extractor):
+    before = Accumulator(REAL, extractor=tiny, seed=3, cache=False)
+    before.update(DRAWN)
+    after = accumulator(tiny, ("fid",))
+    after.load_state_dict(before.state_dict())
+    assert after.compute().fingerprints["generated"]["seed"] == 3
+
+
+def test_a_reference_of_another_protocol_is_refused_at_the_start(
+    tiny: Extractor, tiny_torch: Extractor
+):
+    reference = statistics(REAL, tiny_torch)
+    with pytest.raises(ValueError, match="protocol torch against tf1"):
+        Accumulator(reference, extractor=tiny)
+    Accumulator(reference, extractor=tiny, allow_protocol_mismatch=True)
+
+
+def test_reset_forgets_the_generated_side_alone(tiny: Extractor):
+    taken = accumulator(tiny)
+    taken.update(REAL)
+    taken.reset()
+    with pytest.raises(ValueError, match="at least 2 images, got 0"):
+        taken.compute()
+    taken.update(DRAWN)
+    expected = accumulator(tiny)
+    expected.update(DRAWN)
+    assert taken.compute().to_json() == expected.compute().to_json()
+
+
+def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp_path: Path):
+    """Three gloo processes with 1, 62 and 17 of the 80 images; all of them get the one result."""
+    program = f"""
+        import datetime, json, sys
+        import numpy as np, torch.distributed as dist
+        from ttur.evaluation.accumulator import Accumulator
+        from ttur.metrics.extractors import Extractor
+        import torch.nn.functional as F
+        rank = int(sys.argv[1])
+        dist.init_process_group(
+            "gloo", init_method="file://{tmp_path}/meeting", rank=rank, world_size=3,
+            timeout=datetime.timedelta(seconds=60),
+        )
+        patches = lambda images: F.avg_pool2d(images, 4).flatten(1)
+        tiny = Extractor.of(patches, name="patches", dimension=12, size=8)
+        real = np.random.default_rng(0).integers(0, 256, (90, 10, 10, 3), dtype=np.uint8)
+        drawn = np.random.default_rng(1).integers(0, 128, (80, 10, 10, 3), dtype=np.uint8)
+        taken = Accumulator(real, {METRICS!r}, extractor=tiny, kid_subset_size=20, cache=False)
+        share = [(0, 1), (1, 63), (63, 80)][rank]
+        taken.update(drawn[slice(*share)])
+        made = taken.compute()
+        print(json.dumps([made.counts["generated"], [m.value for m in made.measurements]]))
+        dist.destroy_process_group()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    peers = [
+        subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
+        for rank in range(3)
+    ]
+    first, *others = (json.loads(peer.communicate(timeout=100)[0]) for peer in peers)
+    assert others == [first, first]
+    whole = accumulator(tiny)
+    whole.update(DRAWN)
+    assert first[0] == 80
+    expected = [made.value for made in whole.compute().measurements]
+    assert first[1] == pytest.approx(expected, rel=1e-10)
