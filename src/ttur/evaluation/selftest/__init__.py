@@ -1,0 +1,1 @@
+"""Is this installation right? Facts that must hold, measured here and now."""

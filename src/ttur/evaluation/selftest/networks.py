@@ -1,0 +1,117 @@
+"""Checks of the feature networks on the chosen device, through the path that commands take."""
+
+import platform
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from ttur.data.demo import digits
+from ttur.evaluation.evaluate import fid
+from ttur.evaluation.selftest.check import Check, Installation, Measured
+from ttur.evaluation.selftest.golden_activations import STRIDE, golden_activations, golden_images
+from ttur.metrics.extractors import Extractor
+
+# float32 through 48 layers errs by some 1e-6 of the norm. TF32 and bfloat16, which GPUs may slip
+# in for float32, err by 1e-3 and 1e-2; a pool of the wrong kind by more.
+FLOAT32 = 2e-5
+SIZES = {"digits": 16, "cifar10": 32, "inception": 299}
+
+
+def golden(name: str, kind: str, installation: Installation) -> Measured:
+    """The largest error of an image's features (or logits), as a part of their norm."""
+    expected = np.array(golden_activations()[name][kind])
+    stride = STRIDE if name == "inception" else 1
+    got = _activations(_extractor(name, installation), golden_images(2, SIZES[name]))[kind]
+    error = _relative_error(got[:, ::stride], expected)
+    return Measured(0, error, FLOAT32, f"torch {torch.__version__}, {_device(installation)}")
+
+
+def digits_recognised(installation: Installation) -> Measured:
+    """358 of 360 test digits; no decision is closer than rounding could turn."""
+    test = digits("test")
+    logits = _activations(installation.embedded["digits"], test.images)["logits"]
+    return Measured(358, int((logits.argmax(axis=1) == test.labels).sum()), tolerance=0)
+
+
+def batches(name: str, sizes: tuple[int, ...], installation: Installation) -> Measured:
+    """Features of an image alone, among others, and in reversed order."""
+    images = golden_images(sizes[-1], SIZES[name])
+    extractor = _extractor(name, installation)
+    whole = _activations(extractor, images)["features"]
+    errors = [_relative_error(_activations(extractor, images[::-1])["features"][::-1], whole)]
+    for size in sizes[:-1]:
+        parts = [
+            _activations(extractor, images[start : start + size])["features"]
+            for start in range(0, len(images), size)
+        ]
+        errors.append(_relative_error(np.concatenate(parts), whole))
+    return Measured(0, max(errors), FLOAT32)
+
+
+def repeated(name: str, installation: Installation) -> Measured:
+    """How many of the features change when the same images are given again: none."""
+    extractor, images = _extractor(name, installation), golden_images(2, SIZES[name])
+    once, again = (_activations(extractor, images)["features"] for _ in range(2))
+    return Measured(0, int((once != again).sum()), tolerance=0)
+
+
+def distance_of_digits(batch_size: int, shuffled: bool, installation: Installation) -> Measured:
+    """Train against test digits, from pixels to the number, in the words of `ttur fid`.
+
+    A distance is a difference of sums near it in size, so features in float32 leave it 1e-6 of
+    its value; a covariance over n for n - 1 would move it by 1e-3.
+    """
+    expected = golden_activations()["fd_digits"]
+    train, test = digits("train").images, digits("test").images
+    if shuffled:
+        train = train[np.random.RandomState(0).permutation(len(train))]
+    options = {"batch_size": batch_size, "interval": False, "cache": False}
+    got = fid(train, test, extractor=installation.embedded["digits"], **options).value
+    return Measured(expected, got, tolerance=1e-5 * expected)
+
+
+def _extractor(name: str, installation: Installation) -> Extractor:
+    return installation.inception if name == "inception" else installation.embedded[name]
+
+
+def _activations(
+    extractor: Extractor, images: UInt8[np.ndarray, "batch height width 3"]
+) -> dict[str, np.ndarray]:
+    said = extractor(torch.from_numpy(images.copy()).movedim(-1, 1))
+    return {
+        "features": said.features.double().cpu().numpy(),
+        "logits": said.logits.double().cpu().numpy(),
+    }
+
+
+def _relative_error(got: np.ndarray, expected: np.ndarray) -> float:
+    errors = np.linalg.norm(got - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    return float(errors.max())
+
+
+def _device(installation: Installation) -> str:
+    if installation.device.startswith("cuda"):
+        return torch.cuda.get_device_name(installation.device)
+    return platform.machine() if installation.device == "cpu" else installation.device
+
+
+CHECKS = (
+    *(
+        Check(f"{kind} of {name} on two known images", partial(golden, name, kind))
+        for name in SIZES
+        for kind in ("features", "logits")
+    ),
+    Check("embedded digits told apart", digits_recognised),
+    Check(
+        "features of digits alone, in sevens, in fifties", partial(batches, "digits", (1, 7, 50))
+    ),
+    Check(
+        "features of cifar10 alone, in sevens, in fifties", partial(batches, "cifar10", (1, 7, 50))
+    ),
+    Check("features of inception alone and in fives", partial(batches, "inception", (1, 5))),
+    *(Check(f"features of {name} twice, to the bit", partial(repeated, name)) for name in SIZES),
+    Check("fd_digits of train against test, in fifties", partial(distance_of_digits, 50, False)),
+    Check("fd_digits shuffled, in sevens", partial(distance_of_digits, 7, True)),
+)
