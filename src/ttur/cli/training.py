@@ -1,11 +1,6 @@
-"""WORDS. Parses, calls one function, prints. Results go to stdout, everything else to stderr.
+"""Commands of experiments: list, prepare, run, report, sample."""
 
-torch is imported inside the commands that use it: `ttur --help` answers at once.
-"""
-
-import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ttur.cli.exits import DIVERGED, INTERRUPTED
+from ttur.cli.options import Data, Device, Json, Weights
+from ttur.cli.output import console, print_json, print_table
+
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
     from ttur.training.record import RunRecord
 
-FINISHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 2, 3, 130
 MOST_SEEDS = 1000
 FLAGS = {
     "seed": "--seed or --seeds",
@@ -30,39 +28,7 @@ FLAGS = {
 }
 NOT_TO_SET = {"seed", "rates", "n_critic"}  # they name the folder of a run
 
-app = typer.Typer(
-    help="Train GANs with two time-scales and measure what came out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data sets.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
-Weights = Annotated[Path | None, typer.Option("--weights", help="File of the extractor's weights.")]
-Protocol = Annotated[
-    str, typer.Option("--protocol", help="Resize and scaling: tf1 (the paper's) or torch.")
-]
-ExtractorName = Annotated[
-    str, typer.Option("--extractor", help="inception, digits or cifar10 (the last two embedded).")
-]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
-
-
-def main() -> None:
-    """The command `ttur`: a mistake of the user is one line on stderr and exit code 2."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except (ValueError, OSError) as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-
-
-@app.command()
 def experiments(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
     as_json: Json = False,
@@ -76,9 +42,9 @@ def experiments(
             for e in (function() for function in EXPERIMENTS.values())
         ]
         if as_json:
-            _print_json({"experiments": listed})
+            print_json({"experiments": listed})
         else:
-            _print_table(
+            print_table(
                 ["experiment", "in the paper", "question"],
                 [[e["name"], e["source"], e["question"]] for e in listed],
             )
@@ -104,20 +70,19 @@ def experiments(
         "settings": settings,
     }
     if as_json:
-        _print_json(document)
+        print_json(document)
         return
     for field in ("name", "source", "question"):
         print(f"{field:9} {document[field]}")
     counts = document["parameters"]
     print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters")
     names = list(settings[0]["configuration"])
-    _print_table(
+    print_table(
         ["field", *(setting["label"] for setting in settings)],
         [[f, *(_short(s["configuration"][f]) for s in settings)] for f in names],
     )
 
 
-@app.command()
 def prepare(
     name: Annotated[str, typer.Argument(help="cifar10, mnist, or images (your own).")],
     sources: Annotated[list[Path], typer.Argument(help="Official archive, folder or zip.")],
@@ -145,14 +110,13 @@ def prepare(
         )
     document = card.document()
     if as_json:
-        _print_json(document)
+        print_json(document)
         return
     counts = ", ".join(f"{split} {s['count']:,}" for split, s in document["splits"].items())
     made = "" if card.fresh else "already there: "
     print(f"{made}{data / document['name']}: {counts} images; licence: {document['licence']}")
 
 
-@app.command()
 def run(
     name: Annotated[str, typer.Argument(help="An experiment; `ttur experiments` lists them.")],
     seed: Annotated[int | None, typer.Option(min=0, help="One seed.")] = None,
@@ -205,7 +169,6 @@ def run(
     _run(chosen, out, data, device, weights, as_json)
 
 
-@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
     out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
@@ -217,7 +180,7 @@ def report(
     from ttur.training.record import find_runs
 
     groups = group_runs([record for path in runs for record in find_runs(path)])
-    _console().print(groups_table(groups))
+    console().print(groups_table(groups))
     names = {group.experiment for group in groups}
     published = [EXPERIMENTS[n]().published for n in sorted(names) if n in EXPERIMENTS]
     figure = out or runs[0] / "report.png"
@@ -228,7 +191,6 @@ def report(
         print(f"samples {grids}")
 
 
-@app.command()
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of one run.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
@@ -248,72 +210,6 @@ def sample(
         raise ValueError(f"a grid is written as .png, got {grid}; name it {grid}.png")
     generator = load_generator(run, best=best, device=pick_device(device))
     print(write_samples(generator, count, seed, folder=out, grid=grid))
-
-
-@app.command()
-def fid(
-    real: Annotated[Path, typer.Argument(help="A: folder, zip, .npy, .npz or statistics .npz.")],
-    generated: Annotated[Path, typer.Argument(help="B: the same kinds.")],
-    protocol: Protocol = "tf1",
-    extractor: ExtractorName = "inception",
-    weights: Weights = None,
-    allow_protocol_mismatch: Annotated[
-        bool, typer.Option(help="Compare what does not compare, and say so.")
-    ] = False,
-    device: Device = "auto",
-    batch_size: BatchSize = 50,
-    as_json: Json = False,
-) -> None:
-    """The Fréchet distance of B (generated) to A (real)."""
-    from ttur.evaluation.evaluate import fid
-    from ttur.runtime.distributed import pick_device
-
-    result = fid(
-        real,
-        generated,
-        extractor=extractor,
-        protocol=protocol,
-        weights=weights,
-        device=str(pick_device(device)),
-        batch_size=batch_size,
-        allow_protocol_mismatch=allow_protocol_mismatch,
-    )
-    for warning in result.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    if as_json:
-        _print_json(result.to_json())
-    else:
-        counts = ", ".join(f"{side} {count:,}" for side, count in result.counts.items() if count)
-        print(f"{result.metric} {result.value:.6g}  (protocol {result.protocol}; {counts})")
-
-
-@app.command()
-def statistics(
-    images: Annotated[Path, typer.Argument(help="Folder, zip, .npy or .npz of images.")],
-    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
-    protocol: Protocol = "tf1",
-    extractor: ExtractorName = "inception",
-    weights: Weights = None,
-    device: Device = "auto",
-    batch_size: BatchSize = 50,
-) -> None:
-    """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
-    from ttur.evaluation.evaluate import statistics
-    from ttur.metrics.extractors import extractor as load_extractor
-    from ttur.runtime.distributed import pick_device
-
-    if out.suffix != ".npz":
-        raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
-    if out.exists() and images.exists() and out.samefile(images):
-        raise ValueError(
-            f"the statistics would overwrite the images in {images}; name another file"
-        )
-    features = load_extractor(
-        extractor, protocol=protocol, weights=weights, device=str(pick_device(device))
-    )
-    made = statistics(images, features, batch_size=batch_size)
-    made.save(out)
-    print(f"{out}: {made.count:,} images, {features.name}, protocol {protocol}")
 
 
 def _run(
@@ -360,9 +256,9 @@ def _run(
                 was_interrupted = True
                 break
     if as_json:
-        _print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
+        print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
     else:
-        _console().print(runs_table(records))
+        console().print(runs_table(records))
     if was_interrupted:
         raise typer.Exit(INTERRUPTED)
     if any(record.outcome.startswith("diverged") for record in records):
@@ -383,7 +279,7 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
             }
             for label, seed, config, directory in runs_to_do
         ]
-        _print_json({"experiment": chosen.name, "plan": runs})
+        print_json({"experiment": chosen.name, "plan": runs})
         return
     print("\n".join(plan_lines(chosen)))
     for _, _, _, directory in runs_to_do:
@@ -420,39 +316,9 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def _message(error: Exception) -> str:
-    if type(error).__name__ == "ValidationError":  # pydantic's, of a configuration
-        from ttur.training.config import reasons
-
-        return reasons(error)  # pyright: ignore[reportArgumentType]
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
 def _short(value: Any) -> str:
     if isinstance(value, dict) and set(value) == {"discriminator", "generator"}:
         return f"D {_short(value['discriminator'])}, G {_short(value['generator'])}"
     if isinstance(value, dict) and value.get("kind") == "constant":
         return f"{value['value']:g}"
     return str(value)
-
-
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2, allow_nan=False))
-
-
-def _print_table(headings: list[str], rows: list[list[str]]) -> None:
-    from rich.table import Table
-
-    table = Table(*headings, box=None)
-    for row in rows:
-        table.add_row(*row)
-    _console().print(table)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    # Wide enough to keep tables whole: a narrow terminal wraps lines, but cuts no label or path.
-    return Console(highlight=False, width=200)

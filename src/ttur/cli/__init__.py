@@ -1,0 +1,35 @@
+"""WORDS. Parses, calls one function, prints. Results go to stdout, everything else to stderr.
+
+torch is imported inside the commands that use it: `ttur --help` answers at once.
+"""
+
+import typer
+
+from ttur.cli import evaluation, training
+from ttur.cli.exits import run_and_exit
+
+app = typer.Typer(
+    help="Train GANs with two time-scales and measure what came out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    training.experiments,
+    training.prepare,
+    training.run,
+    training.report,
+    training.sample,
+    evaluation.fid,
+    evaluation.evaluate,
+    evaluation.statistics,
+    evaluation.disturb,
+    evaluation.selftest,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The command `ttur`."""
+    run_and_exit(app)

@@ -1,0 +1,337 @@
+"""Commands that measure images: fid, evaluate, statistics, disturb, selftest."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ttur.cli.exits import FAILED
+from ttur.cli.options import (
+    BatchSize,
+    Cache,
+    Data,
+    Device,
+    ExtractorName,
+    Insist,
+    Interval,
+    Json,
+    OnError,
+    Precision,
+    Protocol,
+    Seed,
+    ValueRange,
+    Weights,
+)
+from ttur.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ttur.evaluation.evaluate import Comparison
+
+SHOWN = 4  # kinds of format, mode and size in a line
+
+RealSide = Annotated[
+    Path, typer.Argument(metavar="A", help="Real: folder, zip, tar, .npy, .npz or statistics .npz.")
+]
+GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the same kinds.")]
+
+
+def fid(
+    real: RealSide,
+    generated: GeneratedSide,
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    precision: Precision = "float32",
+    on_error: OnError = "fail",
+    value_range: ValueRange = None,
+    interval: Interval = True,
+    seed: Seed = 0,
+    cache: Cache = True,
+    allow_protocol_mismatch: Insist = False,
+    device: Device = "auto",
+    batch_size: BatchSize = 50,
+    as_json: Json = False,
+) -> None:
+    """The Fréchet distance of B (generated) to A (real)."""
+    from ttur.evaluation.evaluate import fid
+    from ttur.runtime.distributed import pick_device
+
+    result = fid(
+        real,
+        generated,
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        on_error=on_error,
+        value_range=_pair(value_range),
+        interval=interval,
+        seed=seed,
+        cache=cache,
+        allow_protocol_mismatch=allow_protocol_mismatch,
+        device=str(pick_device(device)),
+        batch_size=batch_size,
+        say=_say,
+    )
+    _print_doubts(result)
+    if as_json:
+        print_json(result.to_json())
+        return
+    print(f"{result.metric} {result.value:.6g}  ({_circumstances(result)})")
+    print(_certainty(result.details))
+
+
+def evaluate(
+    real: RealSide,
+    generated: GeneratedSide,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Out of fid, fid_infinity, is, ind, kid, precision_recall, density_coverage; "
+            "neighbours as precision_recall_k5."
+        ),
+    ] = "fid,is,kid,precision_recall",
+    kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    precision: Precision = "float32",
+    on_error: OnError = "fail",
+    value_range: ValueRange = None,
+    interval: Interval = True,
+    seed: Seed = 0,
+    cache: Cache = True,
+    allow_protocol_mismatch: Insist = False,
+    device: Device = "auto",
+    batch_size: BatchSize = 50,
+    as_json: Json = False,
+) -> None:
+    """Several metrics of B (generated) against A (real), in one pass over the images."""
+    from ttur.evaluation.evaluate import evaluate
+    from ttur.runtime.distributed import pick_device
+
+    result = evaluate(
+        real,
+        generated,
+        metrics,
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        on_error=on_error,
+        value_range=_pair(value_range),
+        interval=interval,
+        kid_subset_size=kid_subset_size,
+        seed=seed,
+        cache=cache,
+        allow_protocol_mismatch=allow_protocol_mismatch,
+        device=str(pick_device(device)),
+        batch_size=batch_size,
+        say=_say,
+    )
+    _print_doubts(result)
+    if as_json:
+        print_json(result.to_json())
+        return
+    width = max(len(made.metric) for made in result.measurements)
+    for made in result.measurements:
+        print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
+    print(f"({_circumstances(result)})")
+
+
+def statistics(
+    images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    precision: Precision = "float32",
+    on_error: OnError = "fail",
+    value_range: ValueRange = None,
+    device: Device = "auto",
+    batch_size: BatchSize = 50,
+) -> None:
+    """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
+    from ttur.evaluation.audit import findings
+    from ttur.evaluation.reference import statistics
+    from ttur.evaluation.sources import open_images
+    from ttur.metrics.extractors import extractor as load_extractor
+    from ttur.runtime.distributed import pick_device
+
+    if out.suffix != ".npz":
+        raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
+    if out.is_dir():
+        raise ValueError(f"expected a file to write, got the folder {out}; name another file")
+    if out.exists() and images.exists() and out.samefile(images):
+        raise ValueError(
+            f"the statistics would overwrite the images in {images}; name another file"
+        )
+    opened = open_images(images, value_range=_pair(value_range), on_error=on_error)
+    features = load_extractor(
+        extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=str(pick_device(device)),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
+    made = statistics(opened, features, batch_size=batch_size)
+    made.save(out)
+    for finding in findings(made.audit, None):
+        _say(f"warning: {finding}")
+    print(f"{out}: {made.count:,} images, {features.name}, protocol {protocol}")
+
+
+def disturb(
+    images: Annotated[Path, typer.Argument(help="Square images: .npy, folder, archive, data set.")],
+    contamination: Annotated[
+        Path | None, typer.Option(help="Images of another kind, for the sixth disturbance.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the figures and tables.")] = Path("disturb"),
+    version: Annotated[
+        str, typer.Option(help="Parameters of the paper's final code, or of its v3.")
+    ] = "final",
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Disturbed images; as many as the version says.")
+    ] = None,
+    protocol: Protocol = "tf1",
+    extractor: ExtractorName = "inception",
+    weights: Weights = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    batch_size: BatchSize = 100,
+    as_json: Json = False,
+) -> None:
+    """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
+    from ttur.experiments.disturbance_study import disturbance_study, images_of
+    from ttur.metrics.extractors import extractor as load_extractor
+    from ttur.reports.disturbances import markdown_table, write_study
+    from ttur.runtime.distributed import pick_device
+
+    features = load_extractor(
+        extractor, protocol=protocol, weights=weights, device=str(pick_device(device))
+    )
+    originals = images_of(images)
+    others = None if contamination is None else images_of(contamination, originals.shape[1])
+    out.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
+    study = disturbance_study(
+        originals,
+        features,
+        contamination=others,
+        version=version,
+        seed=seed,
+        samples=samples,
+        batch_size=batch_size,
+        say=_say,
+    )
+    written = write_study(study, out)
+    if as_json:
+        print_json(study.to_json())
+        return
+    print(markdown_table(study))
+    for path in written:
+        print(path)
+
+
+def selftest(
+    weights: Weights = None,
+    data: Data = Path("data"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Published values that take hours on a CPU, too.")
+    ] = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Is this installation right? Facts that must hold, measured here and now."""
+    from ttur.evaluation.selftest.run import selftest
+    from ttur.runtime.distributed import pick_device
+
+    results = selftest(
+        device=str(pick_device(device)),
+        weights=weights,
+        data_directory=data,
+        full=full,
+        say=lambda name: _say(f"{name} …"),
+    )
+    failed = sum(result.outcome == "failed" for result in results)
+    if as_json:
+        print_json({"failed": failed, "checks": [result.to_json() for result in results]})
+    else:
+        numbers = ("expected", "got", "tolerance")
+        print_table(
+            ["outcome", "check", *numbers, "seconds", "remark"],
+            [
+                [
+                    result.outcome,
+                    result.name,
+                    *(_brief(getattr(result, number)) for number in numbers),
+                    f"{result.seconds:.2f}",
+                    result.remark,
+                ]
+                for result in results
+            ],
+        )
+        print(f"{len(results)} checks, {failed} failed")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _brief(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"
+
+
+def _circumstances(result: "Comparison") -> str:
+    counts = ", ".join(f"{side} {count:,}" for side, count in result.counts.items() if count)
+    return f"protocol {result.protocol}; {counts}"
+
+
+def _certainty(details: dict[str, Any]) -> str:
+    """What stands behind a number: how sure it is, and the settings it was made with."""
+    interval = details.get("interval")
+    if interval is not None:
+        return (
+            f"{interval['level']:.0%} interval {interval['low']:.6g} to {interval['high']:.6g} "
+            f"for infinitely many images ({' and '.join(interval['covers'])})"
+        )
+    if "no_interval" in details:
+        return f"no interval: {details['no_interval']}"
+    shown = {name: value for name, value in details.items() if isinstance(value, int | float)}
+    shown.pop("k", None)  # it is in the name
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown.items())
+
+
+def _print_doubts(result: "Comparison") -> None:
+    for side, audit in result.audit.items():
+        if audit is not None:
+            _say(f"{side}: {_inventory(audit)}")
+    for warning in result.warnings:
+        _say(f"warning: {warning}")
+
+
+def _inventory(audit: dict[str, Any]) -> str:
+    """What was read, in one line: counts, formats, modes, sizes."""
+    counted = {name: audit[name] for name in ("read", "skipped") if audit[name]}
+    parts = [", ".join(f"{count:,} {name}" for name, count in counted.items())]
+    for table in ("formats", "modes", "sizes"):
+        kinds = list(audit[table].items())
+        more = ", ..." if len(kinds) > SHOWN else ""
+        parts.append(", ".join(f"{kind} {count:,}" for kind, count in kinds[:SHOWN]) + more)
+    if audit["ignored"]:
+        parts.append(f"{sum(audit['ignored'].values()):,} other files passed over")
+    return "; ".join(part for part in parts if part)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    """The range of `--value-range -1,1`."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--value-range expects LOW,HIGH as -1,1 or 0,1, got {text!r}") from None
+    return low, high

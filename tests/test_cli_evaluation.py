@@ -1,0 +1,137 @@
+"""The commands that measure images: what they print, write and answer to mistakes."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ttur.cli import main
+from ttur.data.demo import digits
+from ttur.evaluation.selftest import closed_forms
+from ttur.evaluation.selftest.check import Check, Measured
+
+
+@pytest.fixture
+def ttur(capsys, monkeypatch, tmp_path):
+    """Runs the command line in this process in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TTUR_CACHE", str(tmp_path / "cache"))
+
+    def call(words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def sides(tmp_path) -> None:
+    """`a.npy` and, of other digits, the folder `b` of PNG files."""
+    pixels = digits().images
+    np.save(tmp_path / "a.npy", pixels[:400])
+    (tmp_path / "b").mkdir()
+    for index, image in enumerate(pixels[700:1000]):
+        Image.fromarray(image).save(tmp_path / "b" / f"{index:03}.png")
+
+
+@pytest.mark.usefixtures("sides")
+class TestEvaluate:
+    WORDS = "evaluate a.npy b --extractor digits --device cpu --kid-subset-size 50"
+
+    def test_several_metrics_in_one_json_document(self, ttur):
+        metrics = "fid,fid_infinity,is,ind,kid,precision_recall_k4,density_coverage"
+        code, out, err = ttur(f"{self.WORDS} --metrics {metrics} --json")
+        assert code == 0, err
+        document = json.loads(out)
+        values = {made["metric"]: made["value"] for made in document["metrics"]}
+        assert list(values) == [
+            *("fd_digits", "fd_infinity_digits", "is_digits", "ind_digits", "kid_digits"),
+            *("precision_k4_digits", "recall_k4_digits"),
+            *("density_k5_digits", "coverage_k5_digits"),
+        ]
+        assert values["ind_digits"] == 300 - values["is_digits"]
+        assert document["counts"] == {"real": 400, "generated": 300}
+        assert document["audit"]["generated"]["formats"] == {"PNG": 300}
+        code, out, err = ttur("fid a.npy b --extractor digits --device cpu --json")
+        alone = json.loads(out)
+        assert alone["value"] == values["fd_digits"]
+        assert alone["interval"]["low"] <= alone["interval"]["estimate"]
+
+    def test_a_table_for_people(self, ttur):
+        code, out, err = ttur(f"{self.WORDS} --metrics fid,kid")
+        assert code == 0, err
+        first, second, last = out.splitlines()
+        assert first.startswith("fd_digits")
+        assert "95% interval" in first
+        assert "standard error" in second
+        assert last == "(protocol tf1; real 400, generated 300)"
+        assert "generated: 300 read; PNG 300; RGB 300; 16x16 300" in err
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--metrics fid,kidd", "did you mean kid"),
+            ("--metrics kid --kid-subset-size 350", "350"),
+            ("--value-range 1", "--value-range expects LOW,HIGH"),
+            ("--protocol tf2", "expected a protocol out of tf1"),
+            ("--on-error ignore", "expected on_error fail or skip"),
+        ],
+    )
+    def test_mistakes_are_one_line_and_exit_code_2(self, ttur, words, said):
+        code, out, err = ttur(f"{self.WORDS} {words}")
+        assert (code, out) == (2, "")
+        assert said in err.splitlines()[-1]
+        assert err.splitlines()[-1].startswith("error: ")
+
+    def test_a_damaged_image_is_skipped_on_request_and_counted(self, ttur, tmp_path: Path):
+        (tmp_path / "b" / "007.png").write_bytes(b"no image")
+        code, _, err = ttur("fid a.npy b --extractor digits --device cpu")
+        assert code == 2
+        assert "007.png" in err
+        code, out, err = ttur("fid a.npy b --extractor digits --device cpu --on-error skip --json")
+        assert code == 0
+        audit = json.loads(out)["audit"]["generated"]
+        assert (audit["read"], audit["skipped"]) == (299, 1)
+        assert audit["skipped_files"][0]["file"].endswith("007.png")
+        assert "1 of 300 images could not be read" in err
+
+
+@pytest.mark.usefixtures("sides")
+def test_the_disturbance_study_writes_figures_and_tables(ttur, tmp_path: Path):
+    code, out, err = ttur(
+        "disturb a.npy --contamination b --extractor digits --samples 20 --device cpu --out study"
+    )
+    assert code == 0, err
+    assert "salt and pepper" in out
+    written = {path.name for path in (tmp_path / "study").iterdir()}
+    assert {"fid_and_ind.png", "figure_3.png", "disturbances.csv", "disturbances.json"} <= written
+
+
+class TestSelftest:
+    def test_what_holds_exits_with_0(self, ttur, monkeypatch):
+        fact = Check("one is one", lambda installation: Measured(1.0, 1.0, 0.0))
+        monkeypatch.setattr("ttur.evaluation.selftest.run.checks", lambda: (fact,))
+        code, out, _ = ttur("selftest --device cpu")
+        assert code == 0
+        assert "passed" in out
+        assert "1 checks, 0 failed" in out
+
+    def test_what_fails_exits_with_1_and_is_named(self, ttur, monkeypatch):
+        lie = Check("one is two", lambda installation: Measured(2.0, 1.0, 0.5))
+        monkeypatch.setattr("ttur.evaluation.selftest.run.checks", lambda: (lie,))
+        code, out, _ = ttur("selftest --device cpu --json")
+        document = json.loads(out)
+        assert (code, document["failed"]) == (1, 1)
+        assert document["checks"][0]["name"] == "one is two"
+        assert document["checks"][0]["got"] == 1.0
+
+    def test_real_checks_are_made(self, ttur, monkeypatch):
+        monkeypatch.setattr("ttur.evaluation.selftest.run.checks", lambda: closed_forms.CHECKS[1:])
+        code, out, err = ttur("selftest --device cpu --json")
+        assert code == 0, out + err
