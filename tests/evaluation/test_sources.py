@@ -1,11 +1,13 @@
 """One set of images through every kind of source, and what each kind refuses."""
 
+import gc
 import json
 import os
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import thread as executors
 from pathlib import Path
 from typing import Any
 
@@ -369,12 +371,38 @@ def test_a_compressed_tar_that_does_not_fit_takes_more_passes(tmp_path, monkeypa
     assert len(passes) == len(IMAGES)
 
 
+def decoders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "decode"]
+
+
 def test_threads_end_when_the_reader_stops(tmp_path):
     batches = open_images(folder(tmp_path)).batches(1)
     next(batches)
-    assert any(thread.name.startswith("decode") for thread in threading.enumerate())
+    assert decoders()
     batches.close()
-    assert not any(thread.name.startswith("decode") for thread in threading.enumerate())
+    for thread in decoders():
+        thread.join(timeout=20)
+    assert not decoders()
+
+
+def test_an_abandoned_reader_waits_for_no_lock(tmp_path):
+    """The collector may end it in a thread that is just being started, or by an executor's code:
+    whatever those hold must not be waited for.
+    """
+    batches = open_images(folder(tmp_path)).batches(1)
+    next(batches)
+    cycle: list[Any] = [batches]
+    cycle.append(cycle)
+    del batches, cycle
+
+    def collect() -> None:
+        with threading._shutdown_locks_lock, executors._global_shutdown_lock:  # pyright: ignore
+            gc.collect()
+
+    collecting = threading.Thread(target=collect, daemon=True)
+    collecting.start()
+    collecting.join(timeout=20)
+    assert not collecting.is_alive()
 
 
 def test_only_few_pictures_are_decoded_ahead(tmp_path, monkeypatch):

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 
 from ttur.data.image_files import ImageEntry, ImageFiles
 from ttur.data.images import Picture
@@ -12,22 +13,28 @@ _THREADS = 4  # Pillow decodes outside the interpreter's lock
 _GROUP_BYTES = 2**20  # of pixels in one task: small images are decoded 32 at a time
 _AHEAD_BYTES = 256 * 2**20  # of pixels in all tasks, if the next images are like the last
 
+Job = tuple[ImageEntry, Callable[[], bytes]]
+Read = tuple[ImageEntry, Picture | ValueError]
 
-def read_pictures(
-    files: ImageFiles, entries: list[ImageEntry]
-) -> Iterator[tuple[ImageEntry, Picture | ValueError]]:
+
+def read_pictures(files: ImageFiles, entries: list[ImageEntry]) -> Iterator[Read]:
     """Each entry with its picture, or with the error that names it. The threads end with it."""
     jobs = zip(entries, files.readers(entries), strict=True)
     group, ahead = 1, _THREADS
-    pending = deque()
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
+    pending = deque[_Task]()
+    # No executor: whoever abandons this generator leaves its end to the garbage collector, which
+    # may come in any thread, while that very thread holds a lock an executor's end would wait for.
+    tasks: SimpleQueue[_Task | None] = SimpleQueue()
+    for _ in range(_THREADS):
+        Thread(target=_work, args=(tasks,), name="decode", daemon=True).start()
     try:
         while True:
-            if tasks := list(islice(jobs, group)):
-                pending.append(pool.submit(_pictures, tasks))
+            if some := list(islice(jobs, group)):
+                pending.append(_Task(some))
+                tasks.put(pending[-1])
             elif not pending:
                 return
-            if tasks and len(pending) <= ahead:
+            if some and len(pending) <= ahead:
                 continue
             for entry, picture in pending.popleft().result():
                 if isinstance(picture, Picture):
@@ -36,16 +43,39 @@ def read_pictures(
                     ahead = max(1, min(2 * _THREADS, _AHEAD_BYTES // (group * size)))
                 yield entry, picture
     finally:
-        pool.shutdown(cancel_futures=True)
+        for task in pending:
+            task.jobs.clear()  # nobody waits for it any more
+        for _ in range(_THREADS):
+            tasks.put(None)
 
 
-def _pictures(
-    tasks: list[tuple[ImageEntry, Callable[[], bytes]]],
-) -> list[tuple[ImageEntry, Picture | ValueError]]:
-    pictures: list[tuple[ImageEntry, Picture | ValueError]] = []
-    for entry, read in tasks:
+class _Task:
+    """A few jobs for one thread, and the place where it leaves what came of them."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+        self._done: SimpleQueue[list[Read] | BaseException] = SimpleQueue()
+
+    def run(self) -> None:
         try:
-            pictures.append((entry, entry.picture(read)))
-        except ValueError as error:
-            pictures.append((entry, error))
-    return pictures
+            self._done.put([(entry, _picture(entry, read)) for entry, read in self.jobs])
+        except BaseException as error:  # the reader's, not this thread's
+            self._done.put(error)
+
+    def result(self) -> list[Read]:
+        made = self._done.get()
+        if isinstance(made, BaseException):
+            raise made
+        return made
+
+
+def _work(tasks: "SimpleQueue[_Task | None]") -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+
+
+def _picture(entry: ImageEntry, read: Callable[[], bytes]) -> Picture | ValueError:
+    try:
+        return entry.picture(read)
+    except ValueError as error:
+        return error
