@@ -148,6 +148,14 @@ def test_a_reference_of_another_protocol_is_refused_at_the_start(
     Accumulator(reference, extractor=tiny, allow_protocol_mismatch=True)
 
 
+def test_an_empty_share_adds_nothing(tiny: Extractor):
+    taken, expected = accumulator(tiny), accumulator(tiny)
+    taken.update(DRAWN)
+    taken.update(DRAWN[:0])
+    expected.update(DRAWN)
+    assert taken.compute().to_json() == expected.compute().to_json()
+
+
 def test_reset_forgets_the_generated_side_alone(tiny: Extractor):
     taken = accumulator(tiny)
     taken.update(REAL)
@@ -171,7 +179,7 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         rank = int(sys.argv[1])
         dist.init_process_group(
             "gloo", init_method="file://{tmp_path}/meeting", rank=rank, world_size=3,
-            timeout=datetime.timedelta(seconds=60),
+            timeout=datetime.timedelta(seconds=300),
         )
         patches = lambda images: F.avg_pool2d(images, 4).flatten(1)
         tiny = Extractor.of(patches, name="patches", dimension=12, size=8)
@@ -189,7 +197,7 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
         for rank in range(3)
     ]
-    first, *others = (json.loads(peer.communicate(timeout=100)[0]) for peer in peers)
+    first, *others = (json.loads(peer.communicate(timeout=400)[0]) for peer in peers)
     assert others == [first, first]
     whole = accumulator(tiny)
     whole.update(DRAWN)

@@ -542,3 +542,29 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
     assert name.isprintable()
     name.encode()
     json.dumps(images.audit.to_json())
+
+
+def test_a_count_is_for_sources_without_a_number_of_their_own(tmp_path):
+    for source in (IMAGES, folder(tmp_path)):
+        with pytest.raises(ValueError, match="a count is for functions and iterators"):
+            open_images(source, count=2)
+
+
+def test_what_is_no_image_is_said_in_the_same_words_every_time(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image at all")
+    said = set()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"a\.png: it is none of BMP, JPEG") as raised:
+            list(open_images(tmp_path).batches(1))
+        said.add(str(raised.value))
+    assert len(said) == 1
+
+
+def test_a_prepared_array_written_over_has_another_key(tmp_path):
+    prepare("images", [folder(tmp_path)], tmp_path / "data", target_name="mine", size=8)
+    before = open_images(tmp_path / "data" / "mine").content_sha256()
+    assert open_images(tmp_path / "data" / "mine").content_sha256() == before
+    file = tmp_path / "data" / "mine" / "train.npy"
+    pixels = np.load(file)
+    np.save(file, 255 - pixels)
+    assert open_images(tmp_path / "data" / "mine").content_sha256() != before

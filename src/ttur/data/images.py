@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # Named, because Pillow would otherwise hand a renamed EPS file to Ghostscript.
@@ -52,6 +52,10 @@ def decode(data: bytes, where: str) -> Picture:
             Image.open(io.BytesIO(data), formats=_FORMATS) as image,
         ):
             picture = picture_of(image)
+    except UnidentifiedImageError as error:  # its own words name an address in memory
+        raise ValueError(
+            f"cannot read the image {where}: it is none of {', '.join(_FORMATS)}, or damaged"
+        ) from error
     # Damaged files raise a dozen kinds of exceptions, SyntaxError and struct.error among them.
     except Exception as error:
         raise ValueError(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ttur.evaluation.collector import Collector
-from ttur.evaluation.evaluate import Evaluation, Source, check_ready, kept, measured, opened, seen
+from ttur.evaluation.evaluate import Source, check_ready, kept, measured, opened, seen
 from ttur.evaluation.measures import Settings, measures
+from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import ImageSource, open_images
 from ttur.metrics.extractors import Extractor
 from ttur.metrics.extractors import extractor as named
@@ -79,7 +80,8 @@ class Accumulator:
             ValueError: if they are not images, or floats without a value range.
         """
         source = open_images(images, value_range=self._value_range)
-        self._generated.read(source, self._batch_size)
+        if source.count != 0:  # the last share of a loop may be empty
+            self._generated.read(source, self._batch_size)
 
     def merge(self, other: "Accumulator") -> None:
         """Take over the images another one has seen, as if given after one's own.

@@ -1,7 +1,6 @@
 """Two sides become numbers: one pass over each, their metrics, and how it was all made."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ import torch
 
 from ttur.evaluation.audit import findings
 from ttur.evaluation.collector import Side, side_of_images
-from ttur.evaluation.measures import Measure, Measurement, Settings, measures
+from ttur.evaluation.measures import Measure, Settings, measures
 from ttur.evaluation.reference import reference_statistics
+from ttur.evaluation.result import Comparison, Evaluation, Result
 from ttur.evaluation.sources import Images, ImageSource, open_images
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.metrics.extractors import Extractor
@@ -19,58 +19,6 @@ from ttur.metrics.extractors import extractor as named
 Source = ImageSource | Images | Statistics
 # Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
 ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """What two sides were and how they were looked at: it stands beside every number.
-
-    `mismatches` is empty unless the caller insisted on comparing what differs in protocol.
-    """
-
-    protocol: str
-    counts: dict[str, int | None]
-    fingerprints: dict[str, dict[str, Any]]
-    audit: dict[str, dict[str, Any] | None]
-    mismatches: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Numbers unrounded; the same names as the fields."""
-        return {
-            "protocol": self.protocol,
-            "counts": self.counts,
-            "fingerprints": self.fingerprints,
-            "audit": self.audit,
-            "mismatches": list(self.mismatches),
-            "warnings": list(self.warnings),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result(Comparison):
-    """One number. `details` holds its `interval`, {low, high, level, …} or None."""
-
-    metric: str
-    value: float
-    details: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return Measurement(self.metric, self.value, self.details).to_json() | super().to_json()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation(Comparison):
-    """Several numbers from one pass."""
-
-    measurements: tuple[Measurement, ...]
-
-    def __getitem__(self, metric: str) -> float:
-        """The value of a metric by its full name, as `kid_cifar10`."""
-        return {made.metric: made.value for made in self.measurements}[metric]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"metrics": [made.to_json() for made in self.measurements]} | super().to_json()
 
 
 def fid(real: Source, generated: Source, **options: Any) -> Result:
@@ -95,7 +43,7 @@ def evaluate(
     *,
     extractor: str | Extractor = "inception",
     protocol: str = "tf1",
-    weights: Path | None = None,
+    weights: Path | str | None = None,
     precision: str = "float32",
     device: str | torch.device = "cpu",
     batch_size: int = 50,
@@ -284,7 +232,8 @@ def kept(wanted: Iterable[Measure], name: str, side: Images | Statistics) -> tup
     if kept and isinstance(side, Statistics):
         raise ValueError(
             f"these metrics need the {' and '.join(kept)} of the {name} images, got their "
-            "statistics alone; give the images, or ask for fid only"
+            "statistics alone; give the images (those within an .npz of both as an array), or ask "
+            "for fid only"
         )
     return tuple(kept)
 

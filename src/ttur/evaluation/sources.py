@@ -115,6 +115,10 @@ def open_images(
     if on_error not in ("fail", "skip"):
         raise ValueError(f"expected on_error fail or skip, got {on_error!r}")
     values = Values(name_of(source), value_range)
+    if count is not None and not _is_drawn(source):
+        raise ValueError(
+            f"a count is for functions and iterators, {values.where} has its own number of images"
+        )
     if isinstance(source, str | Path):
         path = Path(source)
         if (path / "card.json").is_file():
@@ -124,8 +128,8 @@ def open_images(
         else:
             return _of_files(image_files(path), values.where, on_error)
     if isinstance(source, DataSet):
-        card = f"{source.sha256} {source.images.shape}"
-        return _of_array(source.images, values, on_error, lambda: _sha256(card.encode()))
+        prepared = source
+        return _of_array(source.images, values, on_error, lambda: _prepared_sha256(prepared))
     if isinstance(source, np.ndarray | Tensor):
         shape = many_shaped(
             tuple(source.shape), -1 if isinstance(source, np.ndarray) else 0, values.where
@@ -261,9 +265,24 @@ def name_of(source: object) -> str:
     return str(source) if isinstance(source, str | Path) else f"a {type(source).__name__}"
 
 
+def _is_drawn(source: Any) -> bool:
+    held = str | Path | DataSet | np.ndarray | Tensor
+    return not isinstance(source, held) and not _is_map_style(source)
+
+
 def _is_map_style(source: Any) -> bool:
     has_items = hasattr(source, "__getitem__") and hasattr(source, "__len__")
     return has_items and not isinstance(source, IterableDataset)
+
+
+def _prepared_sha256(data: DataSet) -> str:
+    """Its card's digest, and by size and time that the file is still the one the card is of."""
+    file = getattr(data.images, "filename", None)
+    if file is None:
+        return _array_sha256(data.images, None)
+    status = Path(file).stat()
+    made = f"{data.sha256} {data.images.shape} {status.st_size} {status.st_mtime_ns}"
+    return _sha256(made.encode())
 
 
 def _array_sha256(array: np.ndarray, value_range: tuple[float, float] | None) -> str:

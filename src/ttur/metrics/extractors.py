@@ -177,7 +177,7 @@ def extractor(
     name: str,
     *,
     protocol: str = "tf1",
-    weights: Path | None = None,
+    weights: Path | str | None = None,
     device: str | torch.device = "cpu",
     precision: str = "float32",
 ) -> Extractor:
@@ -208,6 +208,7 @@ def extractor(
             f"{precision!r}; float32 is the one that published numbers are made with"
         )
     if weights is not None:
+        weights = Path(weights)
         if not weights.is_file():
             raise FileNotFoundError(
                 f"expected a .pth or .safetensors file of weights, got {weights}, "
