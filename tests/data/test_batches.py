@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ttur.data.batches import Batches, to_images
+from ttur.data.batches import Batches, to_images, to_one_hot
 
 CPU = torch.device("cpu")
 
@@ -66,10 +66,42 @@ def test_a_tensor_of_any_shape_comes_out_as_it_is():
     assert torch.equal(batch.sort(0).values, samples.sort(0).values)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_codes_on_disk_become_one_hot_in_the_same_order_as_any_samples(tmp_path, dtype):
+    codes = np.arange(20 * 7).reshape(20, 7).astype(dtype)
+    np.save(tmp_path / "codes.npy", codes)
+    mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
+
+    def form(batch: torch.Tensor) -> torch.Tensor:
+        return to_one_hot(batch, 140)
+
+    hot = Batches(mapped, 4, seed=2, device=CPU, form=form)
+    plain = Batches(codes.astype(np.int64), 4, seed=2, device=CPU)
+    for _ in range(7):
+        batch, expected = hot.next(), plain.next()
+        assert batch.dtype == torch.float32
+        assert batch.shape == (4, 7, 140)
+        assert torch.equal(batch, torch.eye(140)[expected])
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_fewer_samples_than_a_batch_are_refused(count):
     with pytest.raises(ValueError, match=f"batch of 4 needs at least as many samples, got {count}"):
         Batches(numbered(count), 4, seed=0, device=CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_on_a_gpu_codes_are_resident_and_one_hot(dtype):
+    codes = np.random.default_rng(0).integers(0, 90, (50, 8)).astype(dtype)
+    host, resident = (
+        Batches(codes, 8, seed=0, device=torch.device(d), form=lambda batch: to_one_hot(batch, 90))
+        for d in ("cpu", "cuda")
+    )
+    for _ in range(12):
+        batch = resident.next()
+        assert batch.is_cuda
+        assert torch.equal(batch.cpu(), host.next())
 
 
 @pytest.mark.gpu

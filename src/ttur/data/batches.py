@@ -1,9 +1,11 @@
 """Samples in training order: a permutation per epoch, computed from (seed, epoch)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 # Beyond this the array stays on disk and each batch travels.
@@ -14,22 +16,29 @@ class Batches:
     """An endless stream of batches, drawn without workers from an array or memory map.
 
     uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
-    x / 127.5 - 1 (spec A.5); other arrays (N, ...) come out as they are. Every epoch is one
-    permutation; its incomplete last batch is dropped. The state is two integers.
+    x / 127.5 - 1 (spec A.5); other arrays (N, ...) come out as they are. Any other `form` is a
+    function of a batch, which lies on the device already. Every epoch is one permutation; its
+    incomplete last batch is dropped. The state is two integers.
 
     Raises:
         ValueError: if there are fewer samples than a batch holds, or bytes that are no images.
     """
 
     def __init__(
-        self, samples: np.ndarray | Tensor, batch_size: int, *, seed: int, device: torch.device
+        self,
+        samples: np.ndarray | Tensor,
+        batch_size: int,
+        *,
+        seed: int,
+        device: torch.device,
+        form: Callable[[Tensor], Tensor] | None = None,
     ):
         if len(samples) < batch_size or batch_size < 1:
             raise ValueError(
                 f"a batch of {batch_size} needs at least as many samples, got {len(samples)}; "
                 "prepare more, or lower batch_size"
             )
-        if samples.dtype in (np.uint8, torch.uint8) and not are_pixels(samples):
+        if form is None and samples.dtype in (np.uint8, torch.uint8) and not are_pixels(samples):
             raise ValueError(
                 f"uint8 data must be images (N, H, W, 3), got {tuple(samples.shape)}; "
                 "repeat grey three times, or convert to floats"
@@ -37,7 +46,7 @@ class Batches:
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.epoch, self.batch = 0, 0
         self._samples = _resident(samples, device)
-        self._are_images = are_pixels(samples)
+        self._form = form or (to_images if are_pixels(samples) else lambda batch: batch)
         self._order = self._permutation()
 
     def next(self) -> Tensor:
@@ -51,7 +60,7 @@ class Batches:
             picked = self._samples[chosen].to(self.device)
         else:
             picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
-        return to_images(picked) if self._are_images else picked
+        return self._form(picked)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands."""
@@ -73,6 +82,14 @@ class Batches:
 def to_images(pixels: Tensor) -> Tensor:
     """uint8 (batch, H, W, 3) → float32 (batch, 3, H, W) in [-1, 1], channels last in memory."""
     return pixels.movedim(-1, 1).to(torch.float32).div_(127.5).sub_(1)
+
+
+def to_one_hot(
+    codes: Integer[Tensor, "batch length"], symbols: int
+) -> Float[Tensor, "batch length {symbols}"]:
+    """Indices below `symbols` → float32, 1 at the index and 0 elsewhere (spec C.1)."""
+    hot = torch.zeros((*codes.shape, symbols), dtype=torch.float32, device=codes.device)
+    return hot.scatter_(2, codes.long()[..., None], 1.0)
 
 
 def are_pixels(samples: np.ndarray | Tensor) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ttur.data import demo
-from ttur.data.dataset import Card, DataSet
+from ttur.data.dataset import Card, DataSet, mapped
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     if not (folder / "card.json").is_file():
         raise FileNotFoundError(_remedy(name, Path(data_directory)))
     card = Card.read(folder / "card.json")
+    if card.vocabulary is not None:
+        raise ValueError(f"expected a data set of images in {folder}, got a text")
     if split not in card.splits:
         raise ValueError(
             f"expected one of the splits {sorted(card.splits)} of {name}, got {split!r}"
@@ -92,27 +94,11 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
         raise ValueError(
             f"{folder / split}.npy holds no image; delete {folder} and run `ttur prepare` again"
         )
-    images = _mapped(folder / f"{split}.npy", np.dtype(np.uint8), shape)
+    images = mapped(folder / f"{split}.npy", np.dtype(np.uint8), shape)
     labels = None
     if card.classes is not None:
-        labels = _mapped(folder / f"{split}.labels.npy", np.dtype(np.int64), (expected.count,))
+        labels = mapped(folder / f"{split}.labels.npy", np.dtype(np.int64), (expected.count,))
     return DataSet(name, split, images, labels, card.document())
-
-
-def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path} is missing or damaged ({error}); delete {path.parent} and run "
-            "`ttur prepare` again"
-        ) from error
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"expected {dtype} of shape {shape} in {path} (so its card says), got {array.dtype} "
-            f"of shape {array.shape}; delete {path.parent} and run `ttur prepare` again"
-        )
-    return array
 
 
 def _remedy(name: str, data_directory: Path) -> str:

@@ -1,10 +1,10 @@
-"""What a source holds, before anything is written: its splits as blocks of images and labels."""
+"""What a source holds, before anything is written: its splits as blocks of samples and labels."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, UInt
 
 Fit = Callable[[np.ndarray], np.ndarray]
 """One uint8 (height, width, 3) image brought to its final size."""
@@ -12,9 +12,9 @@ Fit = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Block:
-    """A run of images of one size, few enough to be held in memory."""
+    """A run of images of one size, or of lines, few enough to be held in memory."""
 
-    images: UInt8[np.ndarray, "count height width 3"]
+    samples: UInt[np.ndarray, "count ..."]
     labels: Int64[np.ndarray, " count"] | None
 
 

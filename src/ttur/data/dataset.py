@@ -1,4 +1,4 @@
-"""A prepared data set: images, labels and the card that says where they come from."""
+"""A prepared data set: labelled images, or a text, and the card that says where it comes from."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,10 +10,10 @@ from jaxtyping import Int64, UInt8
 
 @dataclass(frozen=True)
 class SplitCard:
-    """One split: how many images, (height, width), and the SHA-256 of their pixel bytes."""
+    """One split: how many samples, (height, width) or (length,), and the SHA-256 of their bytes."""
 
     count: int
-    size: tuple[int, int]
+    size: tuple[int, ...]
     sha256: str
 
 
@@ -22,7 +22,8 @@ class Card:
     """What a data set is, where it comes from, under which licence and how it was made.
 
     `source_sha256` has one digest per source: of the file, or of the names and contents of all
-    files of a folder. `fresh` is whether this call made the data set; it is not written down.
+    files of a folder. Only texts have a vocabulary. `fresh` is whether this call made the data set;
+    it is not written down.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Card:
     how_made: dict[str, str | int | None]
     classes: tuple[str, ...] | None
     splits: dict[str, SplitCard]
+    vocabulary: tuple[str, ...] | None = None
     fresh: bool = False
 
     def document(self) -> dict:
@@ -53,13 +55,14 @@ class Card:
                 name: SplitCard(split["count"], tuple(split["size"]), split["sha256"])
                 for name, split in document.pop("splits").items()
             }
-            classes = document.pop("classes")
+            classes, vocabulary = document.pop("classes"), document.get("vocabulary")
             return Card(
                 **document
                 | {
                     "source": tuple(document["source"]),
                     "source_sha256": tuple(document["source_sha256"]),
                     "classes": None if classes is None else tuple(classes),
+                    "vocabulary": None if vocabulary is None else tuple(vocabulary),
                 },
                 splits=splits,
             )
@@ -84,3 +87,24 @@ class DataSet:
     def sha256(self) -> str:
         """Digest of the pixel bytes, the data fingerprint of every number measured on them."""
         return self.card["splits"][self.split]["sha256"]
+
+
+def mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk, read as it is used.
+
+    Raises:
+        ValueError: if it is not of this type and shape, which its card says.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is missing or damaged ({error}); delete {path.parent} and run "
+            "`ttur prepare` again"
+        ) from error
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(
+            f"expected {dtype} of shape {shape} in {path} (so its card says), got {array.dtype} "
+            f"of shape {array.shape}; delete {path.parent} and run `ttur prepare` again"
+        )
+    return array

@@ -1,32 +1,27 @@
-"""Official archives and folders of images become one uint8 array per split and a card."""
+"""Official archives, folders of images and texts become one array per split and a card."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-
-from ttur.data import folders, records
+from ttur.data import billion_word, folders, records
 from ttur.data.archives import image_entries
 from ttur.data.catalogue import KNOWN
 from ttur.data.contents import Contents, Fit
-from ttur.data.dataset import Card, SplitCard
+from ttur.data.corpora import HELD_OUT_EVERY, counted, own_text
+from ttur.data.dataset import Card
 from ttur.data.images import centre_crop_and_resize
+from ttur.data.text import LENGTH, VOCABULARY_SIZE
+from ttur.data.writing import Progress, digest, directory_lock, existing, written
 
-Progress = Callable[[int, int], None]
-"""Called with the images done and the images in all."""
-
-_OPTIONS = ("from", "size", "crop")  # of how_made; versions may differ between equal data sets
+TEXTS = ("billion_word", "text")
+OWN = ("images", "text")
+EMBEDDED = ("digits", "speeches")
 
 
 def prepare(
@@ -36,14 +31,17 @@ def prepare(
     *,
     size: int | None = None,
     crop: int | None = None,
+    lines: int | Literal["all"] | None = None,
     target_name: str | None = None,
     on_progress: Progress | None = None,
 ) -> Card:
     """Write `<data_directory>/<target_name>/`: `<split>.npy`, `<split>.labels.npy`, `card.json`.
 
-    `name` is "cifar10", "mnist" or, for one's own, "images". Memory stays bounded; the folder
-    appears complete or not at all. When it is already there, made from the same sources with the
-    same options, its card comes back with `fresh` False.
+    `name` is "cifar10", "mnist", "billion_word" or, for one's own, "images" or "text". `size` and
+    `crop` are for images, `lines` (how many training lines are read; all, but of billion_word the
+    first 10,000,000) for texts. Memory stays bounded; the folder appears complete or not at all.
+    When it is already there, made from the same sources with the same options, its card comes back
+    with `fresh` False.
 
     Raises:
         FileExistsError: if the folder holds anything else; nothing is ever overwritten.
@@ -52,57 +50,109 @@ def prepare(
     """
     target_name = _checked_name(name, target_name)
     sources = [Path(source) for source in sources]
-    _check_arguments(name, sources, size, crop)
+    on_progress = on_progress or (lambda done, total: None)
+    _check_arguments(name, sources, size, crop, lines)
+    target = Path(data_directory, target_name)
+    if name in TEXTS:
+        return _prepare_text(name, sources, target, lines, on_progress)
     with _opened(name, sources, size, crop) as contents:
         _check_counts(name, contents, sources)
-        draft = Card(
-            name=target_name,
-            source=tuple(source.name for source in sources),
-            source_sha256=tuple(_digest(source) for source in sources),
-            licence=KNOWN[name].licence if name in KNOWN else "that of the images' owners",
-            how_made={
-                "from": contents.kind,
-                "size": size,
-                "crop": crop,
-                "ttur": version("ttur"),
-                "pillow": version("pillow"),
-            },
-            classes=contents.classes,
-            splits={},
-        )
-        with _directory_lock(Path(data_directory)):
-            target = Path(data_directory, target_name)
+        licence = KNOWN[name].licence if name in KNOWN else "that of the images' owners"
+        how_made = {"from": contents.kind, "size": size, "crop": crop}
+        draft = _draft(target_name, sources, licence, how_made | {"pillow": version("pillow")})
+        with directory_lock(Path(data_directory)):
             if target.exists():
-                return _existing(target, draft)
-            return _write(target, draft, contents, on_progress or (lambda done, total: None))
+                return existing(target, draft)
+            return written(target, replace(draft, classes=contents.classes), contents, on_progress)
+
+
+def _prepare_text(
+    name: str,
+    sources: list[Path],
+    target: Path,
+    lines: int | Literal["all"] | None,
+    on_progress: Progress,
+) -> Card:
+    most_lines = billion_word.LINES if lines is None and name == "billion_word" else lines
+    most_lines = None if most_lines == "all" else most_lines
+    is_own = name == "text"
+    how_made = {
+        "from": name,
+        "lines": "all" if most_lines is None else most_lines,
+        "length": LENGTH,
+        "vocabulary_size": VOCABULARY_SIZE,
+        "held_out": f"every {HELD_OUT_EVERY}th line" if is_own else "the official shards",
+    }
+    licence = "that of the text's owners" if is_own else billion_word.LICENCE
+    draft = _draft(target.name, sources, licence, how_made)
+    with directory_lock(target.parent):
+        if target.exists():  # before the first pass, which takes minutes
+            return existing(target, draft)
+        if is_own:
+            opened = nullcontext(own_text(sources, most_lines))
+        else:
+            opened = billion_word.billion_word(sources[0], most_lines)
+        with opened as corpus:
+            vocabulary, contents = counted(corpus, on_progress)
+            return written(target, replace(draft, vocabulary=vocabulary), contents, on_progress)
+
+
+def _draft(
+    name: str, sources: list[Path], licence: str, how_made: dict[str, str | int | None]
+) -> Card:
+    return Card(
+        name=name,
+        source=tuple(source.name for source in sources),
+        source_sha256=tuple(digest(source) for source in sources),
+        licence=licence,
+        how_made=how_made | {"ttur": version("ttur")},
+        classes=None,
+        splits={},
+    )
 
 
 def _checked_name(name: str, target_name: str | None) -> str:
-    if name not in (*KNOWN, "images"):
-        raise ValueError(f"expected one of {', '.join(KNOWN)} or images to prepare, got {name!r}")
-    if name == "images" and (not target_name or target_name in (*KNOWN, "digits", "images")):
+    known = (*KNOWN, "billion_word")
+    if name not in (*known, *OWN):
+        raise ValueError(f"expected one of {', '.join((*known, *OWN))} to prepare, got {name!r}")
+    if name in OWN and (not target_name or target_name in (*known, *EMBEDDED, *OWN)):
         raise ValueError(
-            f"one's own images need a name of their own, got {target_name!r}; give one with --name"
+            f"one's own {name} need a name of their own, got {target_name!r}; give one with --name"
         )
     target_name = target_name or name
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name) or target_name == "digits":
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name) or target_name in EMBEDDED:
         raise ValueError(
             f"expected a name of letters, digits, '.', '_' and '-' for the data set, other than "
-            f"'digits', got {target_name!r}"
+            f"{' and '.join(map(repr, EMBEDDED))}, got {target_name!r}"
         )
     return target_name
 
 
-def _check_arguments(name: str, sources: list[Path], size: int | None, crop: int | None) -> None:
+def _check_arguments(
+    name: str,
+    sources: list[Path],
+    size: int | None,
+    crop: int | None,
+    lines: int | Literal["all"] | None,
+) -> None:
+    if name in TEXTS and (size is not None or crop is not None):
+        raise ValueError(f"--size and --crop are for images, and {name} is text")
+    if name not in TEXTS and lines is not None:
+        raise ValueError(f"--lines is for texts, and {name} are images")
+    if isinstance(lines, int) and lines < 1:
+        raise ValueError(f"expected a number of lines of at least 1, or all, got {lines}")
     for option, side in (("size", size), ("crop", crop)):
         if side is not None and side < 2:
             raise ValueError(f"expected a {option} of at least 2 pixels, got {side}")
-    if not sources or (name != "mnist" and len(sources) > 1):
+    if not sources or (name not in ("mnist", "text") and len(sources) > 1):
         raise ValueError(f"expected one source for {name}, got {len(sources)}")
     for source in sources:
         if not source.exists():
-            known = f"; it can be had at {KNOWN[name].url}" if name in KNOWN else ""
-            raise FileNotFoundError(f"no file or folder {source}{known}")
+            url = billion_word.URL if name == "billion_word" else None
+            url = KNOWN[name].url if name in KNOWN else url
+            raise FileNotFoundError(
+                f"no file or folder {source}" + (f"; it can be had at {url}" if url else "")
+            )
 
 
 @contextmanager
@@ -132,109 +182,3 @@ def _check_counts(name: str, contents: Contents, sources: list[Path]) -> None:
             f"expected {KNOWN[name].counts} images of {name} in {sources[0]}, got "
             f"{contents.counts}; prepare a part of it with `ttur prepare images`"
         )
-
-
-def _existing(target: Path, draft: Card) -> Card:
-    remedy = f"move {target} away, or give another name with --name"
-    if not (target / "card.json").is_file():
-        raise FileExistsError(f"{target} exists and is not a data set of ttur; {remedy}")
-    card = Card.read(target / "card.json")
-    before = {"source": card.source_sha256} | {key: card.how_made.get(key) for key in _OPTIONS}
-    now = {"source": draft.source_sha256} | {key: draft.how_made[key] for key in _OPTIONS}
-    different = [f"{key} {before[key]} (now {now[key]})" for key in now if now[key] != before[key]]
-    if different:
-        raise FileExistsError(f"{target} was made with {', '.join(different)}; {remedy}")
-    return card
-
-
-def _write(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
-    # Under the lock nobody else writes here: one that lies here was left by a killed process.
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    count = _Counted(on_progress, sum(contents.counts.values()))
-    try:
-        splits = {
-            split: _write_split(unfinished, split, contents, count) for split in contents.counts
-        }
-        card = replace(draft, splits=splits, fresh=True)
-        with open(unfinished / "card.json", "x", encoding="utf-8") as file:
-            file.write(json.dumps(card.document(), indent=2) + "\n")
-            _flush(file)
-        unfinished.rename(target)
-    except BaseException as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise OSError(
-                error.errno,
-                f"{error.strerror}; nothing was kept, make room and repeat",
-                str(target),
-            ) from error
-        raise
-    return card
-
-
-@dataclass
-class _Counted:
-    on_progress: Progress
-    total: int
-    done: int = 0
-
-    def add(self, images: int) -> None:
-        self.done += images
-        self.on_progress(self.done, self.total)
-
-
-def _write_split(folder: Path, split: str, contents: Contents, progress: _Counted) -> SplitCard:
-    """Stream one split to disk and digest it on the way."""
-    count, written = contents.counts[split], 0
-    labels, shape, digest = [], (0, 0, 3), hashlib.sha256()
-    # A plain file: on a full disk its writes err, where those to a memory map kill the process.
-    with open(folder / f"{split}.npy", "xb") as file:
-        for block in contents.blocks(split):
-            pixels = np.ascontiguousarray(block.images)
-            if not written:
-                shape = pixels.shape[1:]
-                header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(pixels.data)
-            digest.update(pixels.data)
-            labels.append(block.labels)
-            written += len(pixels)
-            progress.add(len(pixels))
-        _flush(file)
-    if written != count:
-        raise ValueError(f"expected {count} images in the split {split}, got {written}")
-    if contents.classes is not None:
-        with open(folder / f"{split}.labels.npy", "xb") as file:
-            np.save(file, np.concatenate(labels), allow_pickle=False)
-            _flush(file)
-    return SplitCard(count, (shape[0], shape[1]), digest.hexdigest())
-
-
-def _flush(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _digest(source: Path) -> str:
-    """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder."""
-    if source.is_file():
-        with open(source, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    files = sorted((file.relative_to(source).as_posix(), file) for file in source.rglob("*"))
-    lines = (f"{_digest(file)}  {name}\n" for name, file in files if file.is_file())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-@contextmanager
-def _directory_lock(directory: Path) -> Iterator[None]:
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / ".prepare.lock", "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another `ttur prepare` is writing in {directory}; wait until it has ended"
-            ) from None
-        yield

@@ -78,11 +78,11 @@ class TerminalProgress:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, moved by (done, total)."""
+    """A bar on stderr, moved by (done, total); a total of 0 is not known yet."""
     console = Console(file=sys.stderr)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def _duration(seconds: float) -> str:
