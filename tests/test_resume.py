@@ -9,19 +9,24 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from ttur.runtime.checkpoint import NEWEST, PREVIOUS
 from ttur.runtime.run_directory import read_events
 
-KILLS = 10
-UPDATES = 600
+IMAGES = (
+    "run demo --only ttur_1e-3_5e-4 --steps 600 --set width=2 --metric fd_digits "
+    "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 40"
+)
+SENTENCES = (
+    "run language_demo --only orig_1e-3 --steps 60 --set width=2 --metric jsd "
+    "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15 "
+    "--set fine_evaluation_samples=100 --set fine_evaluate_every_updates=30"
+)
 
 
-def command(out: Path) -> list[str]:
-    words = (
-        f"run demo --only ttur_1e-3_5e-4 --seed 0 --steps {UPDATES} --set width=2 "
-        "--set batch_size=8 --set checkpoint_every_updates=5 --set log_every_updates=20 "
-        f"--metric fd_digits --samples 64 --evaluate-every 40 --device cpu --json --out {out}"
-    )
+def command(words: str, out: Path) -> list[str]:
+    words += f" --seed 0 --set batch_size=8 --samples 64 --device cpu --json --out {out}"
     return [sys.executable, "-m", "ttur", *words.split()]
 
 
@@ -29,20 +34,26 @@ def environment(cache: Path) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "TTUR_CACHE": str(cache)}
 
 
-def test_ten_kills_give_the_uninterrupted_weights(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "kills"), [(IMAGES, 10), (SENTENCES, 4)], ids=["images", "sentences"]
+)
+def test_kills_give_the_uninterrupted_weights(tmp_path, words, kills):
     env = environment(tmp_path / "cache")
-    whole = subprocess.run(command(tmp_path / "whole"), env=env, capture_output=True, check=True)
-    expected = json.loads(whole.stdout)["runs"][0]
+    done = subprocess.run(
+        command(words, tmp_path / "whole"), env=env, capture_output=True, check=True
+    )
+    expected = json.loads(done.stdout)["runs"][0]
     assert expected["outcome"] == "finished"
 
-    run = tmp_path / "killed" / "demo" / "ttur_1e-3_5e-4" / "seed-0"
+    run = tmp_path / "killed" / Path(expected["directory"]).relative_to(tmp_path / "whole")
+    interrupted = command(words, tmp_path / "killed")
     moment = random.Random(0)
-    for _ in range(KILLS):
-        kill_after_a_checkpoint(command(tmp_path / "killed"), env, run, moment.uniform(0, 0.02))
+    for _ in range(kills):
+        kill_after_a_checkpoint(interrupted, env, run, moment.uniform(0, 0.02))
 
-    resumed = subprocess.run(command(tmp_path / "killed"), env=env, capture_output=True, check=True)
+    resumed = subprocess.run(interrupted, env=env, capture_output=True, check=True)
     actual = json.loads(resumed.stdout)["runs"][0]
-    assert sum(event["event"] == "resumed" for event in read_events(run)) == KILLS
+    assert sum(event["event"] == "resumed" for event in read_events(run)) == kills
     for key in ("outcome", "updates", "discriminator_updates", "weights_sha256", "best", "final"):
         assert actual[key] == expected[key]
 

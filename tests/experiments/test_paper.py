@@ -1,6 +1,7 @@
 import pytest
 
 from ttur.experiments.paper import EXPERIMENTS, experiment
+from ttur.experiments.plan import plan_lines, with_rates
 from ttur.reports.figures import published_curves
 from ttur.training.build import parameter_counts
 
@@ -51,10 +52,13 @@ def test_the_small_version_has_the_same_rates_and_differs_in_size_only():
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_settings_of_an_experiment_differ_in_rates_only(name):
+def test_settings_of_an_experiment_differ_in_rates_and_what_they_cost_only(name):
+    """Those of sentences in n_critic, too; the demo's in updates, to take about the same time."""
+    differ = {"language_billion_word": {"n_critic"}, "language_demo": {"n_critic", "updates"}}
     configs = [config.to_json() for config in experiment(name).settings.values()]
     for config in configs:
-        config.pop("rates")
+        for field in {"rates"} | differ.get(name, set()):
+            config.pop(field)
     assert all(config == configs[0] for config in configs)
     assert experiment(name).name == name
 
@@ -62,9 +66,75 @@ def test_settings_of_an_experiment_differ_in_rates_only(name):
 @pytest.mark.parametrize("name", [n for n in EXPERIMENTS if EXPERIMENTS[n]().published])
 def test_published_series_carry_the_labels_of_the_settings(name):
     chosen = experiment(name)
-    assert chosen.published is not None
     titles = {label.replace("_", " ").replace("ttur", "TTUR") for label in chosen.settings}
-    assert set(published_curves(chosen.published)) == titles
+    for figure in chosen.published.values():
+        assert set(published_curves(figure)) == titles
+
+
+def test_language_billion_word_is_the_papers():
+    """Spec C.2 to C.4 and J.24, J.26."""
+    chosen = experiment("language_billion_word")
+    rates_and_critic = {k: (c.rates.at(1), c.n_critic) for k, c in chosen.settings.items()}
+    assert rates_and_critic == {
+        "ttur_3e-4_1e-4": ((3e-4, 1e-4), 1),
+        "orig_1e-4": ((1e-4, 1e-4), 10),
+    }
+    for config in chosen.settings.values():
+        assert (config.model, config.length, config.width) == ("wgan_gp_language", 32, 512)
+        assert (config.latent, config.latent_size, config.batch_size) == ("normal", 128, 64)
+        assert (config.losses, config.order) == (
+            "wasserstein_gradient_penalty",
+            "generator_first",
+        )
+        assert (config.adam_beta1, config.adam_beta2, config.adam_form) == (0.5, 0.9, "tensorflow")
+        assert (config.metric, config.evaluation_samples) == ("jsd", 640)
+        assert (config.fine_evaluation_samples, config.fine_evaluate_every_updates) == (
+            64_000,
+            1_000,
+        )
+        assert (config.evaluate_every_updates, config.updates) == (100, 200_000)
+
+
+def test_parameters_of_the_papers_language_model():
+    """Spec C.2: 15.28 and 13.18 million for 100 symbols, 16.28 and 14.18 for 2048."""
+    config = next(iter(experiment("language_billion_word").settings.values()))
+    counts = parameter_counts(config, symbols=100)
+    assert counts == {"generator": 15_277_156, "discriminator": 13_180_417}
+    wide = parameter_counts(config, symbols=2048)
+    assert (round(wide["generator"], -4), round(wide["discriminator"], -4)) == (
+        16_280_000,
+        14_180_000,
+    )
+
+
+def test_published_curves_hold_the_papers_best_on_the_billion_words():
+    """Spec I.1: best of JSD-4 0.3509 after 1,285 minutes, of JSD-6 0.7365 after 1,261."""
+    for figure, minutes, value in (("lang_jsd4", 1285, 0.3509), ("lang_jsd6", 1261, 0.7365)):
+        best = min(published_curves(figure)["TTUR 3e-4 1e-4"], key=lambda p: p["lower_band"])
+        assert best["lower_band"] == pytest.approx(value, abs=5e-4)
+        assert best["x"] == pytest.approx(minutes, abs=1)
+
+
+def test_rates_of_ones_own_need_n_critic_where_the_settings_differ_in_it():
+    chosen = experiment("language_demo")
+    assert with_rates(chosen, 1e-3, 1e-3, None).settings == {
+        "orig_1e-3": chosen.settings["orig_1e-3"]
+    }
+    with pytest.raises(ValueError, match="differ in n_critic; give --n-critic"):
+        with_rates(chosen, 2e-4, 1e-4, None)
+    (label,) = with_rates(chosen, 2e-4, 1e-4, 5).settings
+    assert label == "ttur_2e-4_1e-4_critic5"
+
+
+def test_the_plan_names_what_differs_between_settings():
+    chosen = experiment("language_demo")
+    updates = [f"{config.updates:,}" for config in chosen.settings.values()]
+    assert f"each {' / '.join(updates)} updates" in plan_lines(chosen)[1]
+    assert "and 3 times of 2,000" in plan_lines(chosen.only("orig_1e-3"))[1]
+    assert (
+        "each 1,000 updates, 11 times fd_digits of 2,000 samples"
+        in plan_lines(experiment("demo"))[1]
+    )
 
 
 def test_published_curve_holds_the_papers_best_on_cifar10():

@@ -54,6 +54,55 @@ def test_a_refused_value_names_the_field_and_what_it_got(field, value):
     assert "pydantic" not in str(refused.value)
 
 
+def sentences(**fields) -> TrainingConfig:
+    words = {"data": "speeches", "model": "wgan_gp_language", "image_size": None, "length": 32}
+    return small(**(words | fields))
+
+
+@pytest.mark.parametrize(
+    ("build", "fields", "message"),
+    [
+        (small, {"image_size": None}, "dcgan has an image_size, got None"),
+        (small, {"length": 32}, "dcgan has no length, got 32"),
+        (sentences, {"length": None}, "wgan_gp_language has a length, got None"),
+        (sentences, {"image_size": 16}, "wgan_gp_language has no image_size, got 16"),
+        (small, {"fine_evaluation_samples": 9}, "only sentences have fine_evaluation_samples"),
+    ],
+)
+def test_images_have_a_side_and_sentences_a_length(build, fields, message):
+    with pytest.raises(ValueError, match=message):
+        build(**fields)
+
+
+def test_a_configuration_from_before_there_were_sentences_is_read_as_it_was():
+    document = small(width=8).to_json()
+    for younger in ("length", "fine_evaluation_samples", "fine_evaluate_every_updates"):
+        del document[younger]
+    assert TrainingConfig.from_json(document) == small(width=8)
+
+
+@pytest.mark.parametrize(
+    ("every", "fine_every", "expected"),
+    [
+        (100, 1000, [1000, 2000, 2500]),  # the first evaluation is too early for any
+        (400, 1000, [1200, 2000, 2500]),  # 1000 lies between 800 and 1200
+        (2000, 1000, [2000, 2500]),
+        (1, 1200, [1200, 2400, 2500]),
+    ],
+)
+def test_the_evaluation_with_less_noise_joins_the_first_one_due(every, fine_every, expected):
+    config = sentences(
+        updates=2500,
+        evaluate_every_updates=every,
+        fine_evaluate_every_updates=fine_every,
+        fine_evaluation_samples=10,
+    )
+    evaluated = sorted({1, 2500, *range(every, 2501, every)})
+    assert [u for u in evaluated if config.evaluates_finely(u)] == expected
+    assert config.fine_evaluations == len(expected)
+    assert not sentences().evaluates_finely(10)
+
+
 @pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf")])
 def test_a_rate_that_is_not_positive_is_refused_at_birth(rate):
     with pytest.raises(ValueError, match="generator"):

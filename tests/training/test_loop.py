@@ -19,7 +19,7 @@ SILENT = Evaluator("none", None, None)
 
 def distance_of_shift(game, poll):
     """A deterministic stand-in score that draws from no training stream."""
-    return abs(game.generator.shift.item() - 1)
+    return {"fd_test": abs(game.generator.shift.item() - 1)}
 
 
 SCORED = Evaluator("fd_test", distance_of_shift, None)
@@ -57,6 +57,17 @@ def test_evaluates_the_first_update_every_multiple_and_the_last(tiny_game, tmp_p
     assert evaluated == [1, 10, 20, 25]
 
 
+def test_values_beside_the_metric_stand_in_the_event_and_decide_nothing(tiny_game, tmp_path):
+    def two_values(game, poll):
+        return {"other": float(game.update), **distance_of_shift(game, poll)}
+
+    outcome = play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=two_values))
+    plain = play(tiny_game(), tmp_path / "plain", evaluator=SCORED)
+    events = [e for e in read_events(tmp_path) if e["event"] == "evaluation"]
+    assert [e["other"] for e in events] == [1.0, 10.0, 20.0, 30.0, 40.0]
+    assert (outcome.best, outcome.final) == (plain.best, plain.final)
+
+
 def test_best_is_the_lowest_score_and_its_generator_is_kept(tiny_game, tmp_path):
     outcome = play(tiny_game(), tmp_path, evaluator=SCORED)
     scores = {e["update"]: e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"}
@@ -67,7 +78,7 @@ def test_best_is_the_lowest_score_and_its_generator_is_kept(tiny_game, tmp_path)
 
 
 def test_where_higher_is_better_best_is_the_highest(tiny_game, tmp_path):
-    rising = Evaluator("is_test", distance_of_shift, None, lower_is_better=False)
+    rising = Evaluator("fd_test", distance_of_shift, None, lower_is_better=False)
     outcome = play(tiny_game(), tmp_path, evaluator=rising)
     scores = [e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"]
     assert outcome.best is not None

@@ -43,9 +43,10 @@ def test_looking_leaves_the_game_as_it_is(tmp_path, monkeypatch):
     looking = build_evaluator(config, digits(), CPU, None, print)
     before = copy.deepcopy(game.state_dict())
     assert looking.score is not None
-    assert looking.draw_grid is not None
+    assert looking.write_samples is not None
     first = looking.score(game, nothing)
-    looking.draw_grid(game, tmp_path / "grid.png")
+    looking.write_samples(game, tmp_path / "grid")
+    assert (tmp_path / "grid.png").exists()
     assert looking.score(game, nothing) == first  # the same latents, whatever came before
     after = game.state_dict()
     assert torch.equal(before["noise"], after["noise"])
@@ -82,7 +83,7 @@ def test_inception_like_scores_say_that_higher_is_better(tmp_path, monkeypatch):
     looking = build_evaluator(config, digits(), CPU, None, print)
     assert (looking.metric, looking.lower_is_better) == ("is_digits", False)
     assert looking.score is not None
-    value = looking.score(build_game(config, digits(), CPU), nothing)
+    value = looking.score(build_game(config, digits(), CPU), nothing)["is_digits"]
     assert 1 <= value <= 10  # between one class for all and ten equally
 
 
@@ -100,7 +101,7 @@ def test_the_distance_of_the_real_images_to_themselves_is_nothing(tmp_path, monk
     looking = evaluator("fd_digits", "tf1", drawing, data, None, print)
     assert looking.score is not None
     # Features of floats and of bytes agree to float32, and so does the distance, of order 10.
-    assert abs(looking.score(game, nothing)) < 1e-4
+    assert abs(looking.score(game, nothing)["fd_digits"]) < 1e-4
 
 
 def test_a_grid_reads_row_by_row(tmp_path):

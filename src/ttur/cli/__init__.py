@@ -5,7 +5,7 @@ torch is imported inside the commands that use it: `ttur --help` answers at once
 
 import typer
 
-from ttur.cli import evaluation, training
+from ttur.cli import evaluation, text, training
 from ttur.cli.exits import run_and_exit
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for command in (
     evaluation.fid,
     evaluation.evaluate,
     evaluation.statistics,
+    text.jsd,
     evaluation.disturb,
     evaluation.selftest,
 ):

@@ -31,6 +31,7 @@ NOT_TO_SET = {"seed", "rates", "n_critic"}  # they name the folder of a run
 
 def experiments(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
+    data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
     """List the experiments, or show one in full with its parameter counts."""
@@ -49,14 +50,15 @@ def experiments(
                 [[e["name"], e["source"], e["question"]] for e in listed],
             )
         return
-    from ttur.training.build import parameter_counts
+    from ttur.training.build import count_symbols, parameter_counts
 
     chosen = experiment(name)
+    symbols, assumed = count_symbols(next(iter(chosen.settings.values())), data)
     settings = [
         {
             "label": label,
             "configuration": config.to_json(),
-            "parameters": parameter_counts(config),
+            "parameters": parameter_counts(config, symbols),
         }
         for label, config in chosen.settings.items()
     ]
@@ -69,13 +71,17 @@ def experiments(
         "parameters": settings[0]["parameters"],
         "settings": settings,
     }
+    if symbols:
+        document["symbols"] = {"count": symbols, "assumed": assumed}
     if as_json:
         print_json(document)
         return
     for field in ("name", "source", "question"):
         print(f"{field:9} {document[field]}")
     counts = document["parameters"]
-    print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters")
+    of = f" for {symbols} symbols" if symbols else ""
+    why = f" (assumed: the data are not in {data})" if assumed else ""
+    print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters{of}{why}")
     names = list(settings[0]["configuration"])
     print_table(
         ["field", *(setting["label"] for setting in settings)],
@@ -84,20 +90,27 @@ def experiments(
 
 
 def prepare(
-    name: Annotated[str, typer.Argument(help="cifar10, mnist, or images (your own).")],
+    name: Annotated[
+        str, typer.Argument(help="cifar10, mnist, billion_word, images or text (your own).")
+    ],
     sources: Annotated[list[Path], typer.Argument(help="Official archive, folder or zip.")],
     data: Data = Path("data"),
     size: Annotated[int | None, typer.Option(min=2, help="Side of the images made.")] = None,
     crop: Annotated[
         int | None, typer.Option(min=2, help="Side of the centre square cut out before resizing.")
     ] = None,
+    lines: Annotated[
+        str | None, typer.Option(help="Lines of text to read: a number, or all.")
+    ] = None,
     target: Annotated[str | None, typer.Option("--name", help="Name of your own data set.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Turn an official archive, folder or zip into a training array."""
+    """Turn an official archive, folder, zip or text into a training array."""
     from ttur.data.prepare import prepare
     from ttur.reports.terminal import progress_bar
 
+    if lines is not None and lines != "all" and not re.fullmatch("[1-9][0-9]{0,11}", lines):
+        raise ValueError(f"--lines expects a number of lines or all, got {lines!r}")
     with progress_bar(f"preparing {target or name}") as on_progress:
         card = prepare(
             name,
@@ -105,6 +118,7 @@ def prepare(
             data,
             size=size,
             crop=crop,
+            lines=lines if lines in (None, "all") else int(lines),  # pyright: ignore[reportArgumentType]
             target_name=target,
             on_progress=on_progress,
         )
@@ -114,7 +128,8 @@ def prepare(
         return
     counts = ", ".join(f"{split} {s['count']:,}" for split, s in document["splits"].items())
     made = "" if card.fresh else "already there: "
-    print(f"{made}{data / document['name']}: {counts} images; licence: {document['licence']}")
+    kind = "images" if card.vocabulary is None else "sentences"
+    print(f"{made}{data / document['name']}: {counts} {kind}; licence: {document['licence']}")
 
 
 def run(
@@ -135,7 +150,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
     data: Data = Path("data"),
     metric: Annotated[
-        str | None, typer.Option(help="fid, fd_cifar10, fd_digits, is, ..., or none.")
+        str | None, typer.Option(help="fid, fd_cifar10, fd_digits, is, ..., jsd, or none.")
     ] = None,
     weights: Weights = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, help="Updates between.")] = None,
@@ -172,44 +187,66 @@ def run(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
     out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="updates, minutes (of training) or both_players (updates); repeatable."),
+    ] = None,
 ) -> None:
     """Draw the curves with bands over seeds, and print the table."""
-    from ttur.experiments.paper import EXPERIMENTS
-    from ttur.reports.figures import draw_curves, draw_samples
-    from ttur.reports.summary import group_runs, groups_table
+    from ttur.reports.figures import draw_report
+    from ttur.reports.samples import draw_samples, write_sentences
+    from ttur.reports.summary import equal_time_tables, group_runs, groups_table
     from ttur.training.record import find_runs
 
     groups = group_runs([record for path in runs for record in find_runs(path)])
-    console().print(groups_table(groups))
-    names = {group.experiment for group in groups}
-    published = [EXPERIMENTS[n]().published for n in sorted(names) if n in EXPERIMENTS]
     figure = out or runs[0] / "report.png"
-    draw_curves(groups, next((p for p in published if p), None), figure)
-    grids = draw_samples(groups, figure.with_name(f"{figure.stem}-samples{figure.suffix}"))
-    print(f"figure  {figure}")
-    if grids is not None:
-        print(f"samples {grids}")
+    for table in (groups_table(groups), *equal_time_tables(groups)):
+        console().print(table)
+    figures = draw_report(groups, figure, against or ())
+    samples = [
+        draw_samples(groups, figure.with_name(f"{figure.stem}-samples{figure.suffix}")),
+        write_sentences(groups, figure.with_name(f"{figure.stem}-samples.txt")),
+    ]
+    for path in figures:
+        print(f"figure  {path}")
+    for path in filter(None, samples):
+        print(f"samples {path}")
 
 
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of one run.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the latents.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for one PNG per sample.")] = None,
-    grid: Annotated[Path | None, typer.Option(help="One PNG with all of them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for one PNG per image; file of sentences.")
+    ] = None,
+    grid: Annotated[Path | None, typer.Option(help="One PNG with all images.")] = None,
     best: Annotated[bool, typer.Option(help="The best generator, not the last.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Draw samples from a trained generator."""
+    """Draw samples from a trained generator; sentences are printed."""
     from ttur.runtime.distributed import pick_device
-    from ttur.training.sampling import load_generator, write_samples
+    from ttur.training.sampling import draw_sentences, load_generator, write_samples
 
-    if (out is None) == (grid is None):
-        raise ValueError("expected --out FOLDER for single images or --grid FILE.png for one grid")
     if grid is not None and grid.suffix.lower() != ".png":
         raise ValueError(f"a grid is written as .png, got {grid}; name it {grid}.png")
     generator = load_generator(run, best=best, device=pick_device(device))
-    print(write_samples(generator, count, seed, folder=out, grid=grid))
+    if not generator.vocabulary:
+        if (out is None) == (grid is None):
+            raise ValueError("expected --out FOLDER for single images or --grid FILE.png for one")
+        print(write_samples(generator, count, seed, folder=out, grid=grid))
+        return
+    if grid is not None:
+        raise ValueError(f"{run} writes sentences, expected no --grid; --out FILE keeps them")
+    if out is not None and out.exists():
+        raise FileExistsError(f"{out} exists; choose a new --out")
+    text = "".join(f"{line}\n" for line in draw_sentences(generator, count, seed))
+    if out is None:
+        print(text, end="")
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, "utf-8")
+        print(out)
 
 
 def _run(

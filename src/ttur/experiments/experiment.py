@@ -1,7 +1,7 @@
 """What an experiment is: where it stands in the paper, its question, its runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ttur.runtime.names import closest
 from ttur.timescales import LearningRatePair
@@ -12,8 +12,9 @@ from ttur.training.config import TrainingConfig
 class Experiment:
     """A named comparison: one configuration per learning-rate setting, keyed by its label.
 
-    `source` is the place in the paper, `published` the figure in published_curves.csv that shows
-    the same settings (None if there is none), `seeds` those that run unless others are named.
+    `source` is the place in the paper, `published` has for a metric the figure in
+    published_curves.csv that shows the same settings, `seeds` those that run unless others are
+    named.
     """
 
     name: str
@@ -21,7 +22,7 @@ class Experiment:
     question: str
     settings: dict[str, TrainingConfig]
     seeds: tuple[int, ...] = (0,)
-    published: str | None = None
+    published: dict[str, str] = field(default_factory=dict)
 
     def only(self, label: str) -> "Experiment":
         """The one setting of that label.

@@ -1,5 +1,6 @@
 """An experiment at hand: its settings replaced, its runs in order, told before they begin."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,25 @@ def with_rates(
 ) -> Experiment:
     """Both rates replace the settings by one; `n_critic` changes all and marks their labels.
 
+    Rates of a setting choose that setting.
+
     Raises:
-        ValueError: if only one of the rates is given.
+        ValueError: if only one of the rates is given, or they leave open which n_critic.
     """
     if (d_lr is None) != (g_lr is None):
         raise ValueError("expected --d-lr and --g-lr together, got one of them; give both rates")
     if d_lr is not None and g_lr is not None:
-        base = next(iter(chosen.settings.values()))
-        chosen = replace(chosen, settings=compare_rates(base, (d_lr, g_lr)))
+        first = next(iter(chosen.settings.values()))
+        settings = compare_rates(first, (d_lr, g_lr))
+        (label,) = settings
+        if label in chosen.settings:
+            settings = {label: chosen.settings[label]}
+        elif n_critic is None and len({c.n_critic for c in chosen.settings.values()}) > 1:
+            raise ValueError(
+                f"the settings of {chosen.name} differ in n_critic; give --n-critic with rates of "
+                "your own"
+            )
+        chosen = replace(chosen, settings=settings)
     if n_critic is not None:
         settings = {
             f"{label}_critic{n_critic}": replace(config, n_critic=n_critic)
@@ -40,12 +52,24 @@ def planned(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfi
 
 def plan_lines(chosen: Experiment) -> list[str]:
     """The question, and what is about to be run."""
-    config = next(iter(chosen.settings.values()))
-    scored = f"{config.evaluations} times {config.metric} of {config.evaluation_samples:,} samples"
+    configs = list(chosen.settings.values())
+    config = configs[0]
+    times = _each(c.evaluations for c in configs)
+    scored = f"{times} times {config.metric} of {config.evaluation_samples:,} samples"
+    if config.fine_evaluation_samples is not None:
+        fine = _each(c.fine_evaluations for c in configs)
+        scored += f" and {fine} times of {config.fine_evaluation_samples:,}"
     if config.metric == "none":
         scored = "not evaluated"
+    seeds = ", ".join(map(str, chosen.seeds))
+    updates = _each(c.updates for c in configs)
     return [
         f"{chosen.name}: {chosen.question}",
-        f"{len(chosen.settings) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; "
-        f"seeds {', '.join(map(str, chosen.seeds))}), each {config.updates:,} updates, {scored}",
+        f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
+        f"each {updates} updates, {scored}",
     ]
+
+
+def _each(counts: Iterable[int]) -> str:
+    """One number if the settings agree, else one for each."""
+    return " / ".join(f"{count:,}" for count in dict.fromkeys(counts))

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 import ttur
 from ttur import losses
 from ttur.data import catalogue
-from ttur.data.batches import Batches
+from ttur.data.batches import Batches, to_one_hot
 from ttur.data.dataset import DataSet
-from ttur.models import dcgan
+from ttur.data.text import Sentences, load_text
+from ttur.models import dcgan, wgan_gp_language
 from ttur.timescales.optimizers import Adam
 from ttur.timescales.orders import ORDERS
 from ttur.training.config import TrainingConfig
@@ -23,10 +24,15 @@ from ttur.training.game import TwoPlayerGame
 from ttur.training.loop import Cadence, Evaluator, Progress
 from ttur.training.record import RunRecord, train_in
 from ttur.training.scoring import Scoring, evaluator
+from ttur.training.sentences import SentenceScoring, sentence_evaluator
 
 Say = Callable[[str], None]
-MODELS = {"dcgan": dcgan}
-LOSSES = {"non_saturating": losses.NON_SATURATING}
+Data = DataSet | Sentences
+MODELS = {"dcgan": dcgan, "wgan_gp_language": wgan_gp_language}
+LOSSES = {
+    "non_saturating": losses.NON_SATURATING,
+    "wasserstein_gradient_penalty": losses.wasserstein_gradient_penalty(),
+}
 
 
 def run(
@@ -51,7 +57,7 @@ def run(
         FileNotFoundError: if data or weights are missing; says how to get them.
         BlockingIOError: if another process runs here.
     """
-    data = catalogue.load(config.data, data_directory)
+    data = load_data(config, data_directory)
     document = {
         "experiment": experiment,
         "label": label,
@@ -60,6 +66,8 @@ def run(
         "configuration": config.to_json(),
         "environment": environment(device),
     }
+    if isinstance(data, Sentences):
+        document |= {"vocabulary": list(data.vocabulary)}  # samples are spelt without the data
     cadence = Cadence(
         config.updates,
         config.log_every_updates,
@@ -69,43 +77,62 @@ def run(
 
     def build() -> tuple[TwoPlayerGame, Evaluator]:
         game = build_game(config, data, device)
-        return game, build_evaluator(config, data, device, weights, say)
+        return game, build_evaluator(config, data, device, weights, say, data_directory)
 
     return train_in(directory, document, build, cadence, report, say)
 
 
-def build_networks(config: TrainingConfig) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator), initialised as the paper did, from the seed."""
+def load_data(config: TrainingConfig, data_directory: Path | None, split: str = "train") -> Data:
+    """Images or sentences, as the model of `config` needs them."""
+    if config.is_text:
+        return load_text(config.data, data_directory, split)
+    return catalogue.load(config.data, data_directory, split)
+
+
+def build_networks(config: TrainingConfig, symbols: int = 0) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator), initialised as the paper did, from the seed.
+
+    `symbols` is the size of the vocabulary, which a text model takes from its data.
+    """
     model = MODELS[config.model]
-    generator = model.Generator(config.image_size, config.width, config.latent_size)
-    discriminator = model.Discriminator(config.image_size, config.width)
+    sizes = (config.image_size,) if symbols == 0 else (symbols, config.length)
+    generator = model.Generator(*sizes, config.width, config.latent_size)
+    discriminator = model.Discriminator(*sizes, config.width)
     noise = torch.Generator().manual_seed(stream_seed(config.seed, "weights"))
     model.initialize(generator, noise)
     model.initialize(discriminator, noise)
     return generator, discriminator
 
 
-def parameter_counts(config: TrainingConfig) -> dict[str, int]:
+def count_symbols(config: TrainingConfig, data_directory: Path | None) -> tuple[int, bool]:
+    """Size of the vocabulary, 0 for images; and whether it is assumed because no data are there.
+
+    The published parameter counts are for 100 symbols (spec C.2).
+    """
+    if not config.is_text:
+        return 0, False
+    try:
+        return len(load_text(config.data, data_directory).vocabulary), False
+    except FileNotFoundError:
+        return 100, True
+
+
+def parameter_counts(config: TrainingConfig, symbols: int = 0) -> dict[str, int]:
     """Trainable parameters of both networks, counted on the networks themselves."""
-    generator, discriminator = build_networks(config)
+    generator, discriminator = build_networks(config, symbols)
     return {
         "generator": sum(p.numel() for p in generator.parameters()),
         "discriminator": sum(p.numel() for p in discriminator.parameters()),
     }
 
 
-def build_game(config: TrainingConfig, data: DataSet, device: torch.device) -> TwoPlayerGame:
+def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoPlayerGame:
     """The game of `config` before its first update."""
-    if data.images.shape[1:3] != (config.image_size, config.image_size):
-        raise ValueError(
-            f"{config.data} has images of {data.images.shape[1:3]}, the configuration says "
-            f"{config.image_size}; prepare the data at that size, or --set image_size="
-            f"{data.images.shape[1]}"
-        )
+    samples, form, symbols = _sentences(config, data) if config.is_text else _images(config, data)
     generator, discriminator = (
         # Pixels lie channels last in the array; networks laid out alike save every conversion.
         network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        for network in build_networks(config)
+        for network in build_networks(config, symbols)
     )
     adam = partial(
         Adam,
@@ -125,26 +152,66 @@ def build_game(config: TrainingConfig, data: DataSet, device: torch.device) -> T
         rates=config.rates,
         order=ORDERS[config.order],
         n_critic=config.n_critic,
-        real=Batches(data.images, config.batch_size, seed=data_seed, device=device),
+        real=Batches(samples, config.batch_size, seed=data_seed, device=device, form=form),
         latents=partial(draw_latents, config, config.batch_size),
         noise=noise,
         settle_moving_averages=True,
     )
 
 
+def _images(config: TrainingConfig, data: Data) -> tuple[np.ndarray, None, int]:
+    """Pixels, which `Batches` knows, checked to have the size of the networks."""
+    assert isinstance(data, DataSet)
+    if data.images.shape[1:3] != (config.image_size, config.image_size):
+        raise ValueError(
+            f"{config.data} has images of {data.images.shape[1:3]}, the configuration says "
+            f"{config.image_size}; prepare the data at that size, or --set image_size="
+            f"{data.images.shape[1]}"
+        )
+    return data.images, None, 0
+
+
+def _sentences(
+    config: TrainingConfig, data: Data
+) -> tuple[np.ndarray, Callable[[Tensor], Tensor], int]:
+    """Indices, how a batch of them becomes one-hot, and the number of symbols."""
+    assert isinstance(data, Sentences)
+    if data.codes.shape[1] != config.length:
+        raise ValueError(
+            f"{config.data} has sentences of {data.codes.shape[1]} characters, the configuration "
+            f"says {config.length}; --set length={data.codes.shape[1]}"
+        )
+    symbols = len(data.vocabulary)
+    return data.codes, partial(to_one_hot, symbols=symbols), symbols
+
+
 def build_evaluator(
-    config: TrainingConfig, data: DataSet, device: torch.device, weights: Path | None, say: Say
+    config: TrainingConfig,
+    data: Data,
+    device: torch.device,
+    weights: Path | None,
+    say: Say,
+    data_directory: Path | None = None,
 ) -> Evaluator:
-    """How `config` wants its generator scored."""
-    scoring = Scoring(
-        sampler=MODELS[config.model].sampler,
-        latents=partial(draw_latents, config),
-        seed=stream_seed(config.seed, "evaluation"),
-        samples=config.evaluation_samples,
-        batch_size=config.evaluation_batch_size,
-        device=device,
+    """How `config` wants its generator scored; sentences are held out in `data_directory`."""
+    shared = {
+        "sampler": MODELS[config.model].sampler,
+        "latents": partial(draw_latents, config),
+        "seed": stream_seed(config.seed, "evaluation"),
+        "samples": config.evaluation_samples,
+        "batch_size": config.evaluation_batch_size,
+        "device": device,
+    }
+    if isinstance(data, DataSet):
+        return evaluator(config.metric, config.protocol, Scoring(**shared), data, weights, say)
+    scoring = SentenceScoring(
+        **shared,
+        vocabulary=data.vocabulary,
+        fine_samples=config.fine_evaluation_samples,
+        is_fine=config.evaluates_finely,
     )
-    return evaluator(config.metric, config.protocol, scoring, data, weights, say)
+    held_out = partial(load_text, config.data, data_directory, "held_out")
+    return sentence_evaluator(config.metric, scoring, data, held_out, say)
 
 
 def stream_seed(seed: int, purpose: str) -> int:

@@ -13,6 +13,7 @@ from ttur.timescales import LearningRatePair
 
 Count = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # wider is a slip of the finger, not a network
+_SIZE = {"dcgan": "image_size", "wgan_gp_language": "length"}  # the size that a model has
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -24,21 +25,24 @@ class TrainingConfig:
     """
 
     data: str
-    """Name of the data set: "digits", or what `ttur prepare` made."""
-    image_size: Count
-    """Side of the images in pixels; must be that of the data."""
+    """Name of the data set: "digits", "speeches", or what `ttur prepare` made."""
     rates: LearningRatePair
     """Discriminator rate b and generator rate a."""
     updates: Count
     """Generator updates in all."""
     seed: Annotated[int, Field(ge=0)] = 0
-    model: Literal["dcgan"] = "dcgan"
+    model: Literal["dcgan", "wgan_gp_language"] = "dcgan"
+    image_size: Count | None = None
+    """Images: their side in pixels; must be that of the data."""
+    length: Count | None = None
+    """Sentences: their characters; must be that of the data."""
     width: Width = 64
-    """Channels next to the image; the layers further in are multiples of it."""
+    """Channels next to the image, of which the layers further in have multiples; or of all layers
+    of the language model."""
     latent_size: Width = 100
     latent: Literal["uniform", "normal"] = "uniform"
     """Uniform in [-1, 1], or standard normal (the code of July 2017, J.13)."""
-    losses: Literal["non_saturating"] = "non_saturating"
+    losses: Literal["non_saturating", "wasserstein_gradient_penalty"] = "non_saturating"
     order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
     n_critic: Count = 1
     """Discriminator updates per generator update."""
@@ -52,14 +56,19 @@ class TrainingConfig:
     evaluate_every_updates: Count = 5000
     checkpoint_every_updates: Count = 2000
     metric: str = "fid"
-    """fid, is, fd_<extractor>, is_<extractor>, or none."""
+    """fid, is, fd_<extractor>, is_<extractor>; jsd for sentences; or none."""
     protocol: Literal["tf1", "torch", "clean", "torch_antialias"] = "tf1"
     """Resize and scaling before the feature extractor."""
     evaluation_samples: Annotated[int, Field(ge=2)] = 50_000
     evaluation_batch_size: Count = 1000
     """Generated at once for an evaluation."""
+    fine_evaluation_samples: Annotated[int, Field(ge=2)] | None = None
+    """Sentences of a second evaluation with less noise, beside the one above; None for none."""
+    fine_evaluate_every_updates: Count = 1000
+    """It comes with the first evaluation after so many updates, and with the last."""
 
     def __post_init__(self) -> None:
+        self._check_sizes()
         if self.order == "simultaneous" and self.n_critic != 1:
             raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
         if self.metric.startswith("is") and self.evaluation_samples < 10:
@@ -71,8 +80,42 @@ class TrainingConfig:
     @property
     def evaluations(self) -> int:
         """How often the run is scored: after the first update, every multiple, and the last."""
+        return len(self._evaluated)
+
+    @property
+    def fine_evaluations(self) -> int:
+        """How often of these with less noise."""
+        return sum(map(self.evaluates_finely, self._evaluated))
+
+    @property
+    def _evaluated(self) -> set[int]:
         every = self.evaluate_every_updates
-        return len({1, self.updates, *range(every, self.updates + 1, every)})
+        return {1, self.updates, *range(every, self.updates + 1, every)}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the samples are sentences."""
+        return _SIZE[self.model] == "length"
+
+    def evaluates_finely(self, update: int) -> bool:
+        """Whether the evaluation after `update` is joined by the one with less noise."""
+        if self.fine_evaluation_samples is None:
+            return False
+        before = max(update - self.evaluate_every_updates, 0)
+        every = self.fine_evaluate_every_updates
+        return update == self.updates or before // every < update // every
+
+    def _check_sizes(self) -> None:
+        for name in ("image_size", "length"):
+            value = getattr(self, name)
+            if (value is not None) != (name == _SIZE[self.model]):
+                expected = "no" if value is not None else "an" if name[0] in "aeiou" else "a"
+                raise ValueError(f"{self.model} has {expected} {name}, got {value}")
+        if self.fine_evaluation_samples is not None and not self.is_text:
+            raise ValueError(
+                f"only sentences have fine_evaluation_samples, got {self.fine_evaluation_samples} "
+                f"for {self.model}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, complete, in field order."""

@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -66,16 +67,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How the loop looks at a generator. `score` draws and measures, `draw_grid` writes a PNG.
+    """How the loop looks at a generator. `score` measures, `write_samples` shows.
 
-    Both get the game and must leave it as it is; `score` may call `poll`, which raises
-    Interrupted. `lower_is_better` says which score is the best.
+    Both get the game and must leave it as it is. `score` gives values by name, that of `metric`
+    and any others, which are logged beside it; it may call `poll`, which raises Interrupted.
+    `write_samples` adds the suffix to its path. `lower_is_better` says which score is the best.
+    `floor` has what real samples would score, where that is known.
     """
 
     metric: str
-    score: Callable[[TwoPlayerGame, Callable[[], None]], float] | None
-    draw_grid: Callable[[TwoPlayerGame, Any], None] | None
+    score: Callable[[TwoPlayerGame, Callable[[], None]], dict[str, float]] | None
+    write_samples: Callable[[TwoPlayerGame, Path], None] | None
     lower_is_better: bool = True
+    floor: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ class _Run:
         return Progress(game.update, updates, speed, losses, history.last, history.best)
 
     def evaluate(self, interrupted: threading.Event) -> None:
-        """Score and sample grid; a signal meanwhile leaves the update to be evaluated later."""
+        """Score and samples; a signal meanwhile leaves the update to be evaluated later."""
 
         def poll() -> None:
             if interrupted.is_set():
@@ -216,9 +220,9 @@ class _Run:
         try:
             with self.clock.paused():
                 self._score(poll)
-                if self.evaluator.draw_grid is not None:
-                    grid = self.directory.samples / f"update-{self.game.update:07d}.png"
-                    self.evaluator.draw_grid(self.game, grid)
+                if self.evaluator.write_samples is not None:
+                    samples = self.directory.samples / f"update-{self.game.update:07d}"
+                    self.evaluator.write_samples(self.game, samples)
         except Interrupted:
             return
         self.history.evaluated_update = self.game.update
@@ -249,13 +253,11 @@ class _Run:
             return
         poll()
         started = time.perf_counter()
-        score = Score(
-            self.evaluator.metric, self.evaluator.score(self.game, poll), self.game.update
-        )
-        seconds = round(time.perf_counter() - started, 3)
-        self._append(
-            "evaluation", metric=score.metric, value=score.value, evaluation_seconds=seconds
-        )
+        others = dict(self.evaluator.score(self.game, poll))
+        metric = self.evaluator.metric
+        score = Score(metric, others.pop(metric), self.game.update)
+        others["evaluation_seconds"] = round(time.perf_counter() - started, 3)
+        self._append("evaluation", metric=metric, value=score.value, **others)
         best = self.history.best
         sign = 1 if self.evaluator.lower_is_better else -1
         self.history.last = score

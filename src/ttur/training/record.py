@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class RunRecord:
     """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
 
     `best` and `final` are {"metric", "value", "update"} or None; `evaluations` has one event per
-    evaluated update, in order. `config` is None where the networks were the user's own.
+    evaluated update, in order; `floor` has what real samples score, where that is known.
+    `vocabulary` has the symbols of a text. `config` is None where the networks were the user's own.
     """
 
     directory: Path
@@ -42,6 +43,8 @@ class RunRecord:
     final: dict[str, Any] | None
     weights_sha256: dict[str, str] | None
     evaluations: tuple[dict[str, Any], ...]
+    floor: dict[str, float] = field(default_factory=dict)
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def config(self) -> TrainingConfig | None:
@@ -101,6 +104,8 @@ def read_run(path: Path) -> RunRecord:
         final=end["final"] if end else None,
         weights_sha256=end["weights_sha256"] if end else None,
         evaluations=tuple(evaluations.values()),
+        floor=document.get("floor", {}),
+        vocabulary=tuple(document.get("vocabulary", ())),
     )
 
 
@@ -145,13 +150,17 @@ def train_in(
                 return record
         game, evaluator = build()
         document |= {"scored_by": evaluator.metric}
+        if evaluator.floor:
+            document |= {"floor": evaluator.floor}
         if stored is not None:
             if stored.get("scored_by", evaluator.metric) != evaluator.metric:
                 raise ValueError(
                     f"{directory} was scored by {stored['scored_by']}, this would be "
                     f"{evaluator.metric}; give the same --weights, or another --out"
                 )
-            document |= {"environment": stored["environment"]}  # the one it began in
+            # As it began: fields that came later are not in the identity of its checkpoints.
+            began = stored["configuration"] | {"updates": cadence.updates}
+            document |= {"environment": stored["environment"], "configuration": began}
         folder.write_config(document)
         run_loop(game, folder, cadence, evaluator, _identity(document), report, say)
     return read_run(directory)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from ttur.runtime import checkpoint
 from ttur.training.build import build_networks, draw_latents
@@ -13,14 +14,25 @@ from ttur.training.config import TrainingConfig
 from ttur.training.loop import BEST
 from ttur.training.record import read_run
 from ttur.training.scoring import to_pixels, write_grid
+from ttur.training.sentences import decoded, lines
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator in evaluation mode and the configuration it was trained by."""
+    """A generator in evaluation mode and the configuration it was trained by.
+
+    `vocabulary` has the symbols of its sentences; it is empty if it draws images.
+    """
 
     network: nn.Module
     config: TrainingConfig
+    vocabulary: tuple[str, ...] = ()
+
+    def latents(self, count: int, seed: int) -> Tensor:
+        """The same for the same seed, whatever the count before."""
+        noise = torch.Generator(next(self.network.parameters()).device).manual_seed(seed)
+        # One latent at a time: torch's draws of a batch depend on its size.
+        return torch.cat([draw_latents(self.config, 1, noise) for _ in range(count)])
 
 
 def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGenerator:
@@ -30,7 +42,8 @@ def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGen
         FileNotFoundError: if there is no run or nothing was saved yet.
         ValueError: if the file is damaged, or the networks were the user's own.
     """
-    config = read_run(run).config
+    record = read_run(run)
+    config = record.config
     if config is None:
         raise ValueError(
             f"{run} trained networks of your own; load them with your own code from "
@@ -45,12 +58,19 @@ def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGen
         if loaded is None:
             raise FileNotFoundError(f"{run} has no checkpoint yet; train it further first")
         weights = loaded.state["game"]["generator"]
-    generator, _ = build_networks(config)
+    generator, _ = build_networks(config, len(record.vocabulary))
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f"{run} holds weights of another network ({error})") from error
-    return TrainedGenerator(generator.to(device).eval(), config)
+    return TrainedGenerator(generator.to(device).eval(), config, record.vocabulary)
+
+
+def draw_sentences(generator: TrainedGenerator, count: int, seed: int) -> list[str]:
+    """`count` sentences, without the padding at their end."""
+    parts = generator.latents(count, seed).split(1000)
+    codes = np.concatenate([decoded(generator.network, part) for part in parts])
+    return lines(codes, generator.vocabulary)
 
 
 @torch.no_grad()
@@ -59,15 +79,12 @@ def write_samples(
 ) -> Path:
     """`count` samples as single PNGs in `folder`, or together in the file `grid`; says where.
 
-    Pixels are rounded to uint8. The same seed gives the same samples, whatever the count before.
+    Pixels are rounded to uint8.
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; choose an empty or new --out")
-    device = next(generator.network.parameters()).device
-    noise = torch.Generator(device).manual_seed(seed)
-    # One latent at a time: torch's draws of a batch depend on its size.
-    latents = torch.cat([draw_latents(generator.config, 1, noise) for _ in range(count)])
-    images = torch.cat([generator.network(part).cpu() for part in latents.split(1000)])
+    parts = generator.latents(count, seed).split(1000)
+    images = torch.cat([generator.network(part).cpu() for part in parts])
     if grid is not None:
         grid.parent.mkdir(parents=True, exist_ok=True)
         write_grid(images, grid)

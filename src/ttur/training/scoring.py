@@ -61,12 +61,12 @@ class Scoring:
         noise = torch.Generator(self.device).manual_seed(self.seed + 1)
         return self.latents(GRID_SIDE**2, noise)
 
-    def draw_grid(self, game: TwoPlayerGame, path: Path) -> None:
-        """8×8 samples of the fixed latents as one PNG."""
+    def write_samples(self, game: TwoPlayerGame, path: Path) -> None:
+        """8×8 samples of the fixed latents as one PNG; `path` gets the suffix."""
         latents = self.grid_latents()
         with torch.no_grad():
             images = self.sampler(game.generator, latents)(latents)
-        write_grid(images, path)
+        write_grid(images, path.with_suffix(".png"))
 
 
 def evaluator(
@@ -86,7 +86,7 @@ def evaluator(
         OSError: if weights are not there; says how to get them or do without.
     """
     if metric == "none":
-        return Evaluator("none", None, scoring.draw_grid)
+        return Evaluator("none", None, scoring.write_samples)
     kind, _, name = metric.partition("_")
     if metric not in ("fid", "is") and not (kind in ("fd", "is") and name):
         raise ValueError(
@@ -100,18 +100,19 @@ def evaluator(
     )
     if kind == "is":
 
-        def score_of_classes(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
+        def score_of_classes(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
             pixels = scoring.pixels(game.generator, poll)
-            return inception_score(side_of_batches(pixels, features, ("logits",)).logits)
+            logits = side_of_batches(pixels, features, ("logits",)).logits
+            return {features.is_name: inception_score(logits)}
 
-        return Evaluator(features.is_name, score_of_classes, scoring.draw_grid, False)
+        return Evaluator(features.is_name, score_of_classes, scoring.write_samples, False)
     real = reference_statistics(data, features, say=say, batch_size=250)
 
-    def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> float:
+    def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
         drawn = side_of_batches(scoring.pixels(game.generator, poll), features)
-        return compare(real, drawn.statistics).value
+        return {features.fd_name: compare(real, drawn.statistics).value}
 
-    return Evaluator(features.fd_name, distance, scoring.draw_grid)
+    return Evaluator(features.fd_name, distance, scoring.write_samples)
 
 
 def to_pixels(images: Float[Tensor, "n channels h w"]) -> UInt8[np.ndarray, "n h w channels"]:
