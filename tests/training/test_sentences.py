@@ -136,6 +136,16 @@ def test_too_few_held_out_sentences_make_no_floor_and_that_is_said(evaluate, cap
     assert "no floor of 50 sentences: only 45 are held out" in capsys.readouterr().out
 
 
+def test_a_text_without_a_held_out_part_is_trained_without_a_floor():
+    def absent() -> Sentences:
+        raise ValueError("expected one of the splits ['train'], got 'held_out'")
+
+    said: list[str] = []
+    looking = sentence_evaluator("jsd", scoring(), sentences(40), absent, said.append)
+    assert looking.floor == {}
+    assert any("nothing is held out" in line for line in said)
+
+
 def test_a_metric_of_images_is_refused():
     with pytest.raises(ValueError, match="no metric 'fid' for sentences; expected jsd or none"):
         sentence_evaluator("fid", scoring(), sentences(9), lambda: sentences(9), print)

@@ -99,7 +99,11 @@ def sentence_evaluator(
         return values
 
     floor: dict[str, float] = {}
-    unseen = held_out().codes
+    try:
+        unseen = held_out().codes
+    except ValueError as error:  # a text of few lines, or an archive without that part
+        say(f"nothing is held out: {error}")
+        unseen = data.codes[:0]
     for suffix, samples in (("", scoring.samples), (FINE, scoring.fine_samples)):
         if samples is not None and samples > len(unseen):
             say(f"no floor of {samples:,} sentences: only {len(unseen):,} are held out")
