@@ -50,7 +50,10 @@ def test_experiments_are_listed(ttur):
     code, out, _ = ttur("experiments --json")
     assert code == 0
     names = [entry["name"] for entry in json.loads(out)["experiments"]]
-    assert names == ["demo", "dcgan_cifar10_small", "dcgan_cifar10"]
+    assert names == [
+        *("demo", "language_demo", "dcgan_cifar10_small", "dcgan_cifar10"),
+        "language_billion_word",
+    ]
     code, out, _ = ttur("experiments")
     assert code == 0
     assert all(name in out for name in names)

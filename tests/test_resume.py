@@ -19,7 +19,7 @@ IMAGES = (
     "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 40"
 )
 SENTENCES = (
-    "run language_demo --only orig_1e-3 --steps 60 --set width=2 --metric jsd "
+    "run language_demo --only orig_1e-3 --steps 40 --set width=2 --metric jsd "
     "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15 "
     "--set fine_evaluation_samples=100 --set fine_evaluate_every_updates=30"
 )
@@ -35,7 +35,7 @@ def environment(cache: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "kills"), [(IMAGES, 10), (SENTENCES, 4)], ids=["images", "sentences"]
+    ("words", "kills"), [(IMAGES, 10), (SENTENCES, 3)], ids=["images", "sentences"]
 )
 def test_kills_give_the_uninterrupted_weights(tmp_path, words, kills):
     env = environment(tmp_path / "cache")
