@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ttur.metrics.fid import GroupedMoments, fid_interval
+from ttur.metrics.fid import fid_interval
 from ttur.metrics.frechet import frechet_distance
+from ttur.metrics.grouped_moments import GroupedMoments
 from ttur.metrics.moments import Moments
 
 Draw = Callable[[int, np.random.Generator], np.ndarray]

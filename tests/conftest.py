@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 
@@ -7,6 +9,24 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TTUR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def ttur(capsys, monkeypatch, tmp_path):
+    """Runs the command line in this process in an empty folder: (exit code, stdout, stderr)."""
+    from ttur.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TTUR_CACHE", str(tmp_path / "cache"))
+
+    def call(words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

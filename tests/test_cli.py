@@ -7,28 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttur.cli import main
-
 TINY = (
     "--only ttur_1e-3_5e-4 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
     "--evaluate-every 4 --set log_every_updates=2 --set checkpoint_every_updates=3 --device cpu"
 )
-
-
-@pytest.fixture
-def ttur(capsys, monkeypatch, tmp_path):
-    """Runs the command line in this process in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TTUR_CACHE", str(tmp_path / "cache"))
-
-    def call(words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def test_help_answers_without_loading_torch():

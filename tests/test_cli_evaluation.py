@@ -1,33 +1,15 @@
 """The commands that measure images: what they print, write and answer to mistakes."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ttur.cli import main
 from ttur.data.demo import digits
 from ttur.evaluation.selftest import closed_forms
 from ttur.evaluation.selftest.check import Check, Measured
-
-
-@pytest.fixture
-def ttur(capsys, monkeypatch, tmp_path):
-    """Runs the command line in this process in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TTUR_CACHE", str(tmp_path / "cache"))
-
-    def call(words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Experiments of sentences from the command line: run, resume, sample, report."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from ttur.cli import main
 from ttur.runtime.run_directory import read_events
 from ttur.training.config import TrainingConfig
 
@@ -17,21 +15,6 @@ TINY = (
     "--set fine_evaluation_samples=64 --device cpu"
 )
 RUN = "runs/language_demo/ttur_3e-3_1e-3/seed-0"
-
-
-@pytest.fixture
-def ttur(capsys, monkeypatch, tmp_path):
-    """Runs the command line in this process in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def weights(out: str) -> list[dict[str, str]]:

@@ -1,29 +1,16 @@
 import json
-import sys
 from importlib.metadata import version
 
 import pytest
 
-from ttur.cli import main
 
-
-@pytest.fixture
-def ttur(capsys, monkeypatch, tmp_path):
-    """Runs the command line in a folder of three texts: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def texts(tmp_path):
+    """Four texts in the folder the command line runs in."""
     (tmp_path / "real.txt").write_text("one fish\ntwo fish\n")
     (tmp_path / "generated.txt").write_text("red fish\nblue fish\ntwo fish\n")
     (tmp_path / "empty.txt").touch()
     (tmp_path / "torn.txt").write_bytes(b"fish\n\xc3\n")
-
-    def call(words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ttur", *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def test_one_line_for_each_order(ttur):

@@ -14,9 +14,9 @@ from reference.fid import (
     root_trace_by_s_transform,
 )
 from ttur.metrics.debiased import debiased_distance, root_trace
-from ttur.metrics.fid import GROUPS, GroupedMoments, Interval, fid_infinity, fid_interval
+from ttur.metrics.fid import Interval, fid_infinity, fid_interval
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.grouped_moments import ROWS
+from ttur.metrics.grouped_moments import GROUPS, ROWS, GroupedMoments
 from ttur.metrics.moments import Moments
 
 D = 12

@@ -15,7 +15,7 @@ from ttur.evaluation.audit import Audit
 from ttur.evaluation.sources import Images, to_pixels
 from ttur.evaluation.statistics import Statistics
 from ttur.metrics.extractors import Extractor
-from ttur.metrics.fid import GroupedMoments
+from ttur.metrics.grouped_moments import GroupedMoments
 
 KEPT = ("features", "logits")
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from ttur.metrics.frechet import _factor
+from ttur.metrics.frechet import factor_of
 from ttur.metrics.moments import Moments
 
 # Trapezoids in log(x / λ_max): the tails of the integrand fall as x^±3/2, so that its ends and
@@ -56,6 +56,6 @@ def _product_spectrum(covariance_x: np.ndarray, covariance_y: np.ndarray) -> np.
             covariance_y, covariance_x, type=2, driver="gv", check_finite=False
         )
     except scipy.linalg.LinAlgError:
-        factor = _factor(covariance_x)
+        factor = factor_of(covariance_x)
         eigenvalues = scipy.linalg.eigvalsh(factor.T @ covariance_y @ factor, check_finite=False)
     return eigenvalues[eigenvalues > 0]

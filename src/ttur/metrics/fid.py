@@ -16,17 +16,7 @@ from scipy.special import stdtrit
 
 from ttur.metrics.debiased import debiased_distance
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.grouped_moments import GROUPS, GroupedMoments
 from ttur.metrics.moments import BLOCK, Moments
-
-__all__ = [
-    "GROUPS",
-    "Extrapolation",
-    "GroupedMoments",
-    "Interval",
-    "fid_infinity",
-    "fid_interval",
-]
 
 # Samples per dimension from which the interval was seen to hold, with a group left out.
 LEAST_RATIO = 2

@@ -84,11 +84,11 @@ def _fast_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> tupl
 
 def _exact_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> float:
     """Nuclear norm of F_xᵀ F_y with C = F Fᵀ: its singular values are the roots themselves."""
-    product = _factor(covariance_x).T @ _factor(covariance_y)
+    product = factor_of(covariance_x).T @ factor_of(covariance_y)
     return float(np.sum(scipy.linalg.svdvals(product, overwrite_a=True, check_finite=False)))
 
 
-def _factor(covariance: np.ndarray) -> np.ndarray:
+def factor_of(covariance: np.ndarray) -> np.ndarray:
     """F with F Fᵀ = C and as many columns as C has eigenvalues above rounding."""
     eigenvalues, vectors = scipy.linalg.eigh(covariance, driver="evd", check_finite=False)
     largest = eigenvalues[-1]
