@@ -1,6 +1,7 @@
 """Small archives in the true on-disk formats, written byte by byte."""
 
 import gzip
+import hashlib
 import io
 import struct
 import tarfile
@@ -8,8 +9,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import lmdb
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -134,3 +137,43 @@ def mnist_files(folder: Path, counts: dict[str, int], compressed: bool) -> dict[
             name = IDX[split, what] + (".gz" if compressed else "")
             (folder / name).write_bytes(gzip.compress(data) if compressed else data)
     return splits
+
+
+def svhn_file(path: Path, images: np.ndarray, digits: np.ndarray, compressed: bool = True) -> Path:
+    """X of shape (32, 32, 3, n) and y of shape (n, 1), in which 10 stands for the digit 0."""
+    labels = np.where(digits == 0, 10, digits).astype(np.uint8)[:, None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"X": images.transpose(1, 2, 3, 0), "y": labels}
+    savemat(path, content, do_compression=compressed)
+    return path
+
+
+def celeba_folder(folder: Path, count: int) -> np.ndarray:
+    """img_align_celeba: JPEG files of 178x218 from 000001.jpg on; the pixels they decode to."""
+    folder.mkdir(parents=True)
+    for index in range(count):
+        coarse = np.random.default_rng(index).integers(0, 256, (7, 6, 3), dtype=np.uint8)
+        path = folder / f"{index + 1:06d}.jpg"
+        Image.fromarray(coarse).resize((178, 218), Image.Resampling.BICUBIC).save(path)
+    return np.stack([np.array(Image.open(path)) for path in sorted(folder.iterdir())])
+
+
+def lsun_database(folder: Path, values: list[bytes]) -> list[bytes]:
+    """An LMDB, key → file, as the authors made it: keys are hexadecimal SHA-1 digests. It is made
+    out of order, in several transactions; the values in the order of their keys.
+    """
+    keyed = {hashlib.sha1(value).hexdigest().encode(): value for value in values}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with lmdb.open(str(folder), map_size=2**30, sync=False) as database:
+        for key, value in keyed.items():
+            with database.begin(write=True) as transaction:
+                transaction.put(key, value)
+    (folder / "lock.mdb").unlink()
+    return [value for _, value in sorted(keyed.items())]
+
+
+def bedroom(seed: int, kind: str = "WEBP", width: int = 40, height: int = 30) -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(data, kind)
+    return data.getvalue()
