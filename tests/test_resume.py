@@ -23,6 +23,17 @@ SENTENCES = (
     "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15 "
     "--set fine_evaluation_samples=100 --set fine_evaluate_every_updates=30"
 )
+RESIDUAL = (
+    "run wgan_gp_cifar10_small --d-lr 1e-3 --g-lr 5e-4 --n-critic 2 --steps 60 "
+    "--set data=digits --set image_size=16 --set width=1 --metric fd_digits "
+    "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15"
+)
+RECONSTRUCTING = (
+    "run began_cifar10_small --d-lr 1e-3 --g-lr 5e-4 --steps 60 "
+    "--set data=digits --set image_size=16 --set width=2 --set began_k_rate=0.1 "
+    "--set rates.discriminator.every=25 --set rates.generator.every=25 --metric fd_digits "
+    "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15"
+)
 
 
 def command(words: str, out: Path) -> list[str]:
@@ -35,7 +46,9 @@ def environment(cache: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "kills"), [(IMAGES, 10), (SENTENCES, 3)], ids=["images", "sentences"]
+    ("words", "kills"),
+    [(IMAGES, 10), (SENTENCES, 3), (RESIDUAL, 3), (RECONSTRUCTING, 3)],
+    ids=["dcgan", "wgan_gp_language", "wgan_gp_image", "began"],
 )
 def test_kills_give_the_uninterrupted_weights(tmp_path, words, kills):
     env = environment(tmp_path / "cache")

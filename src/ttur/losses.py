@@ -5,7 +5,7 @@ networks, not only scores, so that penalties on gradients and reconstruction los
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -23,10 +23,12 @@ class Losses(NamedTuple):
 
     discriminator(D, real, fake, noise): `fake` carries no graph to the generator; `noise` is the
     torch.Generator of whatever the loss draws. generator(D, fake): `fake` carries the graph.
+    `balance`, where there is one, weighs the two and changes with every update.
     """
 
     discriminator: Callable[[Network, Tensor, Tensor, torch.Generator], Tensor]
     generator: Callable[[Network, Tensor], Tensor]
+    balance: "Balance | None" = None
 
 
 def logistic(discriminator: Network, real: Samples, fake: Samples, noise: torch.Generator) -> Loss:
@@ -88,6 +90,100 @@ def wasserstein_gradient_penalty(weight: float = 10.0) -> Losses:
         return wasserstein_critic(critic, real, fake, noise) + weight * penalty
 
     return Losses(critic_loss, wasserstein_generator)
+
+
+class Balance:
+    """BEGAN's k, steered so that generated samples are γ times as hard to reconstruct as real ones.
+
+    After both players have moved, k ← clip(k + k_rate · (γ L(x) - L(G(z))), 0, 1), and the
+    convergence measure is L(x) + |γ L(x) - L(G(z))| (Berthelot et al. 2017, section 3.4; spec D.2).
+    The losses are those of a fresh batch by the moved networks, as in the code of the paper, or
+    with batch="same" those that the players moved by (J.17). k_rate = 0 leaves k where it is.
+
+    Raises:
+        ValueError: if gamma or k is not in [0, 1], or k_rate is negative.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 0.5,
+        k_rate: float = 0.001,
+        k: float = 0.0,
+        batch: Literal["fresh", "same"] = "fresh",
+        device: torch.device | None = None,
+    ) -> None:
+        for name, value in (("gamma", gamma), ("k", k)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"BEGAN needs 0 <= {name} <= 1, got {value}")
+        if not k_rate >= 0:
+            raise ValueError(f"BEGAN needs k_rate >= 0, got {k_rate}; the usual is 0.001")
+        if batch not in ("fresh", "same"):
+            raise ValueError(f'the batch of a balance is "fresh" or "same", got {batch!r}')
+        self.gamma, self.k_rate, self.batch = gamma, k_rate, batch
+        self.k = torch.tensor(k, device=device)
+        self.real_loss = torch.zeros((), device=device)
+        self.fake_loss = torch.zeros((), device=device)
+        self.updates_at_limit = torch.zeros((), dtype=torch.int64, device=device)
+
+    @property
+    def settings(self) -> list[float | str]:
+        """What stays the same while k moves."""
+        return [self.gamma, self.k_rate, self.batch]
+
+    @property
+    def is_adaptive(self) -> bool:
+        return self.k_rate > 0
+
+    @property
+    def needs_fresh_batch(self) -> bool:
+        """Whether `measure` is to be called with new samples before `move`."""
+        return self.is_adaptive and self.batch == "fresh"
+
+    @property
+    def convergence(self) -> Loss:
+        """L(x) + |γ L(x) - L(G(z))|, which falls as training converges (section 3.4.1)."""
+        return self.real_loss + (self.gamma * self.real_loss - self.fake_loss).abs()
+
+    def measure(self, discriminator: Network, real: Samples, fake: Samples) -> None:
+        """L(x) and L(G(z)) of these samples."""
+        self.real_loss = reconstruction(discriminator, real).detach()
+        self.fake_loss = reconstruction(discriminator, fake).detach()
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """One step of k by the last losses measured."""
+        if self.is_adaptive:
+            self.k = self.k + self.k_rate * (self.gamma * self.real_loss - self.fake_loss)
+            self.k = self.k.clamp(0, 1)
+            at_limit = (self.k == 0) | (self.k == 1)
+            self.updates_at_limit = (self.updates_at_limit + 1) * at_limit
+
+    def state_dict(self) -> dict[str, Any]:
+        """k and how long it has stood at 0 or 1."""
+        return {"k": self.k, "updates_at_limit": self.updates_at_limit}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.k = state["k"].to(self.k)
+        self.updates_at_limit = state["updates_at_limit"].to(self.updates_at_limit)
+
+
+def reconstruction(discriminator: Network, samples: Samples) -> Loss:
+    """E[|v - D(v)|], the mean over samples and pixels of the error of an auto-encoder D (D.2)."""
+    return (samples - discriminator(samples)).abs().mean()
+
+
+def began(balance: Balance) -> Losses:
+    """Both losses of BEGAN, L(x) - k L(G(z)) and L(G(z)) (Berthelot et al. 2017, Eq. 5)."""
+
+    def discriminator_loss(
+        discriminator: Network, real: Tensor, fake: Tensor, noise: torch.Generator
+    ) -> Tensor:
+        real_loss = reconstruction(discriminator, real)
+        fake_loss = reconstruction(discriminator, fake)
+        balance.real_loss, balance.fake_loss = real_loss.detach(), fake_loss.detach()
+        return real_loss - balance.k * fake_loss
+
+    return Losses(discriminator_loss, reconstruction, balance)
 
 
 NON_SATURATING = Losses(logistic, non_saturating)

@@ -29,6 +29,32 @@ def test_halving_happens_after_exactly_every_updates():
     assert [sequence(int(update)) for update in n] == sequence(n).tolist()
 
 
+@pytest.mark.parametrize(
+    "sequence", [Constant(0.2), PowerLaw(2.0, 0.6, offset=1.0), Halving(1.0, 3)]
+)
+def test_another_first_rate_scales_the_whole_sequence(sequence):
+    n = np.arange(1, 9)
+    scaled = sequence.starting_at(5e-4)
+    np.testing.assert_allclose(scaled(n), sequence(n) * (5e-4 / sequence(1)), rtol=1e-14)
+    pair = LearningRatePair(sequence, Constant(0.1)).starting_at(5e-4, 1e-4)
+    assert pair == LearningRatePair(scaled, Constant(1e-4))
+
+
+def test_first_rates_of_round_numbers_stay_round():
+    """The name of a run's folder is made of them."""
+    pair = LearningRatePair(Constant(1e-4), Halving(3e-5, 10)).starting_at(5e-4, 7e-4)
+    assert pair.at(1) == (5e-4, 7e-4)
+    assert pair.label == "ttur_5e-4_7e-4"
+
+
+def test_no_rate_falls_below_the_floor():
+    """J.16: the program that BEGAN descends from stops halving at 2e-5."""
+    pair = LearningRatePair(Halving(1e-4, 10), Halving(5e-5, 10), floor=2e-5)
+    at = [pair.at(n) for n in (10, 11, 21, 31, 1000)]
+    assert at == [(1e-4, 5e-5), (5e-5, 2.5e-5), (2.5e-5, 2e-5), (2e-5, 2e-5), (2e-5, 2e-5)]
+    assert pair.starting_at(2e-4, 1e-4).floor == 2e-5
+
+
 @pytest.mark.parametrize("sequence", [Constant(0.2), PowerLaw(2.0, 1.0), Halving(1.0, 3)])
 def test_cumsum_and_inverse_rate_follow_from_the_values(sequence):
     values = [sequence(n) for n in range(1, 8)]

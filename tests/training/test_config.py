@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ttur.experiments.paper import EXPERIMENTS
+from ttur.experiments.registry import EXPERIMENTS
 from ttur.timescales import Halving, LearningRatePair
 from ttur.training.config import TrainingConfig
 
@@ -29,6 +29,57 @@ def test_a_sequence_of_step_sizes_survives_json():
 def test_set_reads_numbers_and_words():
     config = small().with_settings({"width": "8", "latent": "normal", "adam_beta1": "0"})
     assert (config.width, config.latent, config.adam_beta1) == (8, "normal", 0.0)
+
+
+def test_a_dot_leads_into_a_field():
+    rates = LearningRatePair(discriminator=Halving(1e-4, 100), generator=5e-5)
+    config = small(rates=rates).with_settings(
+        {"rates.floor": "2e-5", "rates.discriminator.every": "10"}
+    )
+    assert config.rates.discriminator == Halving(1e-4, 10)
+    assert config.rates.at(1000) == (2e-5, 5e-5)
+    with pytest.raises(ValueError, match=r"no field 'rates.flor'.*did you mean floor"):
+        config.with_settings({"rates.flor": "1"})
+    with pytest.raises(ValueError, match="'width' has no fields of its own"):
+        config.with_settings({"width.x": "1"})
+
+
+BEGAN = {"model": "began", "losses": "began"}
+SHARED = {"model": "wgan_gp_image", "images_per_score": 4}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model": "began"}, "got the losses non_saturating for began"),
+        ({"losses": "began"}, "got the losses began for dcgan"),
+        ({"began_k_rate": 0.1}, "non_saturating has no began_k_rate, got 0.1"),
+        (BEGAN | {"began_k": 1.5}, "began_k: .*got 1.5"),
+        ({"images_per_score": 4}, "dcgan has no images_per_score, got 4"),
+        (SHARED | {"batch_size": 6}, "multiple of it, got 6"),
+        ({"patience": 3, "metric": "none"}, "needs evaluations, got the metric none"),
+        ({"patience": 0}, "patience"),
+        ({"pixels": "dithered"}, "pixels: .*got 'dithered'"),
+        ({"reference_images": 1}, "reference_images"),
+    ],
+)
+def test_fields_that_do_not_go_together_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        small().from_json(small().to_json() | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "batches"),
+    [
+        ({"n_critic": 5}, 5),
+        (BEGAN | {"order": "simultaneous"}, 2),
+        (BEGAN | {"began_k_batch": "same"}, 1),
+        (BEGAN | {"began_k_rate": 0.0}, 1),
+    ],
+)
+def test_real_samples_are_those_that_a_run_draws(fields, batches):
+    """BEGAN's k takes a batch of its own (D.3), unless it is fixed or shares that of the update."""
+    assert small(**fields).real_samples == 10 * batches * 64
 
 
 def test_an_unknown_field_offers_the_closest():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ttur.data.demo import digits
-from ttur.experiments.paper import experiment
+from ttur.experiments.registry import experiment
 from ttur.training.build import build_game, run
 from ttur.training.config import TrainingConfig
 

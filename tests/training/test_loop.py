@@ -230,7 +230,12 @@ def test_a_torn_newest_checkpoint_is_named_and_the_previous_continues(tiny_game,
 
 @pytest.mark.parametrize(
     ("order", "n_critic", "expected"),
-    [("discriminator_first", 3, 120), ("generator_first", 5, 200), ("simultaneous", 1, 40)],
+    [
+        ("discriminator_first", 3, 120),
+        ("generator_twice", 2, 80),
+        ("generator_first", 5, 200),
+        ("simultaneous", 1, 40),
+    ],
 )
 def test_orders_count_discriminator_updates(tiny_game, tmp_path, order, n_critic, expected):
     game = tiny_game(order=order, n_critic=n_critic)
@@ -248,6 +253,20 @@ def test_generator_first_leaves_the_generator_alone_in_the_first_iteration(tiny_
     )
 
 
+def test_generator_twice_moves_it_again_on_the_same_latents(tiny_game):
+    """J.1, by hand: the second update meets the generator that came out of the first."""
+    hand, game = tiny_game(), tiny_game(order="generator_twice")
+    latents = hand.draw_latents()
+    fake = hand.generate(latents)
+    hand.move_discriminator(hand.discriminator_phase(hand.next_real(), fake.detach()))
+    for _ in range(2):
+        hand.move_generator(hand.generator_phase(hand.generate(latents)))
+    game.play()
+    assert torch.equal(hand.generator.slope, game.generator.slope)
+    assert torch.equal(hand.discriminator.weight, game.discriminator.weight)
+    assert game.generator_optimizer.updates == 2
+
+
 def test_simultaneous_uses_the_discriminator_from_before_its_update(tiny_game):
     """One step by hand: the generator's gradient belongs to the old discriminator."""
     hand, game = tiny_game(), tiny_game(order="simultaneous")
@@ -256,3 +275,40 @@ def test_simultaneous_uses_the_discriminator_from_before_its_update(tiny_game):
     hand.move_generator(expected)
     game.play()
     assert torch.equal(hand.generator.slope, game.generator.slope)
+
+
+def scores_by_update(values: dict[int, float]):
+    """A score that the clock decides."""
+    return Evaluator("fd_test", lambda game, poll: {"fd_test": values[game.update]}, None)
+
+
+FALLS_UNTIL_20 = {1: 9.0, **{u: abs(u - 20) + 1.0 for u in range(10, 90, 10)}}
+PATIENT = replace(CADENCE, updates=80, patience=3)
+
+
+def test_a_run_ends_when_its_best_has_not_fallen_for_long_enough(tiny_game, tmp_path):
+    outcome = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
+    assert (outcome.kind, outcome.update) == ("finished", 50)  # 30, 40 and 50 were no better
+    assert outcome.cause == "no better fd_test in 3 evaluations"
+    assert (outcome.best.update, outcome.final.update) == (20, 50)
+    again = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
+    assert again == outcome
+
+
+def test_an_equal_score_is_no_better(tiny_game, tmp_path):
+    flat = scores_by_update(dict.fromkeys(range(100), 1.0))
+    assert play(tiny_game(), tmp_path, PATIENT, flat).update == 30  # 10, 20 and 30 were no better
+
+
+def test_without_patience_a_run_has_all_its_updates(tiny_game, tmp_path):
+    endless = replace(PATIENT, patience=None)
+    outcome = play(tiny_game(), tmp_path, endless, scores_by_update(FALLS_UNTIL_20))
+    assert (outcome.update, outcome.cause) == (80, None)
+
+
+def test_patience_is_remembered_over_interruptions(tiny_game, tmp_path):
+    score = scores_by_update(FALLS_UNTIL_20 | {25: 6.0, 45: 26.0})
+    for end in (25, 45):  # both pieces evaluate their last update, too
+        play(tiny_game(), tmp_path, replace(PATIENT, updates=end, patience=5), score)
+    outcome = play(tiny_game(), tmp_path, replace(PATIENT, patience=6), score)
+    assert (outcome.kind, outcome.update) == ("finished", 60)  # after 25, 30, 40, 45, 50 and 60

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from ttur.data.demo import digits
-from ttur.experiments.paper import experiment
+from ttur.experiments.registry import experiment
 from ttur.training.build import build_evaluator, build_game
 from ttur.training.scoring import Scoring, evaluator, to_pixels, write_grid
 

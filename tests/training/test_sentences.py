@@ -8,7 +8,7 @@ import torch
 from reference import ngrams
 from reference.ngrams import divergence
 from ttur.data.text import Sentences, load_text
-from ttur.experiments.paper import experiment
+from ttur.experiments.registry import experiment
 from ttur.training.build import build_evaluator, build_game, build_networks
 from ttur.training.sentences import SentenceScoring, decoded, lines, sentence_evaluator
 

@@ -42,14 +42,37 @@ def discriminator_first(game: Game, n_critic: int) -> None:
     The generator's update re-uses the latents of the last discriminator update and meets the
     discriminator that came out of it.
     """
+    game.settle(_discriminator_then_generator(game, n_critic))
+
+
+def generator_twice(game: Game, n_critic: int) -> None:
+    """As `discriminator_first`; then the generator moves again on the same latents (J.1).
+
+    So did the program that the DCGAN of the paper descends from. One iteration counts as one
+    update, though the generator has moved twice.
+    """
+    latents = _discriminator_then_generator(game, n_critic)
+    game.move_generator(game.generator_phase(game.generate(latents)))
+    game.settle(latents)
+
+
+def _move_discriminator(game: Game) -> Tensor:
+    """On fresh latents, which are returned."""
+    latents = game.draw_latents()
+    fake = game.generate(latents).detach()
+    game.move_discriminator(game.discriminator_phase(game.next_real(), fake))
+    return latents
+
+
+def _discriminator_then_generator(game: Game, n_critic: int) -> Tensor:
+    """The latents of the last samples are returned."""
     for _ in range(n_critic - 1):
-        fake = game.generate(game.draw_latents()).detach()
-        game.move_discriminator(game.discriminator_phase(game.next_real(), fake))
+        _move_discriminator(game)
     latents = game.draw_latents()
     fake = game.generate(latents)
     game.move_discriminator(game.discriminator_phase(game.next_real(), fake.detach()))
     game.move_generator(game.generator_phase(fake))
-    game.settle(latents)
+    return latents
 
 
 def generator_first(game: Game, n_critic: int) -> None:
@@ -59,9 +82,9 @@ def generator_first(game: Game, n_critic: int) -> None:
     """
     if game.update > 0:
         game.move_generator(game.generator_phase(game.generate(game.draw_latents())))
-    for _ in range(n_critic):
-        fake = game.generate(game.draw_latents()).detach()
-        game.move_discriminator(game.discriminator_phase(game.next_real(), fake))
+    for _ in range(n_critic - 1):
+        _move_discriminator(game)
+    game.settle(_move_discriminator(game))
 
 
 def simultaneous(game: Game, n_critic: int) -> None:
@@ -82,5 +105,6 @@ def simultaneous(game: Game, n_critic: int) -> None:
 
 
 ORDERS: dict[str, Order] = {
-    order.__name__: order for order in (discriminator_first, generator_first, simultaneous)
+    order.__name__: order
+    for order in (discriminator_first, generator_twice, generator_first, simultaneous)
 }

@@ -1,7 +1,8 @@
 """n -> step size, and the pair of two learning rates. Updates count from n = 1."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,8 +30,13 @@ Rate = Annotated[float, BeforeValidator(_positive)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
+_OneSequence = TypeVar("_OneSequence", bound="_Sequence")
+
+
 class _Sequence:
     """What follows from n -> s(n) alone."""
+
+    scale: ClassVar[str]  # the field that s is proportional to
 
     def _values(self, n: Updates) -> Rates:
         raise NotImplementedError
@@ -42,6 +48,11 @@ class _Sequence:
     def __call__(self, n: Update | Updates) -> float | Rates:
         """s(n), of one update or of an array of them."""
         return self._values(np.atleast_1d(n)).reshape(np.shape(n))[()]
+
+    def starting_at(self: "_OneSequence", first: float) -> "_OneSequence":
+        """The same sequence times a constant, so that s(1) = first."""
+        sequence: Any = self  # a dataclass
+        return replace(sequence, **{self.scale: first * (getattr(self, self.scale) / self(1))})
 
     def cumsum(self, count: int) -> Float[np.ndarray, " {count}"]:
         """The partial sums s(1), s(1) + s(2), …: the time of the limiting differential equation."""
@@ -60,6 +71,7 @@ class _Sequence:
 class Constant(_Sequence):
     """s(n) = value."""
 
+    scale = "value"
     value: Rate
     kind: Literal["constant"] = Field(default="constant", repr=False)
 
@@ -74,6 +86,7 @@ class PowerLaw(_Sequence):
     With q != 0 it exists only where n + offset > 1; offset = 1 makes that every n.
     """
 
+    scale = "c0"
     c0: Rate
     p: Finite
     offset: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = 0.0
@@ -96,6 +109,7 @@ class PowerLaw(_Sequence):
 class Halving(_Sequence):
     """s(n) = initial * 2^-floor((n-1) / every): update every + 1 is the first at half the rate."""
 
+    scale = "initial"
     initial: Rate
     every: Annotated[int, Field(ge=1)]
     kind: Literal["halving"] = Field(default="halving", repr=False)
@@ -116,15 +130,19 @@ Member = Annotated[StepSize, BeforeValidator(_constant_if_number)]
 
 @dataclass(frozen=True, config=_STRICT)
 class LearningRatePair:
-    """The discriminator's rate b and the generator's rate a; a number means a constant rate."""
+    """The discriminator's rate b and the generator's rate a; a number means a constant rate.
+
+    Neither rate falls below `floor`.
+    """
 
     discriminator: Member
     generator: Member
+    floor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     if TYPE_CHECKING:
 
         def __init__(
-            self, discriminator: float | StepSize, generator: float | StepSize
+            self, discriminator: float | StepSize, generator: float | StepSize, floor: float = 0.0
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -132,7 +150,16 @@ class LearningRatePair:
 
     def at(self, n: int) -> tuple[float, float]:
         """(b(n), a(n)), the rates of update n."""
-        return float(self.discriminator(n)), float(self.generator(n))
+        b, a = self.discriminator(n), self.generator(n)
+        return max(float(b), self.floor), max(float(a), self.floor)
+
+    def starting_at(self, discriminator: float, generator: float) -> "LearningRatePair":
+        """The same sequences from other first rates."""
+        return replace(
+            self,
+            discriminator=self.discriminator.starting_at(discriminator),
+            generator=self.generator.starting_at(generator),
+        )
 
     @property
     def is_single_timescale(self) -> bool:

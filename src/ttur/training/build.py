@@ -16,22 +16,24 @@ from ttur.data import catalogue
 from ttur.data.batches import Batches, to_one_hot
 from ttur.data.dataset import DataSet
 from ttur.data.text import Sentences, load_text
-from ttur.models import dcgan, wgan_gp_language
-from ttur.timescales.optimizers import Adam
+from ttur.models import began, dcgan, wgan_gp_image, wgan_gp_language
+from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import ORDERS
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
 from ttur.training.loop import Cadence, Evaluator, Progress
 from ttur.training.record import RunRecord, train_in
+from ttur.training.rendering import Rendering
 from ttur.training.scoring import Scoring, evaluator
 from ttur.training.sentences import SentenceScoring, sentence_evaluator
 
 Say = Callable[[str], None]
 Data = DataSet | Sentences
-MODELS = {"dcgan": dcgan, "wgan_gp_language": wgan_gp_language}
-LOSSES = {
-    "non_saturating": losses.NON_SATURATING,
-    "wasserstein_gradient_penalty": losses.wasserstein_gradient_penalty(),
+MODELS = {
+    "began": began,
+    "dcgan": dcgan,
+    "wgan_gp_image": wgan_gp_image,
+    "wgan_gp_language": wgan_gp_language,
 }
 
 
@@ -73,6 +75,7 @@ def run(
         config.log_every_updates,
         config.evaluate_every_updates,
         config.checkpoint_every_updates,
+        config.patience,
     )
 
     def build() -> tuple[TwoPlayerGame, Evaluator]:
@@ -82,11 +85,10 @@ def run(
     return train_in(directory, document, build, cadence, report, say)
 
 
-def load_data(config: TrainingConfig, data_directory: Path | None, split: str = "train") -> Data:
+def load_data(config: TrainingConfig, data_directory: Path | None) -> Data:
     """Images or sentences, as the model of `config` needs them."""
-    if config.is_text:
-        return load_text(config.data, data_directory, split)
-    return catalogue.load(config.data, data_directory, split)
+    load = load_text if config.is_text else catalogue.load
+    return load(config.data, data_directory, config.split)
 
 
 def build_networks(config: TrainingConfig, symbols: int = 0) -> tuple[nn.Module, nn.Module]:
@@ -96,8 +98,10 @@ def build_networks(config: TrainingConfig, symbols: int = 0) -> tuple[nn.Module,
     """
     model = MODELS[config.model]
     sizes = (config.image_size,) if symbols == 0 else (symbols, config.length)
+    of_discriminator = {"began": config.latent_size, "wgan_gp_image": config.images_per_score}
+    last = (of_discriminator[config.model],) if config.model in of_discriminator else ()
     generator = model.Generator(*sizes, config.width, config.latent_size)
-    discriminator = model.Discriminator(*sizes, config.width)
+    discriminator = model.Discriminator(*sizes, config.width, *last)
     noise = torch.Generator().manual_seed(stream_seed(config.seed, "weights"))
     model.initialize(generator, noise)
     model.initialize(discriminator, noise)
@@ -134,28 +138,46 @@ def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoP
         network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for network in build_networks(config, symbols)
     )
-    adam = partial(
-        Adam,
-        beta1=config.adam_beta1,
-        beta2=config.adam_beta2,
-        epsilon=config.adam_epsilon,
-        form=config.adam_form,
-    )
     noise = torch.Generator(device).manual_seed(stream_seed(config.seed, "training"))
     data_seed = stream_seed(config.seed, "data")
     return TwoPlayerGame(
         generator=generator,
         discriminator=discriminator,
-        losses=LOSSES[config.losses],
-        generator_optimizer=adam(generator.parameters()),
-        discriminator_optimizer=adam(discriminator.parameters()),
+        losses=build_losses(config, device),
+        generator_optimizer=build_optimizer(config, generator),
+        discriminator_optimizer=build_optimizer(config, discriminator),
         rates=config.rates,
         order=ORDERS[config.order],
         n_critic=config.n_critic,
         real=Batches(samples, config.batch_size, seed=data_seed, device=device, form=form),
         latents=partial(draw_latents, config, config.batch_size),
         noise=noise,
-        settle_moving_averages=True,
+        settle_moving_averages=config.model == "dcgan",
+    )
+
+
+def build_losses(config: TrainingConfig, device: torch.device) -> losses.Losses:
+    """Both losses of `config`; those of BEGAN come with a balance of their own."""
+    if config.losses == "began":
+        k, rate = config.began_k, config.began_k_rate
+        return losses.began(
+            losses.Balance(config.began_gamma, rate, k, config.began_k_batch, device)
+        )
+    if config.losses == "wasserstein_gradient_penalty":
+        return losses.wasserstein_gradient_penalty()
+    return losses.NON_SATURATING
+
+
+def build_optimizer(config: TrainingConfig, network: nn.Module) -> Optimizer:
+    """The optimizer of one player; its rate comes with every step."""
+    if config.optimizer == "sgd":
+        return TorchOptimizer(torch.optim.SGD(network.parameters()))
+    return Adam(
+        network.parameters(),
+        beta1=config.adam_beta1,
+        beta2=config.adam_beta2,
+        epsilon=config.adam_epsilon,
+        form=config.adam_form,
     )
 
 
@@ -203,7 +225,9 @@ def build_evaluator(
         "device": device,
     }
     if isinstance(data, DataSet):
-        return evaluator(config.metric, config.protocol, Scoring(**shared), data, weights, say)
+        rendering = Rendering(config.pixels, config.jpeg_round_trip)
+        scoring = Scoring(**shared, rendering=rendering, reference_images=config.reference_images)
+        return evaluator(config.metric, config.protocol, scoring, data, weights, say)
     scoring = SentenceScoring(
         **shared,
         vocabulary=data.vocabulary,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -13,7 +13,8 @@ from ttur.timescales import LearningRatePair
 
 Count = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # wider is a slip of the finger, not a network
-_SIZE = {"dcgan": "image_size", "wgan_gp_language": "length"}  # the size that a model has
+Model = Literal["dcgan", "wgan_gp_image", "wgan_gp_language", "began"]
+_OF_BEGAN = {"began_gamma": 0.5, "began_k": 0.0, "began_k_rate": 0.001, "began_k_batch": "fresh"}
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -30,8 +31,10 @@ class TrainingConfig:
     """Discriminator rate b and generator rate a."""
     updates: Count
     """Generator updates in all."""
+    split: str = "train"
+    """The part of it that is trained on; "train+extra" joins two."""
     seed: Annotated[int, Field(ge=0)] = 0
-    model: Literal["dcgan", "wgan_gp_language"] = "dcgan"
+    model: Model = "dcgan"
     image_size: Count | None = None
     """Images: their side in pixels; must be that of the data."""
     length: Count | None = None
@@ -42,11 +45,25 @@ class TrainingConfig:
     latent_size: Width = 100
     latent: Literal["uniform", "normal"] = "uniform"
     """Uniform in [-1, 1], or standard normal (the code of July 2017, J.13)."""
-    losses: Literal["non_saturating", "wasserstein_gradient_penalty"] = "non_saturating"
-    order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
+    images_per_score: Count = 1
+    """WGAN-GP on images: how many share a score of the critic (J.21)."""
+    losses: Literal["non_saturating", "wasserstein_gradient_penalty", "began"] = "non_saturating"
+    began_gamma: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """BEGAN: how much harder generated samples should be to reconstruct than real ones."""
+    began_k: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """BEGAN: the first weight k of the generated samples in the discriminator's loss."""
+    began_k_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+    """BEGAN: the step of k; 0 leaves it fixed."""
+    began_k_batch: Literal["fresh", "same"] = "fresh"
+    """BEGAN: whether k moves by samples of its own or by those of the update (J.17)."""
+    order: Literal["discriminator_first", "generator_twice", "generator_first", "simultaneous"] = (
+        "discriminator_first"
+    )
     n_critic: Count = 1
     """Discriminator updates per generator update."""
     batch_size: Count = 64
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Both players' optimizer; sgd has no momentum."""
     adam_beta1: Decay = 0.5
     adam_beta2: Decay = 0.999
     adam_epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8
@@ -56,9 +73,16 @@ class TrainingConfig:
     evaluate_every_updates: Count = 5000
     checkpoint_every_updates: Count = 2000
     metric: str = "fid"
-    """fid, is, fd_<extractor>, is_<extractor>; jsd for sentences; or none."""
+    """fid, is, modes_<classifier>, fd_<extractor>, is_<extractor>; jsd for sentences; or none."""
     protocol: Literal["tf1", "torch", "clean", "torch_antialias"] = "tf1"
     """Resize and scaling before the feature extractor."""
+    pixels: Literal["float", "clipped", "truncated", "rounded"] = "float"
+    """What becomes of (x + 1) · 127.5 before: clipped to 0..255, and then cut off or rounded to
+    whole numbers (J.12)."""
+    jpeg_round_trip: bool = False
+    """Whether real and generated images are scored as JPEG would leave them (v3, J.10)."""
+    reference_images: Annotated[int, Field(ge=2)] | None = None
+    """So many random real images make the reference; None for all (J.7)."""
     evaluation_samples: Annotated[int, Field(ge=2)] = 50_000
     evaluation_batch_size: Count = 1000
     """Generated at once for an evaluation."""
@@ -66,11 +90,17 @@ class TrainingConfig:
     """Sentences of a second evaluation with less noise, beside the one above; None for none."""
     fine_evaluate_every_updates: Count = 1000
     """It comes with the first evaluation after so many updates, and with the last."""
+    patience: Count | None = None
+    """The run ends after so many evaluations in a row without a new best, the paper's rule; None
+    for all its updates."""
 
     def __post_init__(self) -> None:
         self._check_sizes()
+        self._check_model()
         if self.order == "simultaneous" and self.n_critic != 1:
             raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
+        if self.patience is not None and self.metric == "none":
+            raise ValueError(f"patience {self.patience} needs evaluations, got the metric none")
         if self.metric.startswith("is") and self.evaluation_samples < 10:
             raise ValueError(
                 f"{self.metric} needs evaluation_samples of at least 10, one for each split, got "
@@ -81,6 +111,13 @@ class TrainingConfig:
     def evaluations(self) -> int:
         """How often the run is scored: after the first update, every multiple, and the last."""
         return len(self._evaluated)
+
+    @property
+    def real_samples(self) -> int:
+        """How many the run draws from its data set, in all."""
+        of_balance = self.began_k_rate > 0 and self.began_k_batch == "fresh"
+        batches = self.n_critic + (self.losses == "began" and of_balance)
+        return self.updates * batches * self.batch_size
 
     @property
     def fine_evaluations(self) -> int:
@@ -95,7 +132,7 @@ class TrainingConfig:
     @property
     def is_text(self) -> bool:
         """Whether the samples are sentences."""
-        return _SIZE[self.model] == "length"
+        return self.model == "wgan_gp_language"
 
     def evaluates_finely(self, update: int) -> bool:
         """Whether the evaluation after `update` is joined by the one with less noise."""
@@ -108,13 +145,30 @@ class TrainingConfig:
     def _check_sizes(self) -> None:
         for name in ("image_size", "length"):
             value = getattr(self, name)
-            if (value is not None) != (name == _SIZE[self.model]):
+            if (value is not None) != (self.is_text == (name == "length")):
                 expected = "no" if value is not None else "an" if name[0] in "aeiou" else "a"
                 raise ValueError(f"{self.model} has {expected} {name}, got {value}")
         if self.fine_evaluation_samples is not None and not self.is_text:
             raise ValueError(
                 f"only sentences have fine_evaluation_samples, got {self.fine_evaluation_samples} "
                 f"for {self.model}"
+            )
+
+    def _check_model(self) -> None:
+        if (self.losses == "began") != (self.model == "began"):
+            raise ValueError(
+                "the losses began are for the model began, whose discriminator reconstructs, and "
+                f"it for them; got the losses {self.losses} for {self.model}"
+            )
+        for name, usual in _OF_BEGAN.items():
+            if self.losses != "began" and (value := getattr(self, name)) != usual:
+                raise ValueError(f"{self.losses} has no {name}, got {value}")
+        if self.images_per_score != 1 and self.model != "wgan_gp_image":
+            raise ValueError(f"{self.model} has no images_per_score, got {self.images_per_score}")
+        if self.batch_size % self.images_per_score:
+            raise ValueError(
+                f"{self.images_per_score} images share a score; expected a batch_size that is a "
+                f"multiple of it, got {self.batch_size}"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -136,17 +190,31 @@ class TrainingConfig:
     def with_settings(self, settings: Mapping[str, str]) -> "TrainingConfig":
         """A copy with fields replaced, values given as on a command line (`--set field=value`).
 
+        A dot leads into a field that has fields of its own: `rates.floor`.
+
         Raises:
             ValueError: if a field does not exist (offers the closest names) or refuses the value.
         """
-        names = [field.name for field in fields(self)]
-        for name in settings:
-            if name not in names:
-                raise ValueError(f"no field {name!r} to set; {closest(name, names)}")
-        return self.from_json(self.to_json() | {k: _value(v) for k, v in settings.items()})
+        document = self.to_json()
+        for name, value in settings.items():
+            *outer, last = name.split(".")
+            place = document
+            for part in outer:
+                place = _inner(place, part, name)
+            if last not in place:
+                raise ValueError(f"no field {name!r} to set; {closest(last, place)}")
+            place[last] = _value(value)
+        return self.from_json(document)
 
     def with_seed(self, seed: int) -> "TrainingConfig":
         return replace(self, seed=seed)
+
+
+def _inner(place: dict[str, Any], part: str, name: str) -> dict[str, Any]:
+    inner = place.get(part)
+    if not isinstance(inner, dict):
+        raise ValueError(f"no field {name!r} to set: {part!r} has no fields of its own")
+    return inner
 
 
 def _value(text: str) -> Any:

@@ -14,6 +14,9 @@ from ttur.timescales.orders import Order, Phase
 
 # So many phases of one player in a row without any gradient mean that the game is over.
 DEAD_AFTER_PHASES = 100
+# So many updates of BEGAN's k in a row at 0 or 1 mean that nothing balances the players any more:
+# with losses below 1 it takes more than 1000 from one limit to the other.
+PINNED_AFTER_UPDATES = 10_000
 NEVER = 2**62
 
 
@@ -143,9 +146,19 @@ class TwoPlayerGame:
 
     @torch.no_grad()
     def settle(self, latents: Tensor) -> None:
-        """Let moving averages see the updated weights, where the model asks for it (spec A.2)."""
+        """What follows from the weights that both players have moved to.
+
+        Moving averages see them, where the model asks for it (spec A.2); a balance of the losses
+        takes its step (D.2).
+        """
         if self.settle_moving_averages:
             self.generator(latents)
+        if (balance := self.losses.balance) is not None:
+            if balance.needs_fresh_batch:
+                fake = self.generate(self.draw_latents())
+                balance.measure(self.discriminator, self.next_real(), fake)
+            balance.move()
+            self.last_losses |= {"k": balance.k, "convergence": balance.convergence}
 
     def diagnosis(self) -> tuple[int, str] | None:
         """The first bad update and its causes, or None. Waits for the device.
@@ -155,6 +168,11 @@ class TwoPlayerGame:
         """
         if seen := self.health.diagnosis():
             return seen
+        balance = self.losses.balance
+        at_limit = 0 if balance is None else int(balance.updates_at_limit)
+        if balance is not None and at_limit >= PINNED_AFTER_UPDATES:
+            first = self.update - at_limit + PINNED_AFTER_UPDATES
+            return first, f"k pinned at {float(balance.k):g}"
         for name in ("discriminator", "generator"):
             tensors = [
                 t for t in getattr(self, name).state_dict().values() if t.is_floating_point()
@@ -182,7 +200,8 @@ class TwoPlayerGame:
         self.discriminator_updates = state["discriminator_updates"]
 
     def _parts(self) -> dict[str, Any]:
-        return {
+        balance = {} if self.losses.balance is None else {"balance": self.losses.balance}
+        return balance | {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "generator_optimizer": self.generator_optimizer,

@@ -34,10 +34,11 @@ class Cadence:
     log_every_updates: int
     evaluate_every_updates: int
     checkpoint_every_updates: int
+    patience: int | None = None  # evaluations without a new best, after which the run ends
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value < 1:
+            if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
 
     def logs(self, update: int) -> bool:
@@ -98,7 +99,8 @@ class Progress:
 class Outcome:
     """How a run ended: "finished", "interrupted" or "diverged".
 
-    A diverged run has a cause, the first bad update, and no weights that mean anything.
+    A diverged run has a cause, the first bad update, and no weights that mean anything. One that
+    finished before its last update has a cause too.
     """
 
     kind: str
@@ -142,10 +144,12 @@ def run_loop(
                     report(run.log(cadence.updates))
                 if cadence.evaluates(update):
                     run.evaluate(interrupted)
+                cause = run.lost_patience(cadence.patience)
+                is_last = is_last or cause is not None
                 if is_last or interrupted.is_set() or cadence.saves(update):
                     run.save()
                 if is_last and run.is_evaluated:
-                    return run.end("finished", update)
+                    return run.end("finished", update, cause)
                 if interrupted.is_set():
                     interrupted.clear()  # heeded
                     return run.end("interrupted", update)
@@ -157,6 +161,7 @@ class _History:
     """What a run remembers beside the game. It travels in the checkpoint."""
 
     evaluated_update: int = 0
+    evaluations_without_best: int = 0
     logged_update: int = 0
     training_seconds: float = 0.0
     last: Score | None = None
@@ -182,6 +187,12 @@ class _Run:
     @property
     def _done(self) -> tuple[int, int]:
         return self.game.update, self.history.evaluated_update
+
+    def lost_patience(self, patience: int | None) -> str | None:
+        """Why the run ends before its time, if it does: the paper's rule (section 4)."""
+        if patience is None or self.history.evaluations_without_best < patience:
+            return None
+        return f"no better {self.evaluator.metric} in {patience} evaluations"
 
     def resume(self, say: Callable[[str], None]) -> None:
         loaded = checkpoint.recover(self.directory.path, self.identity)
@@ -261,8 +272,10 @@ class _Run:
         best = self.history.best
         sign = 1 if self.evaluator.lower_is_better else -1
         self.history.last = score
+        self.history.evaluations_without_best += 1
         if best is None or sign * score.value < sign * best.value:
             self.history.best = score
+            self.history.evaluations_without_best = 0
             checkpoint.save_file(
                 self.directory.path / BEST,
                 {"generator": self.game.generator.state_dict(), "score": asdict(score)},

@@ -26,8 +26,9 @@ class RunRecord:
     """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
 
     `best` and `final` are {"metric", "value", "update"} or None; `evaluations` has one event per
-    evaluated update, in order; `floor` has what real samples score, where that is known.
-    `vocabulary` has the symbols of a text. `config` is None where the networks were the user's own.
+    evaluated update, in order, and `logs` one per log; `floor` has what real samples score, where
+    that is known. `vocabulary` has the symbols of a text. `config` is None where the networks were
+    the user's own.
     """
 
     directory: Path
@@ -45,6 +46,7 @@ class RunRecord:
     evaluations: tuple[dict[str, Any], ...]
     floor: dict[str, float] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
+    logs: tuple[dict[str, Any], ...] = ()
 
     @property
     def config(self) -> TrainingConfig | None:
@@ -106,6 +108,7 @@ def read_run(path: Path) -> RunRecord:
         evaluations=tuple(evaluations.values()),
         floor=document.get("floor", {}),
         vocabulary=tuple(document.get("vocabulary", ())),
+        logs=tuple(event for event in events if event["event"] == "log"),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
@@ -33,6 +34,21 @@ class TrainedGenerator:
         noise = torch.Generator(next(self.network.parameters()).device).manual_seed(seed)
         # One latent at a time: torch's draws of a batch depend on its size.
         return torch.cat([draw_latents(self.config, 1, noise) for _ in range(count)])
+
+    @torch.no_grad()
+    def images(self, count: int, seed: int) -> Float[Tensor, "{count} 3 h w"]:
+        """The first `count` images of a seed, on the CPU.
+
+        Where the statistics of a batch normalise its images (spec B.5), each depends on those drawn
+        with it; whole batches of an evaluation's size are drawn, so that count still does not
+        matter.
+        """
+        together = self.config.evaluation_batch_size
+        drawn = count
+        if self.config.model == "wgan_gp_image":
+            drawn = -(-count // together) * together
+        parts = self.latents(drawn, seed).split(together)
+        return torch.cat([self.network(part).cpu() for part in parts])[:count]
 
 
 def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGenerator:
@@ -73,7 +89,6 @@ def draw_sentences(generator: TrainedGenerator, count: int, seed: int) -> list[s
     return lines(codes, generator.vocabulary)
 
 
-@torch.no_grad()
 def write_samples(
     generator: TrainedGenerator, count: int, seed: int, *, folder: Path | None, grid: Path | None
 ) -> Path:
@@ -83,8 +98,7 @@ def write_samples(
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; choose an empty or new --out")
-    parts = generator.latents(count, seed).split(1000)
-    images = torch.cat([generator.network(part).cpu() for part in parts])
+    images = generator.images(count, seed)
     if grid is not None:
         grid.parent.mkdir(parents=True, exist_ok=True)
         write_grid(images, grid)

@@ -15,16 +15,20 @@ from PIL import Image
 from torch import Tensor
 
 from ttur.data.dataset import DataSet
-from ttur.evaluation.collector import side_of_batches
+from ttur.evaluation.collector import side_of_batches, side_of_images
 from ttur.evaluation.evaluate import compare
 from ttur.evaluation.reference import reference_statistics
+from ttur.evaluation.sources import Images
 from ttur.metrics.extractors import extractor
 from ttur.metrics.inception_score import inception_score
+from ttur.metrics.modes import modes_covered
 from ttur.runtime.files import replaced
 from ttur.training.game import TwoPlayerGame
 from ttur.training.loop import Evaluator
+from ttur.training.rendering import Rendering, reference
 
 GRID_SIDE = 8
+FLOAT = Rendering()
 
 # (generator, fixed latents of the grid) → the copy that draws
 Network = Callable[[Tensor], Tensor]
@@ -35,8 +39,8 @@ Sampler = Callable[[Any, Tensor], Network]
 class Scoring:
     """Draws from one generator after another, always from the same latents.
 
-    `latents` draws `batch` of them from its argument. Samples reach the extractor as (x+1)·127.5,
-    float, neither rounded nor clipped: the conversion of the paper's DCGAN (spec A.6, J.12).
+    `latents` draws `batch` of them from its argument. `rendering` makes pixels of the samples;
+    `reference_images` is how many real ones they are compared with, None for all.
     """
 
     sampler: Sampler
@@ -45,16 +49,28 @@ class Scoring:
     samples: int
     batch_size: int
     device: torch.device
+    rendering: Rendering = FLOAT
+    reference_images: int | None = None
 
     def pixels(self, generator: Network, poll: Callable[[], None]) -> Iterator[Tensor]:
-        """Batches of float pixels in 0..255; `poll` is called before each."""
+        """Batches of float pixels in 0..255; `poll` is called before each.
+
+        The last is drawn whole and cut: where the statistics of a batch normalise its images, all
+        are normalised alike.
+        """
         drawing = self.sampler(generator, self.grid_latents())
         noise = torch.Generator(self.device).manual_seed(self.seed)
-        for start in range(0, self.samples, self.batch_size):
+        together = min(self.batch_size, self.samples)
+        for start in range(0, self.samples, together):
             poll()
-            count = min(self.batch_size, self.samples - start)
             with torch.no_grad():
-                yield (drawing(self.latents(count, noise)) + 1) * 127.5
+                drawn = drawing(self.latents(together, noise))
+            yield self.rendering(drawn[: self.samples - start])
+
+    def reference(self, data: DataSet) -> Images:
+        """The real images, in the same rendering."""
+        count, jpeg = self.reference_images, self.rendering.jpeg
+        return reference(data, self.seed, count=count, jpeg=jpeg)
 
     def grid_latents(self) -> Tensor:
         """64 latents, of a stream of their own."""
@@ -79,6 +95,7 @@ def evaluator(
 ) -> Evaluator:
     """The loop's evaluator for a metric's name: fid, is, fd_digits, is_cifar10, …, or none.
 
+    modes_<classifier> counts the classes that are generated, and measures the distance beside it.
     Loads the extractor and the statistics of the real images: what is missing is missed now.
 
     Raises:
@@ -88,10 +105,10 @@ def evaluator(
     if metric == "none":
         return Evaluator("none", None, scoring.write_samples)
     kind, _, name = metric.partition("_")
-    if metric not in ("fid", "is") and not (kind in ("fd", "is") and name):
+    if metric not in ("fid", "is") and not (kind in ("fd", "is", "modes") and name):
         raise ValueError(
-            f"no metric {metric!r}; expected fid, is, fd_digits, is_digits, fd_cifar10, "
-            "is_cifar10, or none"
+            f"no metric {metric!r}; expected fid, is, fd_digits, is_digits, modes_digits, "
+            "fd_cifar10, is_cifar10, modes_cifar10, or none"
         )
     if data is None:
         raise ValueError(f"{metric} needs uint8 images (N, H, W, 3); choose metric none for others")
@@ -106,7 +123,18 @@ def evaluator(
             return {features.is_name: inception_score(logits)}
 
         return Evaluator(features.is_name, score_of_classes, scoring.write_samples, False)
-    real = reference_statistics(data, features, say=say, batch_size=250)
+    images = scoring.reference(data)
+    if kind == "modes":
+        real_side = side_of_images(images, features, keep=("logits",), batch_size=250)
+
+        def modes(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
+            drawn = side_of_batches(scoring.pixels(game.generator, poll), features, ("logits",))
+            covered = modes_covered(drawn.logits, real_side.logits)
+            value = compare(real_side.statistics, drawn.statistics).value
+            return {metric: float(covered), features.fd_name: value}
+
+        return Evaluator(metric, modes, scoring.write_samples, False)
+    real = reference_statistics(images, features, say=say, batch_size=250)
 
     def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
         drawn = side_of_batches(scoring.pixels(game.generator, poll), features)

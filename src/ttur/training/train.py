@@ -35,6 +35,7 @@ def train(
     *,
     rates: LearningRatePair,
     updates: int,
+    experiment: str | None = None,
     losses: Losses = NON_SATURATING,
     latents: int | DrawLatents = 100,
     order: Order = discriminator_first,
@@ -62,6 +63,8 @@ def train(
         directory: takes config.json, events.jsonl, checkpoints and sample grids.
         rates: discriminator rate b and generator rate a, numbers or sequences of step sizes.
         updates: generator updates in all. The same call with more continues the run.
+        experiment: the name under which `ttur report` groups runs of several rates and seeds; the
+            last part of `directory` unless it is given.
         losses: both losses (`ttur.losses`); functions of the networks and samples.
         latents: size of a standard normal latent, or (count, noise) → latents on noise's device.
         order: who moves when (`ttur.timescales.orders`).
@@ -86,7 +89,7 @@ def train(
     cadence = Cadence(updates, log_every_updates, evaluate_every_updates, checkpoint_every_updates)
     digest = _digest(data)
     document = {
-        "experiment": Path(directory).name,
+        "experiment": experiment or Path(directory).name,
         "label": rates.label,
         "seed": seed,
         "data_sha256": digest,
@@ -98,6 +101,7 @@ def train(
             "losses": [_text(losses.discriminator), _text(losses.generator)],
             "latents": latents if isinstance(latents, int) else _text(latents),
             "optimizers": [_text(moves_discriminator), _text(moves_generator)],
+            "balance": losses.balance and losses.balance.settings,
             "order": _text(order),
             "n_critic": n_critic,
             "batch_size": batch_size,
