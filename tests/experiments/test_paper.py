@@ -1,8 +1,8 @@
 import pytest
 
-from ttur.experiments.paper import EXPERIMENTS, experiment
-from ttur.experiments.plan import plan_lines, with_rates
-from ttur.reports.figures import published_curves
+from ttur.experiments.plan import cost_line, plan_lines, published_line, with_rates
+from ttur.experiments.registry import EXPERIMENTS, experiment
+from ttur.reports.published import published_curves, published_unit
 from ttur.training.build import parameter_counts
 
 
@@ -52,15 +52,142 @@ def test_the_small_version_has_the_same_rates_and_differs_in_size_only():
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_settings_of_an_experiment_differ_in_rates_and_what_they_cost_only(name):
-    """Those of sentences in n_critic, too; the demo's in updates, to take about the same time."""
-    differ = {"language_billion_word": {"n_critic"}, "language_demo": {"n_critic", "updates"}}
+def test_settings_of_an_experiment_differ_in_what_it_compares_only(name):
+    """In rates; of WGAN-GP in n_critic and in what makes up for what an update then costs."""
+    costs = {"n_critic", "updates", "evaluate_every_updates"}
+    compared = {
+        "language_billion_word": {"n_critic"},
+        "language_demo": {"n_critic", "updates"},
+        "wgan_gp_cifar10": {"n_critic", "updates"},
+        "wgan_gp_cifar10_one_score": {"n_critic", "updates"},
+        "wgan_gp_lsun": costs,
+        "wgan_gp_cifar10_small": costs,
+        "began_celeba_fixed_k": {"began_k", "began_k_rate"},
+        "mode_collapse_digits": {"optimizer"},
+    }
     configs = [config.to_json() for config in experiment(name).settings.values()]
-    for config in configs:
-        for field in {"rates"} | differ.get(name, set()):
-            config.pop(field)
-    assert all(config == configs[0] for config in configs)
+    fields = {f for config in configs for f, v in config.items() if v != configs[0][f]}
+    assert fields <= {"rates"} | compared.get(name, set())
     assert experiment(name).name == name
+
+
+# Spec A.4, B.4, B.5, D.3, I.2 and I.3, with the decisions of J.
+PAPER = {
+    "dcgan_celeba": ({(1e-5, 5e-4), (1e-5, 1e-5), (1e-4, 1e-4), (5e-4, 5e-4)}, 255_000, 5_000),
+    "dcgan_svhn": ({(1e-5, 1e-4), (1e-5, 1e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 185_000, 5_000),
+    "dcgan_lsun": ({(1e-5, 1e-4), (1e-5, 1e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 400_000, 5_000),
+    "dcgan_celeba_v3": ({(1e-4, 5e-4), (1e-4, 1e-3), (5e-4, 5e-4)}, 50_000, 5_000),
+    "dcgan_lsun_v3": ({(1e-4, 5e-4), (5e-4, 5e-4)}, 200_000, 5_000),
+    "began_celeba": ({(6e-5, 4e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 270_000, 5_000),
+    "began_lsun": ({(3e-5, 1e-5), (2e-5, 2e-5)}, 140_000, 500),
+    "began_celeba_fixed_k": ({(1e-5, 8e-6), (1e-5, 1e-5), (5e-5, 5e-5)}, 250_000, 5_000),
+    "began_celeba_divergence": ({(1e-5, 8e-6), (1e-5, 1e-5), (8e-6, 8e-6)}, 350_000, 5_000),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_rates_and_cadence_of_the_paper(name):
+    pairs, updates, every = PAPER[name]
+    configs = experiment(name).settings.values()
+    assert rates(name) == pairs
+    assert {config.updates for config in configs} == {updates}
+    assert {config.evaluate_every_updates for config in configs} == {every}
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "share", "updates", "every"),
+    [
+        ("wgan_gp_cifar10", 32, 4, (150_000, 50_000), (5_000, 5_000)),
+        ("wgan_gp_cifar10_one_score", 32, 1, (150_000, 50_000), (5_000, 5_000)),
+        ("wgan_gp_lsun", 64, 1, (100_000, 25_009), (1_000, 333)),
+    ],
+)
+def test_wgan_gp_is_the_papers(name, size, share, updates, every):
+    """Spec B.2 to B.5 and J.3, J.9, J.12, J.21, J.22."""
+    settings = experiment(name).settings
+    assert rates(name) == {(3e-4, 1e-4), (1e-4, 1e-4), (5e-4, 5e-4), (7e-4, 7e-4)}
+    for label, config in settings.items():
+        is_orig = label.startswith("orig")
+        assert config.n_critic == (5 if is_orig else 1)
+        assert (config.updates, config.evaluate_every_updates) == (updates[is_orig], every[is_orig])
+        assert (config.image_size, config.width, config.images_per_score) == (size, size, share)
+        assert (config.latent, config.latent_size, config.batch_size) == ("normal", 128, 64)
+        assert (config.losses, config.order) == ("wasserstein_gradient_penalty", "generator_first")
+        assert (config.adam_beta1, config.adam_beta2, config.pixels) == (0.0, 0.9, "truncated")
+
+
+def test_began_is_the_papers():
+    """Spec D and J.14 to J.17; A50 keeps k at 0.08, beside one setting that lets it move."""
+    for name in ("began_celeba", "began_lsun", "began_celeba_fixed_k", "began_celeba_divergence"):
+        for config in experiment(name).settings.values():
+            assert (config.image_size, config.width, config.latent_size) == (64, 128, 64)
+            assert (config.latent, config.batch_size, config.pixels) == ("uniform", 16, "clipped")
+            assert (config.adam_beta1, config.adam_beta2) == (0.9, 0.999)
+            assert (config.order, config.began_gamma) == ("simultaneous", 0.5)
+            assert (config.began_k_batch, config.rates.floor) == ("fresh", 0.0)
+            first, half = config.rates.at(100_000), config.rates.at(100_001)
+            assert half == (first[0] / 2, first[1] / 2)
+    k = {
+        label: (config.began_k, config.began_k_rate)
+        for label, config in experiment("began_celeba_fixed_k").settings.items()
+    }
+    fixed = (0.08, 0.0)
+    assert k == {"ttur_1e-5_8e-6": fixed, "orig_1e-5": fixed, "orig_5e-5": (0.0, 0.001)}
+
+
+def test_parameters_of_the_papers_other_networks():
+    """Spec B.2 and D.1."""
+    counts = {
+        "wgan_gp_lsun": (8_540_483, 7_491_841),
+        "wgan_gp_cifar10": (2_005_155, 1_877_121),
+        "wgan_gp_cifar10_one_score": (2_005_155, 1_874_049),
+        "began_celeba": (1_716_611, 13_405_379),
+    }
+    for name, expected in counts.items():
+        config = next(iter(experiment(name).settings.values()))
+        assert tuple(parameter_counts(config).values()) == expected
+    wide = {"generator": 2_240_899, "discriminator": 16_026_883}
+    assert parameter_counts(config.with_settings({"latent_size": "128"})) == wide
+
+
+def test_v3_scores_as_v3_did():
+    """J.6, J.7, J.10; its bands are standard deviations."""
+    for name in ("dcgan_celeba_v3", "dcgan_lsun_v3", "began_lsun", "began_celeba_fixed_k"):
+        chosen = experiment(name)
+        assert chosen.band == "std"
+        for config in chosen.settings.values():
+            assert (config.evaluation_samples, config.reference_images) == (5_000, 100_000)
+            assert config.jpeg_round_trip
+    for config in experiment("dcgan_celeba").settings.values():
+        assert (config.reference_images, config.jpeg_round_trip) == (None, False)
+
+
+@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if EXPERIMENTS[n]().published])
+def test_published_bests_are_those_of_the_curves(name):
+    """The lowest edge of the band (spec I), to the digits that the table gives."""
+    chosen = experiment(name)
+    for metric, figure in chosen.published.items():
+        for label, bests in chosen.published_best.items():
+            title = label.replace("_", " ").replace("ttur", "TTUR")
+            best = min(published_curves(figure)[title], key=lambda point: point["lower_band"])
+            table = bests[metric]
+            digits = len(f"{table.value:g}".partition(".")[2])
+            assert table.value == pytest.approx(best["lower_band"], abs=0.6 * 10**-digits)
+            at = best["x"] * (1 if published_unit(figure) == "minutes" else 1000)
+            assert float(table.at.split()[0].replace(",", "")) == pytest.approx(at, abs=0.51)
+
+
+def test_rates_of_ones_own_are_halved_as_the_paper_halves_its():
+    (config,) = with_rates(experiment("began_celeba"), 2e-4, 1e-4, None).settings.values()
+    assert [config.rates.at(n) for n in (1, 100_001)] == [(2e-4, 1e-4), (1e-4, 5e-5)]
+
+
+def test_what_the_list_says_of_an_experiment():
+    chosen = experiment("language_billion_word")
+    assert published_line(chosen) == "jsd_4 0.35 TTUR, 0.38 orig; jsd_6 0.74 TTUR, 0.77 orig"
+    assert cost_line(chosen) == "400k updates, 141M sentences"  # 200,000 times 64 and 640
+    assert published_line(experiment("wgan_gp_lsun")) == "fid 9.5 TTUR, 20.5 orig"
+    assert published_line(experiment("demo")) == ""
 
 
 @pytest.mark.parametrize("name", [n for n in EXPERIMENTS if EXPERIMENTS[n]().published])

@@ -2,10 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from ttur.runtime.names import closest
-from ttur.timescales import LearningRatePair
 from ttur.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class PublishedBest:
+    """The best of all runs and evaluations that was published, the convention of Table 1.
+
+    `at` is where the published curve has it; where the table says otherwise, so does `at`.
+    """
+
+    value: float
+    at: str
 
 
 @dataclass(frozen=True)
@@ -13,8 +24,9 @@ class Experiment:
     """A named comparison: one configuration per learning-rate setting, keyed by its label.
 
     `source` is the place in the paper, `published` has for a metric the figure in
-    published_curves.csv that shows the same settings, `seeds` those that run unless others are
-    named.
+    published_curves.csv that shows the same settings, `published_best` for a label and a metric the
+    number, `seeds` those that run unless others are named. `band` is what the paper draws around
+    the mean.
     """
 
     name: str
@@ -23,6 +35,8 @@ class Experiment:
     settings: dict[str, TrainingConfig]
     seeds: tuple[int, ...] = (0,)
     published: dict[str, str] = field(default_factory=dict)
+    published_best: dict[str, dict[str, PublishedBest]] = field(default_factory=dict)
+    band: Literal["min-max", "std"] = "min-max"
 
     def only(self, label: str) -> "Experiment":
         """The one setting of that label.
@@ -41,9 +55,22 @@ class Experiment:
         return replace(self, settings={k: change(v) for k, v in self.settings.items()})
 
 
+def compare_critics(
+    base: TrainingConfig,
+    two: tuple[float, float],
+    *one: float,
+    n_critic: int,
+    **changes: Any,
+) -> dict[str, TrainingConfig]:
+    """`base` with two time-scales and n_critic 1, beside one time-scale and many critic updates.
+
+    `two` is the pair (b, a), `one` has the rates of the others, `changes` their other fields.
+    """
+    others = replace(base, n_critic=n_critic, **changes)
+    return compare_rates(base, two) | compare_rates(others, *((rate, rate) for rate in one))
+
+
 def compare_rates(base: TrainingConfig, *pairs: tuple[float, float]) -> dict[str, TrainingConfig]:
     """`base` at each pair (b, a) of discriminator and generator rate, keyed by label."""
-    configs = [
-        replace(base, rates=LearningRatePair(discriminator=b, generator=a)) for b, a in pairs
-    ]
+    configs = [replace(base, rates=base.rates.starting_at(b, a)) for b, a in pairs]
     return {config.rates.label: config for config in configs}

@@ -70,6 +70,34 @@ def plan_lines(chosen: Experiment) -> list[str]:
     ]
 
 
+def published_line(experiment: Experiment) -> str:
+    """The best published numbers of both rules, as "fid 12.5 TTUR, 21.4 orig"; may be empty."""
+    metrics = dict.fromkeys(m for bests in experiment.published_best.values() for m in bests)
+    lines = []
+    for metric in metrics:
+        bests: dict[str, list[float]] = {}
+        for label, best in experiment.published_best.items():
+            rule = "TTUR" if label.startswith("ttur") else "orig"
+            bests.setdefault(rule, []).append(best[metric].value)
+        lines.append(f"{metric} " + ", ".join(f"{min(v):g} {rule}" for rule, v in bests.items()))
+    return "; ".join(lines)
+
+
+def cost_line(experiment: Experiment) -> str:
+    """What one seed of all settings takes: updates, and real samples drawn for them."""
+    configs = experiment.settings.values()
+    updates, samples = sum(c.updates for c in configs), sum(c.real_samples for c in configs)
+    kind = "sentences" if next(iter(configs)).is_text else "images"
+    return f"{_short(updates)} updates, {_short(samples)} {kind}"
+
+
+def _short(count: int) -> str:
+    for size, unit in ((10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)
+
+
 def _each(counts: Iterable[int]) -> str:
     """One number if the settings agree, else one for each."""
     return " / ".join(f"{count:,}" for count in dict.fromkeys(counts))
