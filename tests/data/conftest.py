@@ -4,12 +4,18 @@ import pytest
 
 from ttur.data import catalogue
 
-SMALL = {"train": 40, "test": 20}
+SMALL = {
+    "cifar10": {"train": 40, "test": 20},
+    "mnist": {"train": 40, "test": 20},
+    "svhn": {"train": 40, "test": 20, "extra": 30},
+    "celeba": {"train": 12},
+    "lsun_bedroom": {"train": 30, "val": 5},
+}
 
 
 @pytest.fixture
 def small_data_sets(monkeypatch):
-    """The published counts are tens of thousands; everything else of the formats stays true."""
-    for name in ("cifar10", "mnist"):
-        entry = dataclasses.replace(catalogue.KNOWN[name], counts=SMALL)
+    """The published counts are thousands to millions; all else of the formats stays true."""
+    for name, counts in SMALL.items():
+        entry = dataclasses.replace(catalogue.KNOWN[name], counts=counts)
         monkeypatch.setitem(catalogue.KNOWN, name, entry)

@@ -237,7 +237,7 @@ def test_a_name_cannot_lead_out_of_the_data_folder_or_hide_a_known_one(tmp_path,
     refused(tmp_path, "name", "images", [tmp_path], target_name=name)
 
 
-def test_a_full_disk_leaves_nothing(tmp_path):
+def test_a_full_disk_says_to_make_room_and_repeat(tmp_path):
     """The limit on file sizes is the kernel's own; the write fails like on a full disk."""
     (tmp_path / "own").mkdir()
     for index in range(40):
@@ -257,7 +257,12 @@ def test_a_full_disk_leaves_nothing(tmp_path):
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("refused:"), done
-    assert [p.name for p in (tmp_path / "data").iterdir()] == [".prepare.lock"]
+    assert "make room and repeat, or delete" in done.stdout
+    with pytest.raises(FileNotFoundError):
+        catalogue.load("big", tmp_path / "data")
+    prepare("images", [tmp_path / "own"], tmp_path / "data", target_name="big")
+    assert len(catalogue.load("big", tmp_path / "data").images) == 40
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [".prepare.lock", "big"]
 
 
 def test_a_card_that_was_tampered_with_is_refused(tmp_path, small_data_sets, splits):
@@ -338,26 +343,6 @@ def test_folders_that_are_no_classes_give_no_labels(tmp_path, names):
     ]
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path, small_data_sets, splits):
-    """SIGKILL, from the process itself in the middle of the images: nothing of ours cleans up."""
-    folder = archives.class_folders(tmp_path / "a", splits)
-    program = f"""
-        import os, signal
-        from pathlib import Path
-        from ttur.data.prepare import prepare
-        prepare("images", [Path({str(folder)!r})], {str(tmp_path / "data")!r}, target_name="own",
-                on_progress=lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
-    assert done.returncode == -9
-    assert (tmp_path / "data/.own.unfinished").exists()
-    with pytest.raises(FileNotFoundError):
-        catalogue.load("own", tmp_path / "data")
-    prepare("images", [folder], tmp_path / "data", target_name="own")
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [".prepare.lock", "own"]
-    assert len(catalogue.load("own", tmp_path / "data").images) == 60
-
-
 def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
 
@@ -367,14 +352,3 @@ def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
             prepare("images", [tmp_path], tmp_path / "data", target_name="second")
 
     prepare("images", [tmp_path], tmp_path / "data", target_name="first", on_progress=second)
-
-
-def test_an_interrupt_leaves_nothing(tmp_path):
-    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
-
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        prepare("images", [tmp_path], tmp_path / "data", target_name="own", on_progress=interrupt)
-    assert [path.name for path in (tmp_path / "data").iterdir()] == [".prepare.lock"]

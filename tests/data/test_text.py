@@ -382,7 +382,7 @@ def test_a_missing_text_says_the_command_that_makes_it(tmp_path):
 
 
 def test_a_killed_prepare_leaves_no_half_data_set(tmp_path):
-    """SIGKILL from the process itself in the second pass; the next call clears what it left."""
+    """SIGKILL from the process itself in the second pass; the next call goes on with it."""
     (tmp_path / "a.txt").write_bytes(OWN)
     program = f"""
         import os, signal

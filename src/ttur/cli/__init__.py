@@ -5,7 +5,7 @@ torch is imported inside the commands that use it: `ttur --help` answers at once
 
 import typer
 
-from ttur.cli import evaluation, text, training
+from ttur.cli import data, evaluation, report, text, training
 from ttur.cli.exits import run_and_exit
 
 app = typer.Typer(
@@ -17,9 +17,9 @@ app = typer.Typer(
 )
 for command in (
     training.experiments,
-    training.prepare,
+    data.prepare,
     training.run,
-    training.report,
+    report.report,
     training.sample,
     evaluation.fid,
     evaluation.evaluate,

@@ -1,8 +1,8 @@
-"""Commands of experiments: list, prepare, run, report, sample."""
+"""Commands of experiments: list, prepare, run, sample."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from ttur.cli.options import Data, Device, Json, Weights
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
-    from ttur.experiments.experiment import Experiment
+    from ttur.experiments.experiment import Experiment, PublishedBest
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
@@ -35,19 +35,30 @@ def experiments(
     as_json: Json = False,
 ) -> None:
     """List the experiments, or show one in full with its parameter counts."""
-    from ttur.experiments.paper import EXPERIMENTS, experiment
+    from ttur.experiments.plan import cost_line, published_line
+    from ttur.experiments.registry import EXPERIMENTS, experiment
 
     if name is None:
         listed = [
-            {"name": e.name, "source": e.source, "question": e.question, "runs": list(e.settings)}
+            {
+                "name": e.name,
+                "source": e.source,
+                "question": e.question,
+                "runs": list(e.settings),
+                "published_best": {k: _plain(v) for k, v in e.published_best.items()},
+                "updates": sum(c.updates for c in e.settings.values()),
+                "real_samples": sum(c.real_samples for c in e.settings.values()),
+                "published": published_line(e),
+                "cost": cost_line(e),
+            }
             for e in (function() for function in EXPERIMENTS.values())
         ]
         if as_json:
             print_json({"experiments": listed})
         else:
             print_table(
-                ["experiment", "in the paper", "question"],
-                [[e["name"], e["source"], e["question"]] for e in listed],
+                ["experiment", "in the paper", "published", "one seed takes"],
+                [[e["name"], e["source"], e["published"], e["cost"]] for e in listed],
             )
         return
     from ttur.training.build import count_symbols, parameter_counts
@@ -68,6 +79,9 @@ def experiments(
         "question": chosen.question,
         "seeds": list(chosen.seeds),
         "published": chosen.published,
+        "published_best": {k: _plain(v) for k, v in chosen.published_best.items()},
+        "updates": sum(c.updates for c in chosen.settings.values()),
+        "real_samples": sum(c.real_samples for c in chosen.settings.values()),
         "parameters": settings[0]["parameters"],
         "settings": settings,
     }
@@ -81,55 +95,16 @@ def experiments(
     counts = document["parameters"]
     of = f" for {symbols} symbols" if symbols else ""
     why = f" (assumed: the data are not in {data})" if assumed else ""
+    for label, bests in chosen.published_best.items():
+        for metric, best in bests.items():
+            print(f"published {metric} {best.value:g} ({label}, {best.at})")
+    print(f"one seed  {cost_line(chosen)}")
     print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters{of}{why}")
     names = list(settings[0]["configuration"])
     print_table(
         ["field", *(setting["label"] for setting in settings)],
         [[f, *(_short(s["configuration"][f]) for s in settings)] for f in names],
     )
-
-
-def prepare(
-    name: Annotated[
-        str, typer.Argument(help="cifar10, mnist, billion_word, images or text (your own).")
-    ],
-    sources: Annotated[list[Path], typer.Argument(help="Official archive, folder or zip.")],
-    data: Data = Path("data"),
-    size: Annotated[int | None, typer.Option(min=2, help="Side of the images made.")] = None,
-    crop: Annotated[
-        int | None, typer.Option(min=2, help="Side of the centre square cut out before resizing.")
-    ] = None,
-    lines: Annotated[
-        str | None, typer.Option(help="Lines of text to read: a number, or all.")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--name", help="Name of your own data set.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Turn an official archive, folder, zip or text into a training array."""
-    from ttur.data.prepare import prepare
-    from ttur.reports.terminal import progress_bar
-
-    if lines is not None and lines != "all" and not re.fullmatch("[1-9][0-9]{0,11}", lines):
-        raise ValueError(f"--lines expects a number of lines or all, got {lines!r}")
-    with progress_bar(f"preparing {target or name}") as on_progress:
-        card = prepare(
-            name,
-            sources,
-            data,
-            size=size,
-            crop=crop,
-            lines=lines if lines in (None, "all") else int(lines),  # pyright: ignore[reportArgumentType]
-            target_name=target,
-            on_progress=on_progress,
-        )
-    document = card.document()
-    if as_json:
-        print_json(document)
-        return
-    counts = ", ".join(f"{split} {s['count']:,}" for split, s in document["splits"].items())
-    made = "" if card.fresh else "already there: "
-    kind = "images" if card.vocabulary is None else "sentences"
-    print(f"{made}{data / document['name']}: {counts} {kind}; licence: {document['licence']}")
 
 
 def run(
@@ -163,8 +138,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
-    from ttur.experiments.paper import experiment
     from ttur.experiments.plan import with_rates
+    from ttur.experiments.registry import experiment
 
     flags = {
         "updates": steps,
@@ -182,35 +157,6 @@ def run(
         _print_plan(chosen, out, as_json)
         return
     _run(chosen, out, data, device, weights, as_json)
-
-
-def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
-    out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(help="updates, minutes (of training) or both_players (updates); repeatable."),
-    ] = None,
-) -> None:
-    """Draw the curves with bands over seeds, and print the table."""
-    from ttur.reports.figures import draw_report
-    from ttur.reports.samples import draw_samples, write_sentences
-    from ttur.reports.summary import equal_time_tables, group_runs, groups_table
-    from ttur.training.record import find_runs
-
-    groups = group_runs([record for path in runs for record in find_runs(path)])
-    figure = out or runs[0] / "report.png"
-    for table in (groups_table(groups), *equal_time_tables(groups)):
-        console().print(table)
-    figures = draw_report(groups, figure, against or ())
-    samples = [
-        draw_samples(groups, figure.with_name(f"{figure.stem}-samples{figure.suffix}")),
-        write_sentences(groups, figure.with_name(f"{figure.stem}-samples.txt")),
-    ]
-    for path in figures:
-        print(f"figure  {path}")
-    for path in filter(None, samples):
-        print(f"samples {path}")
 
 
 def sample(
@@ -330,7 +276,7 @@ def _assignments(settings: Sequence[str] | None, flags: dict[str, str]) -> dict[
         field, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set expects FIELD=VALUE, got {setting!r}")
-        flag = FLAGS.get(field)
+        flag = FLAGS.get(field)  # but rates.floor has none
         if flag is not None and (field in flags or field in NOT_TO_SET):
             raise ValueError(f"{field} has a flag of its own: use {flag}, not --set")
         pairs[field] = value
@@ -353,9 +299,16 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
+def _plain(bests: "dict[str, PublishedBest]") -> dict[str, dict[str, Any]]:
+    return {metric: asdict(best) for metric, best in bests.items()}
+
+
 def _short(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"discriminator", "generator"}:
-        return f"D {_short(value['discriminator'])}, G {_short(value['generator'])}"
+    if isinstance(value, dict) and "generator" in value:
+        floor = f", at least {value['floor']:g}" if value["floor"] else ""
+        return f"D {_short(value['discriminator'])}, G {_short(value['generator'])}{floor}"
     if isinstance(value, dict) and value.get("kind") == "constant":
         return f"{value['value']:g}"
+    if isinstance(value, dict) and value.get("kind") == "halving":
+        return f"{value['initial']:g} halved every {value['every']:,}"
     return str(value)

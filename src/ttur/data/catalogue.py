@@ -1,5 +1,6 @@
 """Names of data sets: where each comes from, its licence, what it must contain, how to load it."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,19 @@ from ttur.data.dataset import Card, DataSet, mapped
 
 @dataclass(frozen=True)
 class KnownDataSet:
-    """A published data set. `sha256` lists its official files; mirrors must match them."""
+    """A published data set. `sha256` lists its official files, for people to compare.
+
+    Images of other sizes are brought to `size`, after a central `crop` or that of the short side.
+    """
 
     title: str
     url: str
     licence: str
     size: int
     counts: dict[str, int]
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] | None
     sha256: dict[str, str]
+    crop: int | None = None
 
 
 KNOWN = {
@@ -64,11 +69,56 @@ KNOWN = {
             ),
         },
     ),
+    "svhn": KnownDataSet(
+        title="Street View House Numbers, cropped digits (Netzer et al. 2011)",
+        url="http://ufldl.stanford.edu/housenumbers/",
+        licence="for non-commercial use only",
+        size=32,
+        counts={"train": 73_257, "test": 26_032, "extra": 531_131},
+        classes=tuple("0123456789"),
+        sha256={
+            "train_32x32.mat": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+            "test_32x32.mat": "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+            "extra_32x32.mat": "a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3",
+        },
+    ),
+    "celeba": KnownDataSet(
+        title="CelebA, aligned and cropped faces (Liu et al. 2015)",
+        url="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        licence="for non-commercial research only; no copies may be passed on",
+        size=64,
+        counts={"train": 202_599},
+        classes=None,
+        sha256={
+            "img_align_celeba.zip": (
+                "46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74"
+            ),
+        },
+        crop=108,
+    ),
+    "lsun_bedroom": KnownDataSet(
+        title="LSUN bedrooms (Yu et al. 2015)",
+        url="https://github.com/fyu/lsun",
+        licence="none stated by the authors; asks to cite Yu et al. 2015",
+        size=64,
+        counts={"train": 3_033_042, "val": 300},
+        classes=None,
+        sha256={
+            "bedroom_train_lmdb.zip": (
+                "a15644c2e7153106867f0adb3491fc41224102d1f01b24494fb47d9f5d1f174e"
+            ),
+            "bedroom_val_lmdb.zip": (
+                "5d022e781b241c25ec2e1f1f769afcdb8091d7fd58362667aec03137b8114b12"
+            ),
+        },
+    ),
 }
 
 
 def load(name: str, data_directory: Path | str | None = None, split: str = "train") -> DataSet:
     """One split of a data set, images memory-mapped; "digits" is part of the package.
+
+    Several splits one after the other, "train+extra" of SVHN say, are read into memory.
 
     Raises:
         FileNotFoundError: if the data set was never prepared; says the command that does it.
@@ -84,9 +134,14 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     card = Card.read(folder / "card.json")
     if card.vocabulary is not None:
         raise ValueError(f"expected a data set of images in {folder}, got a text")
+    parts = [_mapped_split(folder, card, part) for part in split.split("+")]
+    return parts[0] if len(parts) == 1 else _joined(split, parts)
+
+
+def _mapped_split(folder: Path, card: Card, split: str) -> DataSet:
     if split not in card.splits:
         raise ValueError(
-            f"expected one of the splits {sorted(card.splits)} of {name}, got {split!r}"
+            f"expected one of the splits {sorted(card.splits)} of {folder.name}, got {split!r}"
         )
     expected = card.splits[split]
     shape = (expected.count, *expected.size, 3)
@@ -98,7 +153,25 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     labels = None
     if card.classes is not None:
         labels = mapped(folder / f"{split}.labels.npy", np.dtype(np.int64), (expected.count,))
-    return DataSet(name, split, images, labels, card.document())
+    return DataSet(folder.name, split, images, labels, card.document())
+
+
+def _joined(split: str, parts: list[DataSet]) -> DataSet:
+    if len({part.split for part in parts}) < len(parts):
+        raise ValueError(f"expected each split once, got {split!r}")
+    images = np.concatenate([part.images for part in parts])
+    labels = [part.labels for part in parts if part.labels is not None]
+    digest = hashlib.sha256(images.data).hexdigest()
+    card = parts[0].card
+    size = card["splits"][parts[0].split]["size"]
+    splits = card["splits"] | {split: {"count": len(images), "size": size, "sha256": digest}}
+    return DataSet(
+        name=parts[0].name,
+        split=split,
+        images=images,
+        labels=np.concatenate(labels) if labels else None,
+        card=card | {"splits": splits},
+    )
 
 
 def _remedy(name: str, data_directory: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ttur.data.contents import Block, Contents
+from ttur.data.contents import Block, Blocks, Contents, from_sample
 from ttur.data.lines import Points, padded_lines
 from ttur.data.text import (
     CODE_POINTS,
@@ -98,7 +98,7 @@ def counted(corpus: Corpus, on_progress: Progress) -> tuple[Vocabulary, Contents
     vocabulary = most_frequent(histogram)
     table = code_table(vocabulary)
 
-    def blocks(split: str) -> Iterator[Block]:
-        return (Block(table[points], None) for points in corpus.lines(split))
+    def blocks(split: str, first: int) -> Blocks:
+        return from_sample(first, (Block(table[points], None) for points in corpus.lines(split)))
 
     return vocabulary, Contents(corpus.kind, None, {s: n for s, n in counts.items() if n}, blocks)

@@ -1,16 +1,11 @@
-"""Folders and zip archives of images, class folders or not, become labelled blocks."""
+"""Folders and archives of images, class folders or not, as the splits of a data set."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from ttur.data.contents import Block, Contents, Fit
+from ttur.data.contents import Blocks, Contents, Fit
+from ttur.data.decoding import decoded
 from ttur.data.image_files import ImageEntry
-
-_BLOCK = 256  # images decoded at a time
-_THREADS = 4  # Pillow decodes outside the interpreter's lock
 
 
 def class_folders(
@@ -37,7 +32,7 @@ def class_folders(
         kind="images in class folders",
         classes=classes,
         counts={split: len(labelled) for split, labelled in splits.items()},
-        blocks=lambda split: _decoded(splits[split], shape, fit),
+        blocks=lambda split, first: decoded(splits[split][first:], fit, shape),
     )
 
 
@@ -46,49 +41,24 @@ def own_images(entries: list[ImageEntry], fit: Fit) -> Contents:
 
     When all of them lie exactly one folder deep, in at least two folders, these are the classes.
     """
-    parents = [PurePosixPath(entry.path).parts[:-1] for entry in entries]
-    folders = sorted({parent[0] for parent in parents if parent})
-    labelled: list[tuple[ImageEntry, int | None]] = [(entry, None) for entry in entries]
-    classes = None
-    if all(len(parent) == 1 for parent in parents) and len(folders) > 1:
-        classes = tuple(folders)
-        labelled = [
-            (entry, classes.index(folder))
-            for entry, (folder,) in zip(entries, parents, strict=True)
-        ]
-        # Not the order of the paths, where "a-b/1.png" stands before "a/1.png".
-        labelled.sort(key=lambda pair: (pair[1], pair[0].path))
-    return Contents(
-        kind="images" if classes is None else "images in class folders",
-        classes=classes,
-        counts={"train": len(labelled)},
-        blocks=lambda split: _decoded(labelled, None, fit),
-    )
+    folders = sorted({entry.path.rpartition("/")[0] for entry in entries})
+    if len(folders) < 2 or any(not folder or "/" in folder for folder in folders):
+        return unlabelled(entries, fit)
+    label = {folder: index for index, folder in enumerate(folders)}
+    # Not the order of the paths, where "a-b/1.png" stands before "a/1.png".
+    entries = sorted(entries, key=lambda entry: entry.path.partition("/"))
+
+    def blocks(split: str, first: int) -> Blocks:
+        rest = islice(entries, first, None)
+        return decoded(((entry, label[entry.path.partition("/")[0]]) for entry in rest), fit)
+
+    return Contents("images in class folders", tuple(folders), {"train": len(entries)}, blocks)
 
 
-def _decoded(
-    labelled: list[tuple[ImageEntry, int]] | list[tuple[ImageEntry, int | None]],
-    shape: tuple[int, int] | None,
-    fit: Fit,
-) -> Iterator[Block]:
-    def fitted(entry: ImageEntry) -> np.ndarray:
-        pixels = entry.pixels()
-        try:
-            return fit(pixels)
-        except ValueError as error:
-            raise ValueError(f"{entry.where}: {error}") from error
+def unlabelled(entries: list[ImageEntry], fit: Fit) -> Contents:
+    """Images as the single split `train`, by path, whatever folders they lie in."""
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for start in range(0, len(labelled), _BLOCK):
-            block = labelled[start : start + _BLOCK]
-            images = list(pool.map(fitted, [entry for entry, _ in block]))
-            shape = shape or images[0].shape[:2]
-            for (entry, _), image in zip(block, images, strict=True):
-                if image.shape[:2] != shape:
-                    raise ValueError(
-                        f"expected {shape[1]}x{shape[0]} pixels in every image, got "
-                        f"{image.shape[1]}x{image.shape[0]} in {entry.where}; "
-                        "give the size you want with --size"
-                    )
-            labels = [label for _, label in block if label is not None]
-            yield Block(np.stack(images), np.array(labels, np.int64) if labels else None)
+    def blocks(split: str, first: int) -> Blocks:
+        return decoded(((entry, None) for entry in islice(entries, first, None)), fit)
+
+    return Contents("images", None, {"train": len(entries)}, blocks)

@@ -12,16 +12,22 @@ from typing import Literal
 from ttur.data import billion_word, folders, records
 from ttur.data.archives import image_entries
 from ttur.data.catalogue import KNOWN
+from ttur.data.celeba import Crop, celeba_crop
 from ttur.data.contents import Contents, Fit
 from ttur.data.corpora import HELD_OUT_EVERY, counted, own_text
 from ttur.data.dataset import Card
 from ttur.data.images import centre_crop_and_resize
+from ttur.data.lsun import lsun
+from ttur.data.svhn import svhn
 from ttur.data.text import LENGTH, VOCABULARY_SIZE
 from ttur.data.writing import Progress, digest, directory_lock, existing, written
 
 TEXTS = ("billion_word", "text")
 OWN = ("images", "text")
 EMBEDDED = ("digits", "speeches")
+RESIZED = ("celeba", "lsun_bedroom")
+"""Published in other sizes than they are used."""
+SEVERAL_SOURCES = ("mnist", "svhn", "lsun_bedroom", "text")
 
 
 def prepare(
@@ -30,28 +36,31 @@ def prepare(
     data_directory: Path | str,
     *,
     size: int | None = None,
-    crop: int | None = None,
+    crop: Crop | None = None,
     lines: int | Literal["all"] | None = None,
     target_name: str | None = None,
     on_progress: Progress | None = None,
 ) -> Card:
     """Write `<data_directory>/<target_name>/`: `<split>.npy`, `<split>.labels.npy`, `card.json`.
 
-    `name` is "cifar10", "mnist", "billion_word" or, for one's own, "images" or "text". `size` and
-    `crop` are for images, `lines` (how many training lines are read; all, but of billion_word the
-    first 10,000,000) for texts. Memory stays bounded; the folder appears complete or not at all.
-    When it is already there, made from the same sources with the same options, its card comes back
-    with `fresh` False.
+    `name` is one of `KNOWN`, "billion_word" or, for one's own, "images" or "text". `size` and
+    `crop` (the side of the centre square; of CelebA also "began") are for images, `lines` (how many
+    training lines are read; all, but of billion_word the first 10,000,000) for texts. Memory stays
+    bounded. The folder appears complete or not at all; the same call again goes on where one was
+    killed or interrupted. When the data set is already there, made from the same sources with the
+    same options, its card comes back with `fresh` False.
 
     Raises:
         FileExistsError: if the folder holds anything else; nothing is ever overwritten.
         FileNotFoundError, ValueError: if a source is missing, damaged or not what `name` says.
-        OSError: if the disk fills; nothing is kept.
+        OSError: if the disk fills; what is done is kept for the next call.
     """
     target_name = _checked_name(name, target_name)
     sources = [Path(source) for source in sources]
     on_progress = on_progress or (lambda done, total: None)
     _check_arguments(name, sources, size, crop, lines)
+    if name in RESIZED:
+        size, crop = size or KNOWN[name].size, crop or KNOWN[name].crop
     target = Path(data_directory, target_name)
     if name in TEXTS:
         return _prepare_text(name, sources, target, lines, on_progress)
@@ -132,7 +141,7 @@ def _check_arguments(
     name: str,
     sources: list[Path],
     size: int | None,
-    crop: int | None,
+    crop: Crop | None,
     lines: int | Literal["all"] | None,
 ) -> None:
     if name in TEXTS and (size is not None or crop is not None):
@@ -141,10 +150,12 @@ def _check_arguments(
         raise ValueError(f"--lines is for texts, and {name} are images")
     if isinstance(lines, int) and lines < 1:
         raise ValueError(f"expected a number of lines of at least 1, or all, got {lines}")
+    if crop == "began" and name != "celeba":
+        raise ValueError(f"the crop 'began' is one of celeba; expected a number for {name}")
     for option, side in (("size", size), ("crop", crop)):
-        if side is not None and side < 2:
+        if isinstance(side, int) and side < 2:
             raise ValueError(f"expected a {option} of at least 2 pixels, got {side}")
-    if not sources or (name not in ("mnist", "text") and len(sources) > 1):
+    if not sources or (name not in SEVERAL_SOURCES and len(sources) > 1):
         raise ValueError(f"expected one source for {name}, got {len(sources)}")
     for source in sources:
         if not source.exists():
@@ -153,17 +164,24 @@ def _check_arguments(
             raise FileNotFoundError(
                 f"no file or folder {source}" + (f"; it can be had at {url}" if url else "")
             )
+        if not source.is_file() and not source.is_dir():
+            raise ValueError(f"expected a file or folder, got {source}, a pipe or a device")
 
 
 @contextmanager
 def _opened(
-    name: str, sources: list[Path], size: int | None, crop: int | None
+    name: str, sources: list[Path], size: int | None, crop: Crop | None
 ) -> Iterator[Contents]:
-    fit: Fit = partial(centre_crop_and_resize, crop=crop, size=size)
     untouched = size is None and crop is None
+    fit: Fit = partial(
+        celeba_crop if name == "celeba" else centre_crop_and_resize, crop=crop, size=size
+    )
     if name == "mnist":
-        whole = records.padded if crop is None and size in (None, 32) else fit
-        yield records.mnist(sources, whole)
+        yield records.mnist(sources, records.padded if crop is None and size in (None, 32) else fit)
+    elif name == "svhn":
+        yield svhn(sources, None if untouched else fit)
+    elif name == "lsun_bedroom" and (databases := lsun(sources, fit)):
+        yield databases
     elif name == "cifar10" and (batches := records.cifar10(sources[0], None if untouched else fit)):
         yield batches
     else:
@@ -171,14 +189,20 @@ def _opened(
             fit = (lambda pixels: pixels) if untouched else fit
             if name == "images":
                 yield folders.own_images(entries, fit)
+            elif name in RESIZED:
+                yield folders.unlabelled(entries, fit)
             else:
-                side = KNOWN[name].size if untouched else None
-                yield folders.class_folders(entries, sources[0], KNOWN[name].classes, side, fit)
+                classes, side = KNOWN[name].classes, KNOWN[name].size if untouched else None
+                yield folders.class_folders(entries, sources[0], classes or (), side, fit)
 
 
 def _check_counts(name: str, contents: Contents, sources: list[Path]) -> None:
-    if name in KNOWN and contents.counts != KNOWN[name].counts:
+    """Of the splits that are there: only some can be missing, as the readers say."""
+    if name not in KNOWN:
+        return
+    expected = {split: KNOWN[name].counts[split] for split in contents.counts}
+    if contents.counts != expected:
         raise ValueError(
-            f"expected {KNOWN[name].counts} images of {name} in {sources[0]}, got "
-            f"{contents.counts}; prepare a part of it with `ttur prepare images`"
+            f"expected {expected} images of {name} in {sources[0]}, got {contents.counts}; "
+            "prepare a part of it with `ttur prepare images`"
         )

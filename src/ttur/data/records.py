@@ -4,6 +4,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from ttur.data.catalogue import KNOWN
-from ttur.data.contents import Block, Contents, Fit
+from ttur.data.contents import Block, Blocks, Contents, Fit, from_sample
 from ttur.data.pickled import read_pickle
 
 _RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue plane
@@ -44,21 +45,20 @@ def cifar10(source: Path, fit: Fit | None) -> Contents | None:
         def blocks(split: str, batches=batches, parsed=parsed) -> Iterator[Block]:
             for name in batches[split]:
                 where = f"{source}!{name}"
-                planes, labels = parsed(_checked_read(files[name], where), where)
+                planes, labels = parsed(checked_read(files[name], where), where)
                 images = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-                yield from _blocks(images, labels, fit, where)
+                yield from labelled_blocks(images, labels, fit, where)
 
-        return Contents(f"{kind} batches", known.classes, known.counts, blocks)
+        def blocks_from(split: str, first: int, blocks=blocks) -> Blocks:
+            return from_sample(first, blocks(split))
+
+        return Contents(f"{kind} batches", known.classes, known.counts, blocks_from)
     return None
 
 
 def mnist(sources: list[Path], fit: Fit) -> Contents:
     """The four IDX files, gzipped or not, or the folder that holds them."""
-    given = [
-        file
-        for source in sources
-        for file in (sorted(source.iterdir()) if source.is_dir() else [source])
-    ]
+    given = given_files(sources)
     files = {}
     for key, name in _IDX.items():
         names = {name, name.replace("-idx", ".idx")}  # the second as some mirrors have it
@@ -71,11 +71,13 @@ def mnist(sources: list[Path], fit: Fit) -> Contents:
         files[key] = found[0]
     known = KNOWN["mnist"]
 
-    def blocks(split: str) -> Iterator[Block]:
+    def blocks(split: str, first: int) -> Blocks:
         grey = _idx(files[split, "images"], (known.counts[split], 28, 28))
         labels = _idx(files[split, "labels"], (known.counts[split],))
         images = np.broadcast_to(grey[..., None], (*grey.shape, 3))
-        yield from _blocks(images, labels.astype(np.int64), fit, str(files[split, "labels"]))
+        where = str(files[split, "labels"])
+        whole = labelled_blocks(images, labels.astype(np.int64), fit, where)
+        return from_sample(first, whole)
 
     return Contents("IDX files", known.classes, known.counts, blocks)
 
@@ -85,12 +87,23 @@ def padded(pixels: UInt8[np.ndarray, "28 28 3"]) -> UInt8[np.ndarray, "32 32 3"]
     return np.pad(pixels, ((2, 2), (2, 2), (0, 0)))
 
 
-def _blocks(
+def given_files(sources: list[Path]) -> list[Path]:
+    """The regular files among the sources and directly in them where they are folders."""
+    files = (sorted(source.iterdir()) if source.is_dir() else [source] for source in sources)
+    return [file for file in chain.from_iterable(files) if file.is_file()]
+
+
+def labelled_blocks(
     images: UInt8[np.ndarray, "count height width 3"],
     labels: Int64[np.ndarray, " labels"],
     fit: Fit | None,
     where: str,
 ) -> Iterator[Block]:
+    """Images in memory and their labels.
+
+    Raises:
+        ValueError: if the labels are not as many, or not from 0 to 9.
+    """
     if len(labels) != len(images) or not np.isin(labels, range(10)).all():
         raise ValueError(
             f"expected {len(images)} labels from 0 to 9 in {where}, got {len(labels)} "
@@ -128,7 +141,7 @@ def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             return file.read(expected + 1)  # no more, should it unpack to a terabyte
 
-    data = _checked_read(read, str(path))
+    data = checked_read(read, str(path))
     if data[: len(header)] != header or len(data) != expected:
         raise ValueError(
             f"expected IDX bytes of shape {shape} in {path}: {expected} bytes with the header "
@@ -139,7 +152,7 @@ def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _folder_files(folder: Path) -> dict[str, Callable[[], bytes]]:
     parts = [folder / name for name in _FOLDERS if (folder / name).is_dir()]
-    return {file.name: file.read_bytes for part in parts for file in part.iterdir()}
+    return {file.name: file.read_bytes for file in given_files(parts)}
 
 
 def _tar_members(path: Path) -> dict[str, Callable[[], bytes]]:
@@ -164,12 +177,17 @@ def _tar_members(path: Path) -> dict[str, Callable[[], bytes]]:
         return {}
     return {
         PurePosixPath(member.name).name: lambda member=member: read(member)
-        for member in _checked_read(members, str(path))
+        for member in checked_read(members, str(path))
         if member.isreg()
     }
 
 
-def _checked_read(read: Callable[[], _Read], where: str) -> _Read:
+def checked_read(read: Callable[[], _Read], where: str) -> _Read:
+    """What `read` gives.
+
+    Raises:
+        ValueError: naming the file, if it is damaged.
+    """
     try:
         return read()
     except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error, ValueError) as error:

@@ -1,20 +1,19 @@
-"""The folder of a data set: written whole or not at all, and never over anything."""
+"""The folder of a data set: there whole or not at all, and never written over anything."""
 
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ttur.data.contents import Contents
-from ttur.data.dataset import Card, SplitCard
+from ttur.data.dataset import Card
+from ttur.data.unfinished import Unfinished
+from ttur.runtime.files import flush_directory
 
 Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
@@ -50,90 +49,54 @@ def _origin(card: Card) -> dict:
 def written(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
     """Write arrays and card into `target`, under the lock of its folder; the card, now complete.
 
+    What a killed or interrupted call with the same draft left beside it is gone on with.
+
     Raises:
-        OSError: if the disk fills; nothing is kept.
-        ValueError: if the contents are not as many as they say.
+        OSError: if the disk fills; what is done is kept for the next call.
+        ValueError: if the contents are damaged, or not as many as they say; nothing is kept.
     """
-    # Under the lock nobody else writes here: one that lies here was left by a killed process.
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    count = _Counted(on_progress, sum(contents.counts.values()))
+    folder = target.with_name(f".{target.name}.unfinished")
+    total, done = sum(contents.counts.values()), 0
+
+    def on_samples(count: int) -> None:
+        nonlocal done
+        done += count
+        if count:
+            on_progress(done, total)
+
     try:
-        splits = {
-            split: _write_split(unfinished, split, contents, count) for split in contents.counts
-        }
-        card = replace(draft, splits=splits, fresh=True)
-        with open(unfinished / "card.json", "x", encoding="utf-8") as file:
-            file.write(json.dumps(card.document(), indent=2) + "\n")
-            _flush(file)
-        unfinished.rename(target)
-    except BaseException as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        unfinished = Unfinished(folder, draft)
+        for split in contents.counts:
+            unfinished.write(split, contents, on_samples)
+        flush_directory(folder)
+        folder.rename(target)
+    except ValueError:  # the same again would come of the same source
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise OSError(
                 error.errno,
-                f"{error.strerror}; nothing was kept, make room and repeat",
+                f"{error.strerror}; make room and repeat, or delete {folder}",
                 str(target),
             ) from error
         raise
-    return card
-
-
-@dataclass
-class _Counted:
-    on_progress: Progress
-    total: int
-    done: int = 0
-
-    def add(self, samples: int) -> None:
-        self.done += samples
-        self.on_progress(self.done, self.total)
-
-
-def _write_split(folder: Path, split: str, contents: Contents, progress: _Counted) -> SplitCard:
-    """Stream one split to disk and digest it on the way."""
-    count, written = contents.counts[split], 0
-    labels, digest = [], hashlib.sha256()
-    shape: tuple[int, ...] = ()
-    # A plain file: on a full disk its writes err, where those to a memory map kill the process.
-    with open(folder / f"{split}.npy", "xb") as file:
-        for block in contents.blocks(split):
-            samples = np.ascontiguousarray(block.samples)
-            if not shape:
-                shape = samples.shape[1:]
-                kind = np.lib.format.dtype_to_descr(samples.dtype)
-                header = {"descr": kind, "fortran_order": False, "shape": (count, *shape)}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(samples.data)
-            digest.update(samples.data)
-            labels.append(block.labels)
-            written += len(samples)
-            progress.add(len(samples))
-        _flush(file)
-    if written != count:
-        raise ValueError(f"expected {count:,} samples in the split {split}, got {written:,}")
-    if contents.classes is not None:
-        with open(folder / f"{split}.labels.npy", "xb") as file:
-            np.save(file, np.concatenate(labels), allow_pickle=False)
-            _flush(file)
-    size = shape[:2]  # the three channels of images go without saying
-    return SplitCard(count, size, digest.hexdigest())
-
-
-def _flush(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return replace(unfinished.card, fresh=True)
 
 
 def digest(source: Path) -> str:
-    """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder."""
+    """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder.
+
+    The lock file of an LMDB is left out: whoever reads the database may write to it.
+    """
     if source.is_file():
         with open(source, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    files = sorted((file.relative_to(source).as_posix(), file) for file in source.rglob("*"))
-    lines = (f"{digest(file)}  {name}\n" for name, file in files if file.is_file())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    files = (file for file in source.rglob("*") if file.is_file() and file.name != "lock.mdb")
+    whole = hashlib.sha256()
+    for name in sorted(file.relative_to(source).as_posix() for file in files):
+        whole.update(f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n")
+    return whole.hexdigest()
 
 
 @contextmanager

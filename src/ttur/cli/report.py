@@ -1,0 +1,69 @@
+"""`ttur report`: tables, curves, losses and samples of runs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ttur.cli.options import Json
+from ttur.cli.output import console, print_json
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
+    out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="updates, minutes (of training), total_minutes (evaluation too) or both_players "
+            "(updates); repeatable."
+        ),
+    ] = None,
+    band: Annotated[
+        str | None, typer.Option(help="min-max or std; unless given, as the paper drew it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw curves with bands over seeds, losses and samples, and print the tables."""
+    from ttur.reports.budget import budget_table, equal_budgets
+    from ttur.reports.figures import draw_report
+    from ttur.reports.groups import group_runs
+    from ttur.reports.losses import draw_losses
+    from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
+    from ttur.reports.summary import groups_table, summaries
+    from ttur.training.record import find_runs
+
+    groups = group_runs([record for path in runs for record in find_runs(path)])
+    budgets = equal_budgets(groups)
+    figure = out or runs[0] / "report.png"
+
+    def beside(name: str, suffix: str = figure.suffix) -> Path:
+        return figure.with_name(f"{figure.stem}-{name}{suffix}")
+
+    if not as_json:
+        console().print(groups_table(groups))
+        for comparison in budgets:
+            console().print()
+            console().print(budget_table(comparison))
+    files: dict[str, list[Any]] = {
+        "figure": [*draw_report(groups, figure, against or (), band)],
+        "losses": [draw_losses(groups, beside("losses"), band)],
+        "samples": [
+            draw_samples(groups, beside("samples")),
+            draw_samples_by_distance(groups, beside("samples-by-distance")),
+            write_sentences(groups, beside("samples", ".txt")),
+        ],
+    }
+    written = {kind: [str(path) for path in paths if path] for kind, paths in files.items()}
+    if as_json:
+        print_json(
+            {
+                "settings": [summary.to_json() for summary in summaries(groups)],
+                "equal_budgets": [comparison.to_json() for comparison in budgets],
+                "files": written,
+            }
+        )
+        return
+    for kind, paths in written.items():
+        for path in paths:
+            print(f"{kind:7} {path}")

@@ -1,0 +1,120 @@
+"""LSUN bedrooms (Yu et al. 2015): an LMDB a split, of WebP or JPEG files by their digests."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ttur.data.contents import Blocks, Contents, Fit
+from ttur.data.decoding import decoded
+from ttur.data.image_files import printable
+from ttur.data.images import decode
+
+_FOLDERS = {"train": "bedroom_train_lmdb", "val": "bedroom_val_lmdb"}
+_FILE = "data.mdb"
+_MAPPED_IMAGES = 1000  # read before a database is opened anew; each has 64 KiB around it mapped
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One value of a database."""
+
+    where: str
+    data: bytes
+
+    def pixels(self) -> np.ndarray:
+        return decode(self.data, self.where).pixels
+
+
+def lsun(sources: list[Path], fit: Fit) -> Contents | None:
+    """Databases, or the folder that holds them, in the order of the keys; None if there are none.
+
+    They are mapped, not locked: nothing is written beside them. The validation images may be
+    missing.
+
+    Raises:
+        ValueError: if one is damaged or packed, or `lmdb` is not installed.
+    """
+    for source in sources:
+        if source.is_file() and _holds_a_database(source):
+            raise ValueError(f"{source} is packed, and a database is read in place; unzip it")
+    folders = [folder for source in sources for folder in _databases(source)]
+    if not folders:
+        return None
+    splits = {"val" if f.resolve().name == _FOLDERS["val"] else "train": f for f in folders}
+    if len(splits) < len(folders) or "train" not in splits:
+        raise ValueError(
+            f"expected {_FOLDERS['train']} and at most {_FOLDERS['val']} beside it, got "
+            f"{', '.join(map(str, folders))}"
+        )
+
+    def blocks(split: str, first: int) -> Blocks:
+        return decoded(((image, None) for image in _images(splits[split], first)), fit)
+
+    counts = {split: _count(folder) for split, folder in splits.items()}
+    return Contents("LMDB", None, counts, blocks)
+
+
+def _databases(source: Path) -> list[Path]:
+    folders = [source, *(source / name for name in _FOLDERS.values())]
+    return [folder for folder in folders if (folder / _FILE).is_file()]
+
+
+def _holds_a_database(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.endswith(_FILE) for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def _count(folder: Path) -> int:
+    with _opened(folder) as database:
+        return database.stat()["entries"]
+
+
+def _images(folder: Path, first: int) -> Iterator[StoredImage]:
+    """From the image number `first` on.
+
+    What has been touched of a mapped file, and the pages around it, count as memory of the process
+    until it is unmapped: the database is opened anew now and then.
+    """
+    rank, key = 0, b""
+    while key is not None:
+        with _opened(folder) as database, database.begin() as transaction:
+            cursor = transaction.cursor()
+            cursor.set_range(key)
+            end, key = rank + _MAPPED_IMAGES, None
+            for found in cursor.iternext(values=False):
+                if rank == end:
+                    key = found
+                    break
+                if rank >= first:
+                    name = found.decode("utf-8", "backslashreplace")
+                    yield StoredImage(printable(f"{folder}!{name}"), cursor.value())
+                rank += 1
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Any]:
+    try:
+        import lmdb
+    except ImportError as error:
+        raise ValueError(
+            f"{folder} is an LMDB, and lmdb is not installed; run `pip install 'ttur[lsun]'`"
+        ) from error
+    try:
+        with lmdb.open(str(folder), readonly=True, lock=False, create=False) as database:
+            page, size = database.stat()["psize"], (folder / _FILE).stat().st_size
+            needed = (database.info()["last_pgno"] + 1) * page
+            if size < needed:  # reading beyond its end would kill the process
+                raise ValueError(
+                    f"{folder / _FILE} ends after {size:,} of {needed:,} bytes; get it again"
+                )
+            yield database
+    except lmdb.Error as error:
+        raise ValueError(f"cannot read the LMDB {folder}: {error}; get it again") from error
