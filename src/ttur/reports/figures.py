@@ -1,170 +1,131 @@
 """Curves with bands over seeds, published curves dashed behind."""
 
-import csv
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 
 matplotlib.use("Agg")  # figures go to files; no display is needed
 
-import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from ttur.reports.summary import SENTENCES, Group, curve
+from ttur.reports.bands import Segment, segments
+from ttur.reports.groups import Group, Point, curve, differ_in_cost
+from ttur.reports.published import published_curves, published_unit
 from ttur.runtime.names import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.
 ONE_TIMESCALE = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
 TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred")
+SENTENCES = "jsd_"  # so begin the names of values of sentences
+PANEL = (6.3, 5.3)  # inches, those of the paper
+WIDE = 3.0  # a line of theirs
 
 
 class Axis(NamedTuple):
-    """What curves are drawn against: its name, its value in an event, and a published unit."""
+    """What curves are drawn against: its name, its value at a point, and a published unit."""
 
     label: str
-    of: Callable[[dict[str, Any]], float]
+    of: Callable[[Point], float]
     published: str | None = None
     per_unit: float = 1.0
 
 
 AXES = {
-    "updates": Axis("generator updates", lambda e: e["update"], "thousand mini-batches", 1000),
-    "minutes": Axis("minutes of training", lambda e: e["training_seconds"] / 60, "minutes"),
+    "updates": Axis("generator updates", lambda p: p.event["update"], "thousand mini-batches", 1e3),
+    "minutes": Axis("minutes of training", lambda p: p.event["training_seconds"] / 60, "minutes"),
+    "total_minutes": Axis(
+        "minutes, evaluation included",
+        lambda p: (p.event["training_seconds"] + p.evaluation_seconds) / 60,
+        "minutes",
+    ),
     "both_players": Axis(
-        "updates of both players", lambda e: e["update"] + e["discriminator_updates"]
+        "updates of both players", lambda p: p.event["update"] + p.event["discriminator_updates"]
     ),
 }
 
 
-def draw_report(groups: Sequence[Group], path: Path, against: Sequence[str] = ()) -> list[Path]:
+def draw_report(
+    groups: Sequence[Group], path: Path, against: Sequence[str] = (), band: str | None = None
+) -> list[Path]:
     """The figures of a report: values on more samples stand in one of their own, `…-fine`.
 
-    Sentences are drawn against minutes and updates unless `against` says otherwise (Figure 7, A45),
-    images against updates.
+    Sentences, and settings that differ in n_critic, are drawn against minutes and updates unless
+    `against` says otherwise (Figures 6, 7, A45), all else against updates.
     """
     metrics = list(dict.fromkeys(metric for group in groups for metric in group.metrics))
     if not against:
-        has_sentences = any(metric.startswith(SENTENCES) for metric in metrics)
-        against = ("minutes", "updates") if has_sentences else ("updates",)
+        is_timed = differ_in_cost(groups) or any(m.startswith(SENTENCES) for m in metrics)
+        against = ("minutes", "updates") if is_timed else ("updates",)
     fine = [metric for metric in metrics if metric.endswith("_fine")]
-    drawn = [draw_curves(groups, path, [m for m in metrics if m not in fine], against)]
+    drawn = [draw_curves(groups, path, [m for m in metrics if m not in fine], against, band)]
     if fine:
         path = path.with_name(f"{path.stem}-fine{path.suffix}")
-        drawn.append(draw_curves(groups, path, fine, against))
+        drawn.append(draw_curves(groups, path, fine, against, band))
     return drawn
 
 
 def draw_curves(
-    groups: Sequence[Group], path: Path, metrics: Sequence[str], against: Sequence[str]
+    groups: Sequence[Group],
+    path: Path,
+    metrics: Sequence[str],
+    against: Sequence[str],
+    band: str | None = None,
 ) -> Path:
-    """The mean line and the min-max band over seeds of each setting, published curves dashed.
+    """The mean line and the band over seeds of each setting, published curves dashed.
 
-    A column of panels for each of `metrics`, a row for each of `against` (names of `AXES`). A
-    dotted line is what real samples score.
+    A column of panels for each of `metrics`, a row for each of `against` (names of `AXES`). `band`
+    is that of the experiment unless it is given (`bands.BANDS`). The line is narrow where it is a
+    mean over fewer runs, and a cross marks where one diverged; a dotted line is what real samples
+    score.
 
     Raises:
-        ValueError: if no run has an evaluation, or there is no such axis.
+        ValueError: if no run has an evaluation, or there is no such axis or band.
     """
     for name in against:
         if name not in AXES:
             raise ValueError(f"no axis {name!r} to draw against; {closest(name, AXES)}")
     if not metrics:
         raise ValueError("nothing to draw: no run has an evaluation yet (was it --metric none?)")
+    width, height = PANEL
     figure, panels = plt.subplots(
         len(against),
         len(metrics),
-        figsize=(7.2 * len(metrics), 5.0 * len(against)),
+        figsize=(width * len(metrics), height * len(against)),
         squeeze=False,
         layout="constrained",
     )
     for row, name in zip(panels, against, strict=True):
         for axes, metric in zip(row, sorted(metrics), strict=True):
-            _draw_panel(axes, [g for g in groups if metric in g.metrics], metric, AXES[name])
+            shown = [group for group in groups if metric in group.metrics]
+            _draw_panel(axes, shown, metric, AXES[name], band)
     return save(figure, path)
 
 
-def published_curves(figure: str) -> dict[str, list[dict[str, float]]]:
-    """Series of one figure of the paper: points with x, mean, lower_band and upper_band."""
-    series = defaultdict(list)
-    for row in _published_rows(figure):
-        keys = ("x", "mean", "lower_band", "upper_band")
-        series[row["series"]].append({key: float(row[key]) for key in keys})
-    return dict(series)
-
-
-def _published_unit(figure: str) -> str:
-    return next(row["x_unit"] for row in _published_rows(figure))
-
-
-def _published_rows(figure: str) -> Iterator[dict[str, str]]:
-    with files("ttur.experiments").joinpath("published_curves.csv").open() as file:
-        yield from (row for row in csv.DictReader(file) if row["figure"] == figure)
-
-
-def _draw_panel(axes: Axes, groups: Sequence[Group], metric: str, axis: Axis) -> None:
-    colours = _colours(groups)
-    for group, colour in colours:
-        _draw_group(axes, group, metric, axis, colour)
-    for floor in sorted({g.floor[metric] for g in groups if metric in g.floor}):
-        axes.axhline(floor, color="black", linestyle=":", label=f"real samples ({floor:.3g})")
-    for figure in dict.fromkeys(g.published[metric] for g in groups if metric in g.published):
-        _draw_published(axes, figure, axis, {g.title: c for g, c in colours})
-    axes.set_xlabel(axis.label)
-    axes.set_ylabel(metric)
-    if _spans_decades(axes):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
-    axes.set_title(", ".join(sorted({group.experiment for group in groups})))
-    axes.grid(alpha=0.4)
-    axes.legend()
-
-
-def _draw_group(axes: Axes, group: Group, metric: str, axis: Axis, colour: str) -> None:
-    points = defaultdict(list)
-    for run in group.runs:
-        for value, event in curve(run, metric):
-            points[event["update"]].append((axis.of(event), value))
-    at = [np.mean([x for x, _ in points[update]]) for update in sorted(points)]
-    values = [[value for _, value in points[update]] for update in sorted(points)]
-    diverged = sum(run.outcome.startswith("diverged") for run in group.runs)
-    runs = f"{len(group.runs)} run{'s' * (len(group.runs) != 1)}"
-    label = f"{group.title} ({runs}{f', {diverged} diverged' if diverged else ''})"
-    axes.plot(at, [np.mean(some) for some in values], color=colour, linewidth=2, label=label)
-    low, high = [min(some) for some in values], [max(some) for some in values]
-    axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
-
-
-def _draw_published(axes: Axes, figure: str, axis: Axis, colours: dict[str, str]) -> None:
-    if _published_unit(figure) != axis.published:
+def draw_mean(
+    axes: Axes, parts: Sequence[Segment], colour: str, label: str, width: float = WIDE
+) -> None:
+    """A mean and its band; a third as wide where it is over fewer runs, and so labelled."""
+    if not parts:
         return
-    limit = axes.get_xlim()[1]
-    for series, points in published_curves(figure).items():
-        seen = [point for point in points if point["x"] * axis.per_unit <= limit]
+    most = parts[0].runs
+    if parts[-1].runs < most:
+        label = f"{label}; narrow: fewer"
+    for index, part in enumerate(parts):
         axes.plot(
-            [point["x"] * axis.per_unit for point in seen],
-            [point["mean"] for point in seen],
-            color=colours.get(series, "grey"),
-            linestyle="--",
-            linewidth=1.2,
-            label=f"{series}, published",
+            part.at,
+            part.mean,
+            color=colour,
+            linewidth=width if part.runs == most else width / 3,
+            marker="." if len(part.at) == 1 else "",  # a line of one point is not seen
+            label=label if index == 0 else None,
         )
-
-
-def _colours(groups: Sequence[Group]) -> list[tuple[Group, str]]:
-    one, two = iter(ONE_TIMESCALE * 9), iter(TWO_TIMESCALES * 9)
-    return [(g, next(two if g.label.startswith("ttur") else one)) for g in groups]
-
-
-def _spans_decades(axes: Axes) -> bool:
-    low, high = axes.dataLim.intervaly
-    return bool(low > 0 and high / low > 30)
+        axes.fill_between(part.at, part.low, part.high, color=colour, alpha=0.2, linewidth=0)
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -173,3 +134,79 @@ def save(figure: Figure, path: Path) -> Path:
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
+
+
+def _draw_panel(
+    axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None
+) -> None:
+    figures = dict.fromkeys(
+        chosen.published[metric]
+        for group in groups
+        if (chosen := group.of_the_paper) and metric in chosen.published
+    )
+    published = {
+        series: points
+        for figure in figures
+        if published_unit(figure) == axis.published
+        for series, points in published_curves(figure).items()
+    }
+    names = list(dict.fromkeys(group.experiment for group in groups))
+    titles = [group.title for group in groups]
+    titles += [series for series in published if series not in titles]
+    one, two = cycle(ONE_TIMESCALE), cycle(TWO_TIMESCALES)
+    colours = [next(two if title.startswith("TTUR") else one) for title in titles]
+    for group, colour in zip(groups, colours, strict=False):
+        prefix = f"{group.experiment}, " if len(names) > 1 else ""
+        _draw_group(axes, group, metric, axis, band or group.band, colour, prefix)
+    for floor in sorted({g.floor[metric] for g in groups if metric in g.floor}):
+        axes.axhline(floor, color="black", linestyle=":", label=f"real samples ({floor:.3g})")
+    limit = axes.get_xlim()[1]
+    for series, points in published.items():
+        seen = [point for point in points if point["x"] * axis.per_unit <= limit]
+        colour = dict(zip(titles, colours, strict=True))[series]
+        _draw_published(axes, series, seen, axis.per_unit, colour)
+    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(names))
+    _set_scale(axes)
+    axes.grid(alpha=0.4)
+    bands = dict.fromkeys(band or group.band for group in groups)
+    axes.legend(title=f"mean over runs, band {', '.join(bands)}")
+
+
+def _draw_group(
+    axes: Axes, group: Group, metric: str, axis: Axis, band: str, colour: str, prefix: str
+) -> None:
+    curves = [curve(run, metric) for run in group.runs]
+    points = [
+        {p.event["update"]: (float(axis.of(p)), p.value) for p in points} for points in curves
+    ]
+    draw_mean(axes, segments(points, band), colour, f"{prefix}{group.title} ({group.counted})")
+    ends = [points[-1] for points in (curve(run, metric) for run in group.diverged) if points]
+    axes.plot([axis.of(p) for p in ends], [p.value for p in ends], "x", color=colour, markersize=9)
+
+
+def _draw_published(
+    axes: Axes, series: str, points: Sequence[dict[str, float]], per_unit: float, colour: str
+) -> None:
+    axes.plot(
+        [point["x"] * per_unit for point in points],
+        [point["mean"] for point in points],
+        color=colour,
+        linestyle="--",
+        linewidth=1.2,
+        zorder=1.5,  # behind ours
+        label=f"{series}, published" if points else None,
+    )
+
+
+def _set_scale(axes: Axes) -> None:
+    """Logarithmic where the values span decades."""
+    low, high = axes.dataLim.intervaly
+    if low <= 0 or high / low <= 30:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    if high / low < 300:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter("{x:g}")
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())

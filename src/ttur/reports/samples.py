@@ -6,28 +6,60 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from PIL import Image
 
+from ttur.metrics.names import lower_is_better
 from ttur.reports.figures import save
-from ttur.reports.summary import Group
+from ttur.reports.groups import Group, Point, best_point, by_experiment, curve
+from ttur.training.record import RunRecord
 
 MOST_SENTENCES = 40
+STAGES = 5  # of the distance on its way down, the first and the best among them
 
 
 def draw_samples(groups: Sequence[Group], path: Path) -> Path | None:
-    """The last sample grid of every setting's first seed, side by side; None if there is none."""
-    grids = [(group, grid) for group in groups if (grid := _last(group, "png")) is not None]
-    if not grids:
+    """The last sample grid of every setting's first seed, side by side; None if there is none.
+
+    A row for each experiment.
+    """
+    rows = [
+        grids
+        for some in by_experiment(groups).values()
+        if (grids := [(group, *last) for group in some if (last := _last(group, "png"))])
+    ]
+    if not rows:
         return None
-    figure, panels = plt.subplots(
-        1, len(grids), figsize=(4.2 * len(grids), 4.7), squeeze=False, layout="constrained"
-    )
-    for (group, grid), axes in zip(grids, panels[0], strict=True):
-        with Image.open(grid) as image:
-            axes.imshow(np.asarray(image), interpolation="nearest")
-        axes.set_title(f"{group.title}, {_update(grid):,} updates")
-        axes.axis("off")
-    return save(figure, path)
+    columns = max(map(len, rows))
+    panels = _panels(len(rows), columns, 4.2)
+    for grids, line in zip(rows, panels, strict=True):
+        for (group, run, grid), axes in zip(grids, line, strict=False):
+            update = _update(grid)
+            points = [p for p in curve(run, group.metric or "") if p.event["update"] == update]
+            below = f"{group.metric} {points[-1].value:.4g}" if points else ""
+            _show(axes, grid, f"{group.title}, {update:,} updates", below)
+        line[0].set_ylabel(grids[0][0].experiment)
+    return save(panels[0, 0].figure, path)
+
+
+def draw_samples_by_distance(groups: Sequence[Group], path: Path) -> Path | None:
+    """Figures A21 to A38: a row for each setting, the grids of one run as its distance falls.
+
+    The run is the one with the best value of the setting. Its grids are those of its first
+    evaluation, the first ones past equal ratios of the distance on the way to the best, the best,
+    and the last if that came later; the same latents throughout. None if no grid was scored.
+    """
+    rows = [(group, stages) for group in groups if (stages := _stages(group))]
+    if not rows:
+        return None
+    panels = _panels(len(rows), max(len(stages) for _, stages in rows), 2.5)
+    for (group, stages), line in zip(rows, panels, strict=True):
+        for (run, point, remark), axes in zip(stages, line, strict=False):
+            update = point.event["update"]
+            title = f"{update:,} update{'s' * (update != 1)}{remark}"
+            _show(axes, _grid(run, point), title, f"{group.metric} {point.value:.4g}")
+        line[0].set_ylabel(f"{group.experiment}\n{group.title}, seed {stages[0][0].seed}")
+    return save(panels[0, 0].figure, path)
 
 
 def write_sentences(groups: Sequence[Group], path: Path) -> Path | None:
@@ -35,7 +67,7 @@ def write_sentences(groups: Sequence[Group], path: Path) -> Path | None:
 
     None if there are none.
     """
-    files = [(group, file) for group in groups if (file := _last(group, "txt")) is not None]
+    files = [(group, found[1]) for group in groups if (found := _last(group, "txt")) is not None]
     if not files:
         return None
     columns = [
@@ -52,11 +84,62 @@ def write_sentences(groups: Sequence[Group], path: Path) -> Path | None:
     return path
 
 
-def _last(group: Group, suffix: str) -> Path | None:
+def _stages(group: Group) -> list[tuple[RunRecord, Point, str]]:
+    """Scored grids of the group's best run, by update, with what is to be remarked."""
+    metric = group.metric or ""
+    scored = {
+        run.seed: [point for point in curve(run, metric) if _grid(run, point).exists()]
+        for run in group.runs
+    }
+    best = best_point(metric, [point for points in scored.values() for point in points])
+    if best is None:
+        return []
+    run = next(run for run in group.runs if best in scored[run.seed])
+    points = scored[run.seed]
+    until = points[: points.index(best) + 1]
+    sign = 1 if lower_is_better(metric) else -1
+    space = np.geomspace if min(points[0].value, best.value) > 0 else np.linspace
+    targets = space(points[0].value, best.value, STAGES)[1:-1]
+    reached = [
+        next((p for p in until if sign * p.value <= sign * target), best)  # targets are rounded
+        for target in targets
+    ]
+    chosen = {p.event["update"]: p for p in (points[0], *reached, best, points[-1])}
+    remarks = {points[-1].event["update"]: " (last)", best.event["update"]: " (best)"}
+    return [(run, chosen[update], remarks.get(update, "")) for update in sorted(chosen)]
+
+
+def _grid(run: RunRecord, point: Point) -> Path:
+    return run.directory / "samples" / f"update-{point.event['update']:07d}.png"
+
+
+def _panels(rows: int, columns: int, side: float) -> np.ndarray:
+    """Axes without ticks or frames for square grids of `side` inches and a line above and below."""
+    _, panels = plt.subplots(
+        rows,
+        columns,
+        figsize=(side * columns, (side + 0.5) * rows),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes in panels.flat:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    return panels
+
+
+def _show(axes: Axes, grid: Path, above: str, below: str) -> None:
+    with Image.open(grid) as image:
+        axes.imshow(np.asarray(image), interpolation="nearest")
+    axes.set_title(above, fontsize=10)
+    axes.set_xlabel(below)
+
+
+def _last(group: Group, suffix: str) -> tuple[RunRecord, Path] | None:
     for run in group.runs:
         files = sorted((run.directory / "samples").glob(f"update-*.{suffix}"))
         if files:
-            return files[-1]
+            return run, files[-1]
     return None
 
 

@@ -1,0 +1,136 @@
+"""Settings at equal cost: the same runs cut at equal time, critic updates, generator updates."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from ttur.reports.groups import Group, Point, best_point, by_experiment, curve, differ_in_cost
+from ttur.reports.spread import Spread, counted, extent, minutes
+from ttur.training.record import RunRecord
+
+# What is made equal → its amount in an evaluation's event, and how an amount is told.
+BUDGETS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "training time": ("training_seconds", lambda seconds: f"{minutes(seconds)} minutes"),
+    "critic updates": (
+        "discriminator_updates",
+        lambda updates: f"{updates:,.0f} critic updates",
+    ),
+    "generator updates": ("update", lambda updates: f"{updates:,.0f} generator updates"),
+}
+
+
+@dataclass(frozen=True)
+class AtBudget:
+    """One setting and metric, its runs cut at the budget.
+
+    `runs` of `of` reached it and are compared; `updates`, `critic_updates` and `seconds` (of
+    training) are those of each run's last evaluation within the budget, `best` and `last` its
+    values until there.
+    """
+
+    label: str
+    title: str
+    metric: str
+    runs: int
+    of: int
+    updates: tuple[int, ...]
+    critic_updates: tuple[int, ...]
+    seconds: tuple[float, ...]
+    best: Spread
+    last: Spread
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"best": self.best.to_json(), "last": self.last.to_json()}
+
+
+@dataclass(frozen=True)
+class EqualBudget:
+    """The settings of one experiment at the most of `budget` that every finished run reached."""
+
+    experiment: str
+    budget: str
+    amount: float
+    rows: tuple[AtBudget, ...]
+
+    @property
+    def title(self) -> str:
+        amount = BUDGETS[self.budget][1](self.amount)
+        reached = f"{amount}, the most that all finished runs reached"
+        return f"{self.experiment} at equal {self.budget}: {reached}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "experiment": self.experiment,
+            "budget": self.budget,
+            "amount": self.amount,
+            "settings": [row.to_json() for row in self.rows],
+        }
+
+
+def equal_budgets(groups: Sequence[Group]) -> list[EqualBudget]:
+    """For each experiment whose settings differ in n_critic, one for each of `BUDGETS`.
+
+    Time is that of training; evaluation is left out. Finished runs set the budget. Others join if
+    they have reached it, but none that diverged: it would be compared at its best moment.
+    """
+    comparisons = []
+    for name, some in by_experiment(groups).items():
+        runs = [run for group in some for run in group.finished if run.evaluations]
+        if not (runs and differ_in_cost(some)):
+            continue
+        for budget, (field, _) in BUDGETS.items():
+            amount = float(min(run.evaluations[-1][field] for run in runs))
+            rows = [_at(g, metric, field, amount) for g in some for metric in g.metrics]
+            comparisons.append(EqualBudget(name, budget, amount, tuple(rows)))
+    return comparisons
+
+
+def budget_table(comparison: EqualBudget) -> Table:
+    """One row per setting and metric; counts of several runs as the least and the most."""
+    table = Table("setting", "metric", "runs", box=None, title=comparison.title)
+    table.title_justify = "left"
+    for heading in ("generator updates", "critic updates", "minutes"):
+        table.add_column(heading, justify="right")
+    for heading in ("best, mean ± std", "last, mean ± std"):
+        table.add_column(heading, justify="right")
+    for row in comparison.rows:
+        table.add_row(
+            row.title,
+            row.metric,
+            f"{row.runs}/{row.of}",
+            extent(row.updates, counted),
+            extent(row.critic_updates, counted),
+            extent(row.seconds, minutes),
+            str(row.best),
+            str(row.last),
+        )
+    return table
+
+
+def _reached(run: RunRecord, field: str, amount: float) -> bool:
+    return any(event[field] >= amount for event in run.evaluations)
+
+
+def _at(group: Group, metric: str, field: str, amount: float) -> AtBudget:
+    runs = [run for run in group.surviving if _reached(run, field, amount)]
+    cut = [_until(curve(run, metric), field, amount) for run in runs]
+    within = [points for points in cut if points]
+    last = [points[-1] for points in within]
+    return AtBudget(
+        label=group.label,
+        title=group.title,
+        metric=metric,
+        runs=len(within),
+        of=len(group.runs),
+        updates=tuple(point.event["update"] for point in last),
+        critic_updates=tuple(point.event["discriminator_updates"] for point in last),
+        seconds=tuple(point.event["training_seconds"] for point in last),
+        best=Spread.of(p.value for points in within if (p := best_point(metric, points))),
+        last=Spread.of(point.value for point in last),
+    )
+
+
+def _until(points: Sequence[Point], field: str, amount: float) -> list[Point]:
+    return [point for point in points if point.event[field] <= amount]

@@ -1,0 +1,106 @@
+"""By hand: TTUR takes 60 s for an update of each player, orig 150 s for one and ten critic's."""
+
+import json
+from dataclasses import replace
+
+from reports.records import RUNS, cells_of, record, text_of
+from ttur.reports.budget import BUDGETS, EqualBudget, budget_table, equal_budgets
+from ttur.reports.groups import group_runs
+
+
+def language(label: str, seed: int, values: dict[int, float], seconds: float):
+    return record(
+        label,
+        seed,
+        values,
+        name="language_billion_word",
+        metric="jsd_4",
+        seconds_per_update=seconds,
+    )
+
+
+TTUR = language("ttur_3e-4_1e-4", 0, {100: 0.6, 200: 0.3, 300: 0.4}, 60.0)
+SLOW = language("ttur_3e-4_1e-4", 1, {100: 0.5, 200: 0.45, 300: 0.35}, 120.0)
+ORIG = language("orig_1e-4", 0, {20: 0.9, 100: 0.7, 120: 0.5}, 150.0)
+
+
+def compared(*runs) -> dict[str, EqualBudget]:
+    return {comparison.budget: comparison for comparison in equal_budgets(group_runs(runs))}
+
+
+def test_one_set_of_runs_gives_three_comparisons():
+    """Time: all reached 18,000 s; there TTUR's seeds stand at 300 and 100 updates, orig at 120.
+    Critic updates: all reached 300, orig's last before is 200, at update 20. Generator updates:
+    all reached 120, TTUR's last before are at 100."""
+    assert list(compared(TTUR, SLOW, ORIG)) == list(BUDGETS)
+    told = {
+        budget: (
+            comparison.amount,
+            {row.title: (row.updates, row.critic_updates) for row in comparison.rows},
+        )
+        for budget, comparison in compared(TTUR, SLOW, ORIG).items()
+    }
+    assert told == {
+        "training time": (
+            18_000,
+            {"orig 1e-4": ((120,), (1200,)), "TTUR 3e-4 1e-4": ((300, 100), (300, 100))},
+        ),
+        "critic updates": (
+            300,
+            {"orig 1e-4": ((20,), (200,)), "TTUR 3e-4 1e-4": ((300, 300), (300, 300))},
+        ),
+        "generator updates": (
+            120,
+            {"orig 1e-4": ((120,), (1200,)), "TTUR 3e-4 1e-4": ((100, 100), (100, 100))},
+        ),
+    }
+
+
+def test_a_table_has_best_and_last_until_the_cut_and_the_extent_of_what_was_spent():
+    comparison = compared(TTUR, SLOW, ORIG)["training time"]
+    orig, ttur = cells_of(budget_table(comparison))
+    assert "equal training time: 300 minutes" in text_of(budget_table(comparison))
+    assert ttur == {
+        "setting": "TTUR 3e-4 1e-4",
+        "metric": "jsd_4",
+        "runs": "2/2",
+        "generator updates": "100 – 300",
+        "critic updates": "100 – 300",
+        "minutes": "200 – 300",
+        "best, mean ± std": "0.4 ± 0.14 (n=2)",  # 0.3 and 0.5
+        "last, mean ± std": "0.45 ± 0.071 (n=2)",  # 0.4 and 0.5
+    }
+    assert (orig["generator updates"], orig["critic updates"]) == ("120", "1,200")
+
+
+def test_time_is_that_of_training():
+    """Evaluations that take an hour each change nothing."""
+    slow = tuple({**event, "evaluation_seconds": 3600.0} for event in ORIG.evaluations)
+    assert compared(TTUR, replace(ORIG, evaluations=slow)) == compared(TTUR, ORIG)
+
+
+def test_a_run_that_diverged_sets_no_budget_and_is_counted():
+    early = language("orig_1e-4", 1, {1: 0.99}, 150.0)
+    with_diverged = compared(TTUR, SLOW, ORIG, replace(early, outcome="diverged@12"))
+    for budget, comparison in compared(TTUR, SLOW, ORIG).items():
+        assert with_diverged[budget].amount == comparison.amount
+        assert with_diverged[budget].rows[0] == replace(comparison.rows[0], of=2)
+    unscored = language("orig_1e-4", 1, {}, 150.0)
+    assert compared(TTUR, ORIG, unscored)["training time"].amount == 18_000
+    running = replace(early, outcome="unfinished")
+    comparison = compared(TTUR, ORIG, running)["training time"]
+    assert comparison.amount == 18_000
+    assert (comparison.rows[0].runs, comparison.rows[0].of) == (1, 2)
+    ahead = replace(SLOW, outcome="unfinished")
+    assert compared(TTUR, ahead, ORIG)["training time"].rows[1].runs == 2
+
+
+def test_settings_whose_updates_cost_the_same_are_not_compared():
+    assert equal_budgets(group_runs(RUNS)) == []
+    assert equal_budgets(group_runs([*RUNS, TTUR])) == []  # n_critic differs, but not within one
+
+
+def test_a_comparison_is_json():
+    document = compared(TTUR, ORIG)["critic updates"].to_json()
+    assert json.loads(json.dumps(document)) == json.loads(json.dumps(document))
+    assert document["settings"][0]["best"] == {"mean": 0.9, "std": None, "n": 1}

@@ -1,0 +1,216 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.records import RUNS, record, with_logs, with_values
+from ttur.reports.figures import draw_report
+from ttur.reports.groups import group_runs
+from ttur.reports.losses import draw_losses
+from ttur.training.record import RunRecord
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> dict[str, Figure]:
+    """Figures by the name of their file, which is not written."""
+    figures = {}
+
+    def keep(figure: Figure, path: Path) -> Path:
+        plt.close(figure)
+        figures[path.name] = figure
+        return path
+
+    for module in ("figures", "losses"):
+        monkeypatch.setattr(f"ttur.reports.{module}.save", keep)
+    return figures
+
+
+def lines_of(axes: Axes) -> dict[str, Line2D]:
+    return {str(line.get_label()): line for line in axes.get_lines()}
+
+
+def heights(line: Line2D) -> list[float]:
+    return np.asarray(line.get_ydata()).tolist()
+
+
+def bands_of(axes: Axes) -> list[tuple[float, float]]:
+    vertices = [np.asarray(band.get_paths()[0].vertices) for band in axes.collections]
+    return [(v[:, 1].min(), v[:, 1].max()) for v in vertices]
+
+
+def test_curves_show_mean_band_and_the_published_curve_dashed(drawn):
+    draw_report(group_runs(RUNS), Path("curves.png"))
+    (axes,) = drawn["curves.png"].axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("generator updates", "fid")
+    lines = lines_of(axes)
+    single = lines["orig 5e-4 (2 runs)"]
+    assert single.get_ydata() == pytest.approx([65.0, 65.0])
+    published = lines["orig 5e-4, published"]
+    assert published.get_linestyle() == "--"
+    assert published.get_color() == single.get_color() == "tab:orange"
+    assert lines["orig 2e-4, published"].get_color() == "tab:green"  # not run: a colour of its own
+    assert lines["TTUR 1e-4 5e-4, published"].get_color() == "tab:red"
+    assert (50, 80) in bands_of(axes)
+
+
+def test_the_band_is_that_of_the_experiment_or_the_one_asked_for(drawn):
+    """By hand: 50 and 80 deviate by 15 · √2."""
+    groups = group_runs(RUNS[:2])
+    draw_report(groups, Path("x.png"), band="std")
+    (axes,) = drawn["x.png"].axes
+    assert bands_of(axes)[0] == pytest.approx((65 - 15 * 2**0.5, 65 + 15 * 2**0.5))
+    legend = axes.get_legend()
+    assert legend is not None
+    assert "std" in legend.get_title().get_text()
+    with pytest.raises(ValueError, match=r"no band 'max'.*min-max"):
+        draw_report(groups, Path("x.png"), band="max")
+
+
+def test_a_mean_over_fewer_runs_is_narrow_and_a_cross_marks_the_end_of_the_others(drawn):
+    longer = record("orig_1e-4", 0, {1: 80.0, 5000: 40.0, 10000: 30.0, 15000: 20.0})
+    diverged = record("orig_1e-4", 1, {1: 80.0, 5000: 90.0}, outcome="diverged@7000")
+    draw_report(group_runs([longer, diverged]), Path("x.png"))
+    (axes,) = drawn["x.png"].axes
+    label = "orig 1e-4 (2 runs, 1 diverged); narrow: fewer"
+    both, one, cross, *_ = axes.get_lines()
+    assert both.get_label() == label
+    assert (heights(both), heights(one)) == ([80, 65], [30, 20])
+    assert one.get_linewidth() < both.get_linewidth() / 2
+    assert (cross.get_marker(), heights(cross)) == ("x", [90])
+
+
+def test_a_published_fid_is_drawn_beside_no_other_metric_and_no_other_data(drawn):
+    metric = tuple({**e, "metric": "fd_cifar10"} for e in RUNS[0].evaluations)
+    data = {**RUNS[0].configuration, "data": "faces"}
+    for other in (replace(RUNS[0], evaluations=metric), replace(RUNS[0], configuration=data)):
+        draw_report(group_runs([other]), Path("x.png"))
+        (axes,) = drawn["x.png"].axes
+        assert axes.get_ylabel() == other.evaluations[0]["metric"]
+        assert not any("published" in label for label in lines_of(axes))
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [({1: 400.0, 9: 10.0}, "log"), ({1: 40.0, 9: 10.0}, "linear")]
+)
+def test_values_that_span_decades_have_a_logarithmic_axis(drawn, values, scale):
+    draw_report(group_runs([record("orig_1e-4", 0, values, metric="fd_digits")]), Path("x.png"))
+    assert drawn["x.png"].axes[0].get_yscale() == scale
+
+
+def test_experiments_in_one_panel_are_told_apart(drawn):
+    other = record("orig_1e-4", 0, {5000: 3.0}, name="dcgan_cifar10_small")
+    draw_report(group_runs([RUNS[2], other]), Path("x.png"))
+    (axes,) = drawn["x.png"].axes
+    lines = lines_of(axes)
+    assert {"dcgan_cifar10, orig 1e-4 (1 run)", "dcgan_cifar10_small, orig 1e-4 (1 run)"} < {*lines}
+
+
+def test_runs_without_evaluations_cannot_be_drawn():
+    with pytest.raises(ValueError, match="no run has an evaluation"):
+        draw_report(group_runs([record("orig_1e-4", 0, {})]), Path("x.png"))
+
+
+def test_an_axis_that_does_not_exist_offers_the_closest():
+    with pytest.raises(ValueError, match=r"no axis 'minute'.*did you mean minutes"):
+        draw_report(group_runs(RUNS), Path("x.png"), ["minute"])
+
+
+def language(
+    label: str, seed: int, points: list[tuple[float, ...]], name: str = "language_billion_word"
+) -> RunRecord:
+    """Points are (update, seconds, JSD-4, JSD-6) and JSD-4 on more sentences if there is one."""
+    run = record(label, seed, {int(update): jsd for update, _, jsd, *_ in points}, name=name)
+    values = [
+        {
+            "metric": "jsd_4",
+            **dict(zip(("training_seconds", "value", "jsd_6", "jsd_4_fine"), p[1:], strict=False)),
+        }
+        for p in points
+    ]
+    events = tuple(a | b for a, b in zip(run.evaluations, values, strict=True))
+    return replace(run, evaluations=events, floor={"jsd_4": 0.2, "jsd_6": 0.6, "jsd_4_fine": 0.1})
+
+
+SPOKEN = [
+    language("ttur_3e-4_1e-4", 0, [(100, 6000, 0.6, 0.9), (300, 18000, 0.4, 0.8, 0.35)]),
+    language("ttur_3e-4_1e-4", 1, [(100, 12000, 0.5, 0.9), (300, 60000, 0.3, 0.7, 0.25)]),
+    language("orig_1e-4", 0, [(100, 15000, 0.7, 0.95), (200, 30000, 0.45, 0.9)]),
+]
+
+
+def test_sentences_are_drawn_as_figure_7_against_minutes_and_updates(drawn):
+    figures = draw_report(group_runs(SPOKEN), Path("curves.png"))
+    assert [path.name for path in figures] == ["curves.png", "curves-fine.png"]
+    panels = drawn["curves.png"].axes
+    assert [(p.get_xlabel(), p.get_ylabel()) for p in panels] == [
+        ("minutes of training", "jsd_4"),
+        ("minutes of training", "jsd_6"),
+        ("generator updates", "jsd_4"),
+        ("generator updates", "jsd_6"),
+    ]
+    title = "TTUR 3e-4 1e-4 (2 runs)"
+    minutes, updates = lines_of(panels[0])[title], lines_of(panels[2])[title]
+    # By hand: the mean of both seeds' seconds at an update, (6,000 + 12,000) / 120 minutes.
+    assert minutes.get_xdata() == pytest.approx([150, 650])
+    assert updates.get_xdata() == pytest.approx([100, 300])
+    assert minutes.get_ydata() == pytest.approx([0.55, 0.35])
+    assert lines_of(panels[1])[title].get_ydata() == pytest.approx([0.9, 0.75])
+    assert (0.3, 0.6) in bands_of(panels[0])
+    for panel, floor in zip(panels, (0.2, 0.6, 0.2, 0.6), strict=True):
+        assert heights(lines_of(panel)[f"real samples ({floor})"]) == [floor, floor]
+    fine = drawn["curves-fine.png"].axes[0]
+    assert lines_of(fine)[title].get_ydata() == pytest.approx([0.3])
+
+
+def test_published_minutes_are_drawn_against_minutes_only_and_for_the_billion_words_only(drawn):
+    """The published ones have evaluation in them; both readings of ours have them behind."""
+    axes = ["minutes", "total_minutes", "updates", "both_players"]
+    draw_report(group_runs(SPOKEN), Path("x.png"), axes)
+    published = [
+        {label for label in lines_of(panel) if "published" in label}
+        for panel in drawn["x.png"].axes
+    ]
+    both = {"orig 1e-4, published", "TTUR 3e-4 1e-4, published"}
+    assert published == [both] * 4 + [set()] * 4
+    series = lines_of(drawn["x.png"].axes[1])["orig 1e-4, published"]
+    assert min(heights(series)) > 0.75  # of JSD-6, not of JSD-4
+    small = language("orig_1e-3", 0, [(100, 60000, 0.7, 0.95)], "language_demo")
+    draw_report(group_runs([small]), Path("x.png"))
+    assert not any("published" in k for panel in drawn["x.png"].axes for k in lines_of(panel))
+
+
+def test_what_curves_are_drawn_against(drawn):
+    """Ten critic updates for one; each evaluation took half a minute and is in the total."""
+    draw_report(group_runs(SPOKEN), Path("x.png"), ["both_players", "total_minutes"])
+    both, _, total, _ = (
+        lines_of(panel)["orig 1e-4 (1 run)"].get_xdata() for panel in drawn["x.png"].axes
+    )
+    assert both == pytest.approx([1100, 2200])
+    assert total == pytest.approx([250.5, 501])
+
+
+def test_losses_of_both_players_and_begans_quantities(drawn):
+    losses = {"discriminator_loss": [1.0, 0.5], "generator_loss": [2.0, None]}
+    runs = [with_logs(RUNS[2], **losses), with_logs(RUNS[3], **losses, k=[0.1, 0.2])]
+    assert draw_losses(group_runs(runs), Path("losses.png")) == Path("losses.png")
+    panels = drawn["losses.png"].axes
+    assert [panel.get_title() for panel in panels[:2]] == [
+        "dcgan_cifar10, orig 1e-4",
+        "dcgan_cifar10, TTUR 1e-4 5e-4",
+    ]
+    lines = [lines_of(panel) for panel in panels]
+    assert heights(lines[0]["discriminator loss"]) == [1.0, 0.5]
+    assert heights(lines[0]["generator loss"]) == [2.0]  # a loss that is not finite has no point
+    assert (lines[2], heights(lines[3]["k"])) == ({}, [0.1, 0.2])
+    assert draw_losses(group_runs(RUNS), Path("none.png")) is None
+
+
+def test_values_beside_the_metric_have_panels_of_their_own(drawn):
+    run = with_values(record("orig_1e-4", 0, {5: 7.0}, metric="modes_digits"), fd_digits=2.5)
+    draw_report(group_runs([run]), Path("x.png"))
+    assert [axes.get_ylabel() for axes in drawn["x.png"].axes] == ["fd_digits", "modes_digits"]

@@ -1,0 +1,113 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from reports.records import RUNS, record
+from ttur.reports.groups import group_runs
+from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
+from ttur.training.record import RunRecord
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list:
+    """The figures that were drawn; nothing is written."""
+    figures = []
+
+    def keep(figure, path):
+        plt.close(figure)
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("ttur.reports.samples.save", keep)
+    return figures
+
+
+def with_grids(run: RunRecord, folder: Path) -> RunRecord:
+    """The run in `folder`, with a grid for each evaluation."""
+    samples = folder / run.label / str(run.seed) / "samples"
+    samples.mkdir(parents=True)
+    for event in run.evaluations:
+        Image.new("RGB", (16, 16)).save(samples / f"update-{event['update']:07d}.png")
+    return replace(run, directory=samples.parent)
+
+
+def captions(figure) -> list[tuple[str, str]]:
+    return [(axes.get_title(), axes.get_xlabel()) for axes in figure.axes if axes.get_images()]
+
+
+def test_the_last_grid_of_each_setting_is_shown_with_its_value(tmp_path, drawn):
+    labels = ("orig_1e-4", "ttur_1e-4_5e-4")
+    runs = [with_grids(record(label, 0, {1: 9.0, 2000: 2.5}), tmp_path) for label in labels]
+    assert draw_samples(group_runs(runs), tmp_path / "grids.png") == tmp_path / "grids.png"
+    assert captions(drawn[0]) == [
+        ("orig 1e-4, 2,000 updates", "fid 2.5"),
+        ("TTUR 1e-4 5e-4, 2,000 updates", "fid 2.5"),
+    ]
+    unscored = replace(runs[0], evaluations=())
+    draw_samples(group_runs([unscored]), tmp_path / "grids.png")
+    assert captions(drawn[1]) == [("orig 1e-4, 2,000 updates", "")]
+    assert draw_samples(group_runs(RUNS), tmp_path / "none.png") is None
+
+
+def test_grids_are_chosen_where_the_distance_has_fallen_by_equal_ratios(tmp_path, drawn):
+    """From 160 to 10 in four steps: 80, 40, 20. The first below 40 is 15, also the first below 20.
+    The run of seed 1 is worse at its best."""
+    values = {1: 160.0, 10: 90.0, 20: 75.0, 30: 60.0, 40: 15.0, 50: 70.0, 60: 10.0, 70: 12.0}
+    best = with_grids(record("orig_1e-4", 0, values), tmp_path)
+    other = with_grids(record("orig_1e-4", 1, {1: 150.0, 10: 11.0}), tmp_path)
+    assert draw_samples_by_distance(group_runs([best, other]), tmp_path / "grids.png")
+    assert captions(drawn[0]) == [
+        ("1 update", "fid 160"),
+        ("20 updates", "fid 75"),
+        ("40 updates", "fid 15"),
+        ("60 updates (best)", "fid 10"),
+        ("70 updates (last)", "fid 12"),
+    ]
+    assert drawn[0].axes[0].get_ylabel() == "dcgan_cifar10\norig 1e-4, seed 0"
+
+
+def test_a_score_rises_and_a_distance_that_never_fell_shows_first_and_last(tmp_path, drawn):
+    score = record("orig_1e-4", 0, {1: 1.0, 10: 2.0, 20: 4.0}, metric="is_digits")
+    worse = record("orig_5e-4", 0, {1: 5.4, 10: 50.0})  # the ratios of 5.4 to 5.4 round to less
+    groups = group_runs([with_grids(run, tmp_path) for run in (score, worse)])
+    draw_samples_by_distance(groups, tmp_path / "grids.png")
+    assert captions(drawn[0]) == [
+        ("1 update", "is_digits 1"),
+        ("10 updates", "is_digits 2"),
+        ("20 updates (best)", "is_digits 4"),
+        ("1 update (best)", "fid 5.4"),
+        ("10 updates (last)", "fid 50"),
+    ]
+
+
+def test_evaluations_without_a_grid_are_passed_over(tmp_path, drawn):
+    run = with_grids(record("orig_1e-4", 0, {1: 9.0, 10: 1.0, 20: 2.0}), tmp_path)
+    (run.directory / "samples" / "update-0000010.png").unlink()
+    draw_samples_by_distance(group_runs([run]), tmp_path / "grids.png")
+    assert captions(drawn[0]) == [("1 update", "fid 9"), ("20 updates (best)", "fid 2")]
+    assert draw_samples_by_distance(group_runs(RUNS), tmp_path / "none.png") is None
+
+
+def test_the_last_sentences_of_each_setting_stand_side_by_side(tmp_path):
+    runs = []
+    for run, words in ((RUNS[3], ("four score", "and")), (RUNS[2], ("of the people",))):
+        folder = tmp_path / run.label
+        (folder / "samples").mkdir(parents=True)
+        (folder / "samples" / "update-0000001.txt").write_text("qqq\n")
+        text = "".join(f"{word}\n" for word in words)
+        (folder / "samples" / "update-0000300.txt").write_text(text)
+        runs.append(replace(run, directory=folder))
+    path = write_sentences(group_runs(runs), tmp_path / "figures" / "report-samples.txt")
+    assert path is not None
+    assert path.read_text().split("\n") == [
+        "orig 1e-4, 300 updates  TTUR 1e-4 5e-4, 300 updates",
+        "",
+        "of the people           four score",
+        "                        and",
+        "",
+    ]
+    assert write_sentences(group_runs(RUNS), tmp_path / "none.txt") is None
+    assert not (tmp_path / "none.txt").exists()
