@@ -114,7 +114,7 @@ def test_the_report_has_figures_a_table_with_floors_and_the_sentences(ttur):
     ttur(f"run language_demo {TINY.replace('ttur_3e-3_1e-3', 'orig_1e-3')}")
     code, out, _ = ttur("report runs --out figures/curves.png")
     assert code == 0
-    for part in ("floor", "jsd_6_fine", "minutes of training, the most that all runs reached"):
+    for part in ("floor", "jsd_6_fine", "at equal training time: "):
         assert part in out
     for name in ("curves.png", "curves-fine.png"):
         assert f"figure  figures/{name}" in out

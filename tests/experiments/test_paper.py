@@ -1,3 +1,7 @@
+import re
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from ttur.experiments.plan import cost_line, plan_lines, published_line, with_rates
@@ -180,6 +184,20 @@ def test_published_bests_are_those_of_the_curves(name):
 def test_rates_of_ones_own_are_halved_as_the_paper_halves_its():
     (config,) = with_rates(experiment("began_celeba"), 2e-4, 1e-4, None).settings.values()
     assert [config.rates.at(n) for n in (1, 100_001)] == [(2e-4, 1e-4), (1e-4, 5e-5)]
+
+
+def test_options_named_in_the_docs_are_fields():
+    """Each is accepted by some experiment, and changes it."""
+    text = (Path(__file__).parents[2] / "docs/numerics.md").read_text("utf-8")
+    options = re.findall(r"`--set ([\w.]+)=([^`\s]+)`", text.split("## Options for")[1])
+    assert len(options) >= 10
+    configs = [next(iter(make().settings.values())) for make in EXPERIMENTS.values()]
+    for field, value in options:
+        changed = 0
+        for config in configs:
+            with suppress(ValueError):
+                changed += config.with_settings({field: value}) != config
+        assert changed, field
 
 
 def test_what_the_list_says_of_an_experiment():

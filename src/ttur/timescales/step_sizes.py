@@ -52,7 +52,7 @@ class _Sequence:
     def starting_at(self: "_OneSequence", first: float) -> "_OneSequence":
         """The same sequence times a constant, so that s(1) = first."""
         sequence: Any = self  # a dataclass
-        return replace(sequence, **{self.scale: first * (getattr(self, self.scale) / self(1))})
+        return replace(sequence, **{self.scale: first * (getattr(self, self.scale) / float(self(1)))})
 
     def cumsum(self, count: int) -> Float[np.ndarray, " {count}"]:
         """The partial sums s(1), s(1) + s(2), …: the time of the limiting differential equation."""
@@ -155,10 +155,12 @@ class LearningRatePair:
 
     def starting_at(self, discriminator: float, generator: float) -> "LearningRatePair":
         """The same sequences from other first rates."""
+        first = LearningRatePair(discriminator, generator)  # refuses what is no rate, by its name
+        b, a = first.at(1)
         return replace(
             self,
-            discriminator=self.discriminator.starting_at(discriminator),
-            generator=self.generator.starting_at(generator),
+            discriminator=self.discriminator.starting_at(b),
+            generator=self.generator.starting_at(a),
         )
 
     @property

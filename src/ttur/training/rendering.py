@@ -55,22 +55,15 @@ def jpeg_round_trip(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h 
 
 
 def reference(data: DataSet, seed: int, *, count: int | None, jpeg: bool) -> Images:
-    """The real images to score against: all of `data`, or `count` at random, as JPEG leaves them.
-
-    Raises:
-        ValueError: if `count` is more than there are.
+    """The real images to score against, as JPEG leaves them: `count` at random, or all of `data` if
+    that is None or there are no more.
     """
     images = open_images(data)
-    if count is None and not jpeg:
-        return images
     total = len(data.images)
-    if count is not None and count > total:
-        raise ValueError(
-            f"expected at most the {total:,} images of {data.name} as reference, got {count:,}; "
-            "lower reference_images"
-        )
+    if (count is None or count >= total) and not jpeg:
+        return images
     chosen = np.arange(total)
-    if count is not None:
+    if count is not None and count < total:
         chosen = np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
 
     def read(batch_size: int, rank: int, world_size: int) -> Iterator[Outcome]:

@@ -124,6 +124,8 @@ def evaluator(
 
         return Evaluator(features.is_name, score_of_classes, scoring.write_samples, False)
     images = scoring.reference(data)
+    if (wanted := scoring.reference_images or 0) > len(data.images):
+        say(f"the reference is all {len(data.images):,} images of {data.name}, not {wanted:,}")
     if kind == "modes":
         real_side = side_of_images(images, features, keep=("logits",), batch_size=250)
 
