@@ -52,7 +52,8 @@ class _Sequence:
     def starting_at(self: "_OneSequence", first: float) -> "_OneSequence":
         """The same sequence times a constant, so that s(1) = first."""
         sequence: Any = self  # a dataclass
-        return replace(sequence, **{self.scale: first * (getattr(self, self.scale) / float(self(1)))})
+        scale = getattr(self, self.scale) / float(self(1))  # 1 where the field is the first rate
+        return replace(sequence, **{self.scale: first * scale})
 
     def cumsum(self, count: int) -> Float[np.ndarray, " {count}"]:
         """The partial sums s(1), s(1) + s(2), …: the time of the limiting differential equation."""
