@@ -36,7 +36,7 @@ def tiny_data(tmp_path_factory):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_two_steps_of_every_experiment(ttur, tiny_data, name):
-    """Of its last setting, which is one of those that differ most from the defaults."""
+    """Of its last setting, which is one of those that differ most from the first."""
     is_text = name.startswith("language")
     label = list(EXPERIMENTS[name]().settings)[-1]
     metric = "jsd --set fine_evaluation_samples=80" if is_text else "fd_digits"

@@ -110,7 +110,6 @@ class Balance:
         k_rate: float = 0.001,
         k: float = 0.0,
         batch: Literal["fresh", "same"] = "fresh",
-        device: torch.device | None = None,
     ) -> None:
         for name, value in (("gamma", gamma), ("k", k)):
             if not 0 <= value <= 1:
@@ -119,8 +118,12 @@ class Balance:
             raise ValueError(f"BEGAN needs k_rate >= 0, got {k_rate}; the usual is 0.001")
         if batch not in ("fresh", "same"):
             raise ValueError(f'the batch of a balance is "fresh" or "same", got {batch!r}')
-        self.gamma, self.k_rate, self.batch = gamma, k_rate, batch
-        self.k = torch.tensor(k, device=device)
+        self.gamma, self.k_rate, self.first_k, self.batch = gamma, k_rate, k, batch
+        self.begin(torch.device("cpu"))
+
+    def begin(self, device: torch.device) -> None:
+        """As before the first update, on the device of the players."""
+        self.k = torch.tensor(self.first_k, device=device)
         self.real_loss = torch.zeros((), device=device)
         self.fake_loss = torch.zeros((), device=device)
         self.updates_at_limit = torch.zeros((), dtype=torch.int64, device=device)
@@ -128,7 +131,7 @@ class Balance:
     @property
     def settings(self) -> list[float | str]:
         """What stays the same while k moves."""
-        return [self.gamma, self.k_rate, self.batch]
+        return [self.gamma, self.k_rate, self.first_k, self.batch]
 
     @property
     def is_adaptive(self) -> bool:

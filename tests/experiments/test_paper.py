@@ -80,8 +80,9 @@ PAPER = {
     "dcgan_celeba": ({(1e-5, 5e-4), (1e-5, 1e-5), (1e-4, 1e-4), (5e-4, 5e-4)}, 255_000, 5_000),
     "dcgan_svhn": ({(1e-5, 1e-4), (1e-5, 1e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 185_000, 5_000),
     "dcgan_lsun": ({(1e-5, 1e-4), (1e-5, 1e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 400_000, 5_000),
-    "dcgan_celeba_v3": ({(1e-4, 5e-4), (1e-4, 1e-3), (5e-4, 5e-4)}, 50_000, 5_000),
-    "dcgan_lsun_v3": ({(1e-4, 5e-4), (5e-4, 5e-4)}, 200_000, 5_000),
+    "dcgan_celeba_v3": ({(1e-4, 5e-4), (1e-4, 1e-3), (5e-4, 5e-4)}, 50_000, 1_000),
+    "dcgan_lsun_v3": ({(1e-4, 5e-4), (5e-4, 5e-4)}, 200_000, 1_000),
+    "began_celeba_v3": ({(6e-5, 4e-5), (5e-5, 5e-5)}, 200_000, 5_000),
     "began_celeba": ({(6e-5, 4e-5), (5e-5, 5e-5), (1e-4, 1e-4)}, 270_000, 5_000),
     "began_lsun": ({(3e-5, 1e-5), (2e-5, 2e-5)}, 140_000, 500),
     "began_celeba_fixed_k": ({(1e-5, 8e-6), (1e-5, 1e-5), (5e-5, 5e-5)}, 250_000, 5_000),
@@ -156,7 +157,8 @@ def test_parameters_of_the_papers_other_networks():
 
 def test_v3_scores_as_v3_did():
     """J.6, J.7, J.10; its bands are standard deviations."""
-    for name in ("dcgan_celeba_v3", "dcgan_lsun_v3", "began_lsun", "began_celeba_fixed_k"):
+    of_v3 = ("dcgan_celeba_v3", "dcgan_lsun_v3", "began_celeba_v3")
+    for name in (*of_v3, "began_lsun", "began_celeba_fixed_k"):
         chosen = experiment(name)
         assert chosen.band == "std"
         for config in chosen.settings.values():
@@ -265,10 +267,20 @@ def test_rates_of_ones_own_need_n_critic_where_the_settings_differ_in_it():
     assert with_rates(chosen, 1e-3, 1e-3, None).settings == {
         "orig_1e-3": chosen.settings["orig_1e-3"]
     }
-    with pytest.raises(ValueError, match="differ in n_critic; give --n-critic"):
-        with_rates(chosen, 2e-4, 1e-4, None)
-    (label,) = with_rates(chosen, 2e-4, 1e-4, 5).settings
-    assert label == "ttur_2e-4_1e-4_critic5"
+    with pytest.raises(ValueError, match=r"differ in updates, n_critic; say with --only"):
+        with_rates(chosen, 2e-4, 1e-4, 5)
+    ((label, config),) = with_rates(chosen.only("orig_1e-3"), 2e-4, 1e-4, 5).settings.items()
+    assert (label, config.n_critic) == ("ttur_2e-4_1e-4_critic5", 5)
+    assert config.updates == chosen.settings["orig_1e-3"].updates
+
+
+def test_rates_of_settings_choose_these_whatever_their_labels_say():
+    chosen = with_rates(experiment("mode_collapse_digits"), 4e-3, 4e-3, None)
+    assert {k: c.optimizer for k, c in chosen.settings.items()} == {"sgd_orig_4e-3": "sgd"}
+    with pytest.raises(ValueError, match="differ in optimizer"):
+        with_rates(experiment("mode_collapse_digits"), 5e-3, 4e-3, None)
+    with pytest.raises(ValueError, match="differ in began_k, began_k_rate"):
+        with_rates(experiment("began_celeba_fixed_k"), 6e-5, 4e-5, None)
 
 
 def test_the_plan_names_what_differs_between_settings():

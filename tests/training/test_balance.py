@@ -151,6 +151,26 @@ def test_k_that_stays_at_a_limit_is_a_divergence(
     assert outcome.weights_sha256 is None
 
 
+@pytest.mark.parametrize("every", [1, 20])
+def test_k_that_came_free_before_anybody_looked_was_pinned(
+    began_game, tmp_path, monkeypatch, every
+):
+    monkeypatch.setattr(rules, "PINNED_AFTER_UPDATES", 12)
+    game = began_game(Balance(gamma=0.0, k_rate=0.5))
+    play_one = game.play
+
+    def play_and_free() -> None:
+        play_one()
+        if game.update >= 14:
+            game.losses.balance.gamma, game.losses.balance.k_rate = 1.0, 1e-3
+
+    monkeypatch.setattr(game, "play", play_and_free)
+    cadence = replace(CADENCE, log_every_updates=every, checkpoint_every_updates=40)
+    outcome = play(game, tmp_path, replace(cadence, evaluate_every_updates=40))
+    assert 0 < game.losses.balance.k < 1 or every == 1
+    assert (outcome.kind, outcome.update, outcome.cause) == ("diverged", 12, "k pinned at 0")
+
+
 def test_an_interruption_does_not_hide_that_k_is_pinned(began_game, tmp_path, monkeypatch):
     monkeypatch.setattr(rules, "PINNED_AFTER_UPDATES", 12)
     for end in (3, 5, 11):

@@ -44,7 +44,14 @@ def test_a_dot_leads_into_a_field():
         config.with_settings({"width.x": "1"})
 
 
+@pytest.mark.parametrize("settings", [{"rates.generator.value": "1e-3"}, {"rates.floor": "1e-3"}])
+def test_the_first_rates_stay_as_they_are_in_the_name_of_the_run(settings):
+    with pytest.raises(ValueError, match="use --d-lr and --g-lr"):
+        small().with_settings(settings)
+
+
 BEGAN = {"model": "began", "losses": "began"}
+TEXT = {"data": "speeches", "model": "wgan_gp_language", "image_size": None, "length": 32}
 SHARED = {"model": "wgan_gp_image", "images_per_score": 4}
 
 
@@ -59,6 +66,8 @@ SHARED = {"model": "wgan_gp_image", "images_per_score": 4}
         (SHARED | {"batch_size": 6}, "multiple of it, got 6"),
         ({"patience": 3, "metric": "none"}, "needs evaluations, got the metric none"),
         ({"patience": 0}, "patience"),
+        (TEXT | {"jpeg_round_trip": True}, "sentences have no jpeg_round_trip, got True"),
+        (TEXT | {"reference_images": 9}, "sentences have no reference_images, got 9"),
         ({"pixels": "dithered"}, "pixels: .*got 'dithered'"),
         ({"reference_images": 1}, "reference_images"),
     ],

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from ttur.cli.options import Data, Device, Json, Weights
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
-    from ttur.experiments.experiment import Experiment, PublishedBest
+    from ttur.experiments.experiment import Experiment
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
@@ -39,26 +39,13 @@ def experiments(
     from ttur.experiments.registry import EXPERIMENTS, experiment
 
     if name is None:
-        listed = [
-            {
-                "name": e.name,
-                "source": e.source,
-                "question": e.question,
-                "runs": list(e.settings),
-                "published_best": {k: _plain(v) for k, v in e.published_best.items()},
-                "updates": sum(c.updates for c in e.settings.values()),
-                "real_samples": sum(c.real_samples for c in e.settings.values()),
-                "published": published_line(e),
-                "cost": cost_line(e),
-            }
-            for e in (function() for function in EXPERIMENTS.values())
-        ]
+        chosen = [function() for function in EXPERIMENTS.values()]
         if as_json:
-            print_json({"experiments": listed})
+            print_json({"experiments": [each.to_json() for each in chosen]})
         else:
             print_table(
                 ["experiment", "in the paper", "published", "one seed takes"],
-                [[e["name"], e["source"], e["published"], e["cost"]] for e in listed],
+                [[e.name, e.source, published_line(e), cost_line(e)] for e in chosen],
             )
         return
     from ttur.training.build import count_symbols, parameter_counts
@@ -73,15 +60,7 @@ def experiments(
         }
         for label, config in chosen.settings.items()
     ]
-    document = {
-        "name": chosen.name,
-        "source": chosen.source,
-        "question": chosen.question,
-        "seeds": list(chosen.seeds),
-        "published": chosen.published,
-        "published_best": {k: _plain(v) for k, v in chosen.published_best.items()},
-        "updates": sum(c.updates for c in chosen.settings.values()),
-        "real_samples": sum(c.real_samples for c in chosen.settings.values()),
+    document = chosen.to_json() | {
         "parameters": settings[0]["parameters"],
         "settings": settings,
     }
@@ -297,10 +276,6 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
             raise ValueError(f"--seeds expects 0-7 or 0,2,5, got {seeds!r}")
         chosen += range(first, last + 1)
     return tuple(dict.fromkeys(chosen))
-
-
-def _plain(bests: "dict[str, PublishedBest]") -> dict[str, dict[str, Any]]:
-    return {metric: asdict(best) for metric, best in bests.items()}
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What an experiment is: where it stands in the paper, its question, its runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ttur.runtime.names import closest
@@ -37,6 +37,33 @@ class Experiment:
     published: dict[str, str] = field(default_factory=dict)
     published_best: dict[str, dict[str, PublishedBest]] = field(default_factory=dict)
     band: Literal["min-max", "std"] = "min-max"
+
+    @property
+    def updates(self) -> int:
+        """Of all settings, for one seed."""
+        return sum(config.updates for config in self.settings.values())
+
+    @property
+    def real_samples(self) -> int:
+        """That all settings draw from the data, for one seed."""
+        return sum(config.real_samples for config in self.settings.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """What it is, was and costs; without the configurations."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "question": self.question,
+            "runs": list(self.settings),
+            "seeds": list(self.seeds),
+            "published": self.published,
+            "published_best": {
+                label: {metric: asdict(best) for metric, best in bests.items()}
+                for label, bests in self.published_best.items()
+            },
+            "updates": self.updates,
+            "real_samples": self.real_samples,
+        }
 
     def only(self, label: str) -> "Experiment":
         """The one setting of that label.

@@ -13,24 +13,22 @@ def with_rates(
 ) -> Experiment:
     """Both rates replace the settings by one; `n_critic` changes all and marks their labels.
 
-    Rates of a setting choose that setting.
+    Rates that settings have choose these settings.
 
     Raises:
-        ValueError: if only one of the rates is given, or they leave open which n_critic.
+        ValueError: if only one of the rates is given, or the settings differ in more than rates.
     """
     if (d_lr is None) != (g_lr is None):
         raise ValueError("expected --d-lr and --g-lr together, got one of them; give both rates")
     if d_lr is not None and g_lr is not None:
-        first = next(iter(chosen.settings.values()))
-        settings = compare_rates(first, (d_lr, g_lr))
-        (label,) = settings
-        if label in chosen.settings:
-            settings = {label: chosen.settings[label]}
-        elif n_critic is None and len({c.n_critic for c in chosen.settings.values()}) > 1:
-            raise ValueError(
-                f"the settings of {chosen.name} differ in n_critic; give --n-critic with rates of "
-                "your own"
-            )
+        settings = {k: c for k, c in chosen.settings.items() if c.rates.at(1) == (d_lr, g_lr)}
+        if not settings:
+            if differing := _differing(chosen):
+                raise ValueError(
+                    f"the settings of {chosen.name} differ in {', '.join(differing)}; say with "
+                    "--only LABEL which of them gets rates of your own"
+                )
+            settings = compare_rates(next(iter(chosen.settings.values())), (d_lr, g_lr))
         chosen = replace(chosen, settings=settings)
     if n_critic is not None:
         settings = {
@@ -39,6 +37,12 @@ def with_rates(
         }
         chosen = replace(chosen, settings=settings)
     return chosen
+
+
+def _differing(chosen: Experiment) -> list[str]:
+    """The fields, other than rates, in which the settings differ."""
+    first, *others = (config.to_json() for config in chosen.settings.values())
+    return [f for f in first if f != "rates" and any(o[f] != first[f] for o in others)]
 
 
 def planned(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfig, Path]]:
@@ -63,10 +67,11 @@ def plan_lines(chosen: Experiment) -> list[str]:
         scored = "not evaluated"
     seeds = ", ".join(map(str, chosen.seeds))
     updates = _each(c.updates for c in configs)
+    at_most = "" if config.patience is None else f" or {config.patience} evaluations without a best"
     return [
         f"{chosen.name}: {chosen.question}",
         f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
-        f"each {updates} updates, {scored}",
+        f"each {updates} updates{at_most}, {scored}",
     ]
 
 
@@ -85,15 +90,13 @@ def published_line(experiment: Experiment) -> str:
 
 def cost_line(experiment: Experiment) -> str:
     """What one seed of all settings takes: updates, and real samples drawn for them."""
-    configs = experiment.settings.values()
-    updates, samples = sum(c.updates for c in configs), sum(c.real_samples for c in configs)
-    kind = "sentences" if next(iter(configs)).is_text else "images"
-    return f"{_short(updates)} updates, {_short(samples)} {kind}"
+    kind = "sentences" if next(iter(experiment.settings.values())).is_text else "images"
+    return f"{_short(experiment.updates)} updates, {_short(experiment.real_samples)} {kind}"
 
 
 def _short(count: int) -> str:
     for size, unit in ((10**6, "M"), (10**3, "k")):
-        if count >= size:
+        if count >= 0.9995 * size:  # 999,600 is 1M, not 1e+03k
             return f"{count / size:.3g}{unit}"
     return str(count)
 

@@ -27,6 +27,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
         paper.wgan_gp_cifar10_one_score,
         paper.wgan_gp_lsun,
         paper.began_celeba,
+        paper.began_celeba_v3,
         paper.began_lsun,
         paper.began_celeba_fixed_k,
         paper.began_celeba_divergence,

@@ -16,6 +16,8 @@ from ttur.models.resampling import convolved_after_doubling
 Images = Float[Tensor, "batch 3 height width"]
 Latents = Float[Tensor, "batch latent"]
 
+HAS_MOVING_AVERAGES = False
+SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
 LATENT_SIZE = 64
 WIDTH = 128
 START_SIZE = 8  # side of the innermost maps

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 Images = Float[Tensor, "batch 3 height width"]
 Latents = Float[Tensor, "batch latent"]
 
+HAS_MOVING_AVERAGES = True
+SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
 LATENT_SIZE = 100
 # The 2017 graph updates the moving averages (decay 0.9) twice with the weights before the
 # generator's update and twice with the weights after it, always on the same batch: each two

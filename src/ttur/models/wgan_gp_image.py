@@ -22,6 +22,8 @@ from ttur.models.resampling import (
 Images = Float[Tensor, "batch 3 height width"]
 Latents = Float[Tensor, "batch latent"]
 
+HAS_MOVING_AVERAGES = False
+SAMPLES_IN_BATCHES = True  # normalised together, so that each depends on the others
 LATENT_SIZE = 128
 MULTIPLIERS = (1, 2, 4, 8, 8)  # channels at each scale in units of the width, image first
 

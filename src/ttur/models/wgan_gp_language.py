@@ -18,6 +18,8 @@ Rows = Float[Tensor, "batch width 1 length"]
 
 LENGTH = 32
 WIDTH = 512
+HAS_MOVING_AVERAGES = False
+SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
 LATENT_SIZE = 128
 BLOCKS = 5
 BRANCH_WEIGHT = 0.3

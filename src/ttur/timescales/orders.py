@@ -7,6 +7,7 @@ player's own parameters and moves nothing; `move_…` applies them.
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 
@@ -59,7 +60,8 @@ def generator_twice(game: Game, n_critic: int) -> None:
 def _move_discriminator(game: Game) -> Tensor:
     """On fresh latents, which are returned."""
     latents = game.draw_latents()
-    fake = game.generate(latents).detach()
+    with torch.no_grad():  # the generator does not move by these
+        fake = game.generate(latents)
     game.move_discriminator(game.discriminator_phase(game.next_real(), fake))
     return latents
 

@@ -98,14 +98,20 @@ def build_networks(config: TrainingConfig, symbols: int = 0) -> tuple[nn.Module,
     """
     model = MODELS[config.model]
     sizes = (config.image_size,) if symbols == 0 else (symbols, config.length)
-    of_discriminator = {"began": config.latent_size, "wgan_gp_image": config.images_per_score}
-    last = (of_discriminator[config.model],) if config.model in of_discriminator else ()
     generator = model.Generator(*sizes, config.width, config.latent_size)
-    discriminator = model.Discriminator(*sizes, config.width, *last)
+    discriminator = model.Discriminator(*sizes, config.width, **_of_discriminator(config))
     noise = torch.Generator().manual_seed(stream_seed(config.seed, "weights"))
     model.initialize(generator, noise)
     model.initialize(discriminator, noise)
     return generator, discriminator
+
+
+def _of_discriminator(config: TrainingConfig) -> dict[str, int]:
+    """What some discriminators need beside their sizes."""
+    return {
+        "began": {"latent_size": config.latent_size},
+        "wgan_gp_image": {"images_per_score": config.images_per_score},
+    }.get(config.model, {})
 
 
 def count_symbols(config: TrainingConfig, data_directory: Path | None) -> tuple[int, bool]:
@@ -152,7 +158,7 @@ def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoP
         real=Batches(samples, config.batch_size, seed=data_seed, device=device, form=form),
         latents=partial(draw_latents, config, config.batch_size),
         noise=noise,
-        settle_moving_averages=config.model == "dcgan",
+        settle_moving_averages=MODELS[config.model].HAS_MOVING_AVERAGES,
     )
 
 
@@ -160,9 +166,9 @@ def build_losses(config: TrainingConfig, device: torch.device) -> losses.Losses:
     """Both losses of `config`; those of BEGAN come with a balance of their own."""
     if config.losses == "began":
         k, rate = config.began_k, config.began_k_rate
-        return losses.began(
-            losses.Balance(config.began_gamma, rate, k, config.began_k_batch, device)
-        )
+        balance = losses.Balance(config.began_gamma, rate, k, config.began_k_batch)
+        balance.begin(device)
+        return losses.began(balance)
     if config.losses == "wasserstein_gradient_penalty":
         return losses.wasserstein_gradient_penalty()
     return losses.NON_SATURATING

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -14,7 +14,6 @@ from ttur.timescales import LearningRatePair
 Count = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # wider is a slip of the finger, not a network
 Model = Literal["dcgan", "wgan_gp_image", "wgan_gp_language", "began"]
-_OF_BEGAN = {"began_gamma": 0.5, "began_k": 0.0, "began_k_rate": 0.001, "began_k_batch": "fresh"}
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -92,7 +91,7 @@ class TrainingConfig:
     """It comes with the first evaluation after so many updates, and with the last."""
     patience: Count | None = None
     """The run ends after so many evaluations in a row without a new best, the paper's rule; None
-    for all its updates."""
+    for all its updates. The evaluation of a last update counts too, should the run go on later."""
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -160,9 +159,11 @@ class TrainingConfig:
                 "the losses began are for the model began, whose discriminator reconstructs, and "
                 f"it for them; got the losses {self.losses} for {self.model}"
             )
-        for name, usual in _OF_BEGAN.items():
-            if self.losses != "began" and (value := getattr(self, name)) != usual:
-                raise ValueError(f"{self.losses} has no {name}, got {value}")
+        if self.losses != "began":
+            self._check_unused("began_", f"{self.losses} has")
+        if self.is_text:
+            for name in ("pixels", "jpeg_round_trip", "reference_images"):
+                self._check_unused(name, "sentences have")
         if self.images_per_score != 1 and self.model != "wgan_gp_image":
             raise ValueError(f"{self.model} has no images_per_score, got {self.images_per_score}")
         if self.batch_size % self.images_per_score:
@@ -170,6 +171,12 @@ class TrainingConfig:
                 f"{self.images_per_score} images share a score; expected a batch_size that is a "
                 f"multiple of it, got {self.batch_size}"
             )
+
+    def _check_unused(self, prefix: str, who: str) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.startswith(prefix) and value != field.default:
+                raise ValueError(f"{who} no {field.name}, got {value}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, complete, in field order."""
@@ -204,7 +211,13 @@ class TrainingConfig:
             if last not in place:
                 raise ValueError(f"no field {name!r} to set; {closest(last, place)}")
             place[last] = _value(value)
-        return self.from_json(document)
+        changed = self.from_json(document)
+        if changed.rates.at(1) != self.rates.at(1):
+            raise ValueError(
+                f"the first rates name the folder of a run; expected {self.rates.at(1)} to stay, "
+                f"got {changed.rates.at(1)}: use --d-lr and --g-lr"
+            )
+        return changed
 
     def with_seed(self, seed: int) -> "TrainingConfig":
         return replace(self, seed=seed)

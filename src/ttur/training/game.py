@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ttur.losses import Losses
+from ttur.losses import Balance, Losses
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import Order, Phase
@@ -50,6 +50,8 @@ class Health:
     def __init__(self, device: torch.device):
         self.first_update = torch.full((2, 3), NEVER, device=device)
         self.phases_without_gradient = torch.zeros(2, dtype=torch.int64, device=device)
+        self.first_pinned = torch.full((), NEVER, device=device)
+        self.pinned_at = torch.zeros((), device=device)
 
     @torch.no_grad()
     def watch(self, player: int, phase: Phase, update: int) -> None:
@@ -64,9 +66,18 @@ class Health:
         first = self.first_update[player]
         torch.minimum(first, torch.where(bad, update, NEVER), out=first)
 
+    @torch.no_grad()
+    def watch_balance(self, balance: Balance, update: int) -> None:
+        """Note when k has stood at 0 or 1 for too long, though it may come free again."""
+        is_first = (balance.updates_at_limit >= PINNED_AFTER_UPDATES) & (self.first_pinned == NEVER)
+        self.first_pinned = torch.where(is_first, update, self.first_pinned)
+        self.pinned_at = torch.where(is_first, balance.k, self.pinned_at)
+
     def diagnosis(self) -> tuple[int, str] | None:
         """The first bad update and its causes, or None. Waits for the device."""
-        first = int(self.first_update.min())
+        first, pinned = int(self.first_update.min()), int(self.first_pinned)
+        if pinned < first:
+            return pinned, f"k pinned at {float(self.pinned_at):g}"
         if first == NEVER:
             return None
         players, kinds = torch.nonzero(self.first_update == first, as_tuple=True)
@@ -158,6 +169,7 @@ class TwoPlayerGame:
                 fake = self.generate(self.draw_latents())
                 balance.measure(self.discriminator, self.next_real(), fake)
             balance.move()
+            self.health.watch_balance(balance, self.update + 1)
             self.last_losses |= {"k": balance.k, "convergence": balance.convergence}
 
     def diagnosis(self) -> tuple[int, str] | None:
@@ -168,11 +180,6 @@ class TwoPlayerGame:
         """
         if seen := self.health.diagnosis():
             return seen
-        balance = self.losses.balance
-        at_limit = 0 if balance is None else int(balance.updates_at_limit)
-        if balance is not None and at_limit >= PINNED_AFTER_UPDATES:
-            first = self.update - at_limit + PINNED_AFTER_UPDATES
-            return first, f"k pinned at {float(balance.k):g}"
         for name in ("discriminator", "generator"):
             tensors = [
                 t for t in getattr(self, name).state_dict().values() if t.is_floating_point()

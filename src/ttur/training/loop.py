@@ -5,19 +5,18 @@ while game.update < updates:
     if due: log, evaluate, save        none of which touches the game
 """
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ttur.runtime import checkpoint
 from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
+from ttur.training.clock import Clock
 from ttur.training.game import TwoPlayerGame
+from ttur.training.interruption import interruption
 
 BEST = "best.pt"
 
@@ -133,7 +132,7 @@ def run_loop(
     """
     run = _Run(game, directory, evaluator, identity)
     run.resume(say)
-    with _interruption() as interrupted:
+    with interruption() as interrupted:
         while True:
             update = game.update
             is_last = update >= cadence.updates
@@ -178,7 +177,7 @@ class _Run:
         self.identity = identity
         self.history = _History()
         self._saved = (0, 0)  # updates trained and evaluated
-        self.clock = _Clock(0.0)
+        self.clock = Clock(0.0)
 
     @property
     def is_evaluated(self) -> bool:
@@ -207,7 +206,7 @@ class _Run:
         scores = {name: Score(**saved[name]) if saved[name] else None for name in ("last", "best")}
         self.history = _History(**saved | scores)
         self._saved = self._done
-        self.clock = _Clock(self.history.training_seconds)
+        self.clock = Clock(self.history.training_seconds)
         self.directory.append("resumed", self.game.update, problems=list(loaded.problems))
 
     def log(self, updates: int) -> Progress:
@@ -290,59 +289,3 @@ class _Run:
             training_seconds=round(self.clock.seconds, 3),
             **fields,
         )
-
-
-class _Clock:
-    """Seconds spent training; evaluating and saving are left out."""
-
-    def __init__(self, seconds: float):
-        self._before = seconds
-        self._since: float | None = time.perf_counter()
-        self._mark = (0, 0.0)
-
-    @property
-    def seconds(self) -> float:
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
-        return self._before + running
-
-    def updates_per_second(self, update: int) -> float:
-        """Since the call before; 0 at the first."""
-        (before, then), self._mark = self._mark, (update, self.seconds)
-        return (update - before) / (self.seconds - then) if then else 0.0
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        self._before, self._since = self.seconds, None
-        try:
-            yield
-        finally:
-            self._since = time.perf_counter()
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at once.
-
-    A signal that came too late to be heeded (the event is still set at the end) is raised again,
-    so that whoever called the loop hears of it.
-    """
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # only the main thread may have signal handlers
-        return
-    received = signal.SIGINT
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal received
-        received = number
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if interrupted.is_set():
-        signal.raise_signal(received)

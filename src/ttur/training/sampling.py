@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ttur.runtime import checkpoint
-from ttur.training.build import build_networks, draw_latents
+from ttur.training.build import MODELS, build_networks, draw_latents
 from ttur.training.config import TrainingConfig
 from ttur.training.loop import BEST
 from ttur.training.record import read_run
@@ -45,7 +45,7 @@ class TrainedGenerator:
         """
         together = self.config.evaluation_batch_size
         drawn = count
-        if self.config.model == "wgan_gp_image":
+        if MODELS[self.config.model].SAMPLES_IN_BATCHES:
             drawn = -(-count // together) * together
         parts = self.latents(drawn, seed).split(together)
         return torch.cat([self.network(part).cpu() for part in parts])[:count]

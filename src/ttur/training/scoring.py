@@ -70,7 +70,7 @@ class Scoring:
     def reference(self, data: DataSet) -> Images:
         """The real images, in the same rendering."""
         count, jpeg = self.reference_images, self.rendering.jpeg
-        return reference(data, self.seed, count=count, jpeg=jpeg)
+        return reference(data, count=count, jpeg=jpeg)
 
     def grid_latents(self) -> Tensor:
         """64 latents, of a stream of their own."""
@@ -127,15 +127,16 @@ def evaluator(
     if (wanted := scoring.reference_images or 0) > len(data.images):
         say(f"the reference is all {len(data.images):,} images of {data.name}, not {wanted:,}")
     if kind == "modes":
+        modes_name = features.metric("modes")
         real_side = side_of_images(images, features, keep=("logits",), batch_size=250)
 
         def modes(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
             drawn = side_of_batches(scoring.pixels(game.generator, poll), features, ("logits",))
             covered = modes_covered(drawn.logits, real_side.logits)
             value = compare(real_side.statistics, drawn.statistics).value
-            return {metric: float(covered), features.fd_name: value}
+            return {modes_name: float(covered), features.fd_name: value}
 
-        return Evaluator(metric, modes, scoring.write_samples, False)
+        return Evaluator(modes_name, modes, scoring.write_samples, False)
     real = reference_statistics(images, features, say=say, batch_size=250)
 
     def distance(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:

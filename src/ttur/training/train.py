@@ -97,7 +97,7 @@ def train(
             "model": OWN_NETWORKS,
             "generator": repr(generator),
             "discriminator": repr(discriminator),
-            "rates": [repr(rates.discriminator), repr(rates.generator)],
+            "rates": [repr(rates.discriminator), repr(rates.generator), *_floor(rates)],
             "losses": [_text(losses.discriminator), _text(losses.generator)],
             "latents": latents if isinstance(latents, int) else _text(latents),
             "optimizers": [_text(moves_discriminator), _text(moves_generator)],
@@ -114,6 +114,8 @@ def train(
     }
 
     def build() -> tuple[TwoPlayerGame, Evaluator]:
+        if losses.balance is not None:
+            losses.balance.begin(target)  # it may have played before
         game = TwoPlayerGame(
             generator=generator,
             discriminator=discriminator,
@@ -144,6 +146,10 @@ def train(
         return game, evaluator(metric, "tf1", scoring, real, None, say)
 
     return train_in(Path(directory), document, build, cadence, report, say)
+
+
+def _floor(rates: LearningRatePair) -> list[str]:
+    return [f"at least {rates.floor:g}"] if rates.floor else []
 
 
 def _standard_normal(size: int) -> DrawLatents:

@@ -1,0 +1,32 @@
+"""Time spent training, which evaluations and checkpoints do not count into."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Clock:
+    """Seconds spent training; evaluating and saving are left out."""
+
+    def __init__(self, seconds: float):
+        self._before = seconds
+        self._since: float | None = time.perf_counter()
+        self._mark = (0, 0.0)
+
+    @property
+    def seconds(self) -> float:
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self._before + running
+
+    def updates_per_second(self, update: int) -> float:
+        """Since the call before; 0 at the first."""
+        (before, then), self._mark = self._mark, (update, self.seconds)
+        return (update - before) / (self.seconds - then) if then else 0.0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        self._before, self._since = self.seconds, None
+        try:
+            yield
+        finally:
+            self._since = time.perf_counter()
