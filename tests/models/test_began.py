@@ -125,6 +125,7 @@ def test_images_are_not_confined():
     z = some_latents(1)
     images = generator(z)
     with torch.no_grad():
+        assert generator.conv.bias is not None
         generator.conv.bias += torch.tensor([3.0, -5.0, 0.0])
     moved = (generator(z) - images).mean((0, 2, 3))
     close(moved, torch.tensor([3.0, -5.0, 0.0]).double())

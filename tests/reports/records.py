@@ -1,6 +1,7 @@
 """Records of runs that never ran, for tests of what is made of them."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ttur.experiments.registry import experiment
-from ttur.training.record import RunRecord
+from ttur.runtime.run_directory import RunDirectory
+from ttur.training.record import OWN_NETWORKS, RunRecord
 
 
 def record(
@@ -63,6 +65,28 @@ def with_logs(run: RunRecord, **series: list[float | None]) -> RunRecord:
         for i, row in enumerate(rows)
     ]
     return replace(run, logs=tuple(logs))
+
+
+def own_networks(run: RunRecord, label: str) -> RunRecord:
+    """The same of networks that are the user's own: its rates stand in its label only."""
+    configuration = {"model": OWN_NETWORKS, "n_critic": 1}
+    return replace(run, label=label, configuration=configuration, directory=Path(label))
+
+
+def written(run: RunRecord, folder: Path) -> Path:
+    """The folder of the run below `folder`, as training leaves it but for networks and samples."""
+    directory = RunDirectory(folder / run.label / f"seed-{run.seed}")
+    directory.path.mkdir(parents=True)
+    names = ("experiment", "label", "seed", "configuration", "floor")
+    document = {name: getattr(run, name) for name in names}
+    directory.write_config({**document, "data_sha256": "", "environment": {}})
+    for event in run.evaluations:
+        directory.append("evaluation", **event)
+    for log in run.logs:
+        directory.append(**log)
+    end = json.loads(json.dumps(run.to_json())) | {"kind": run.outcome.split("@")[0]}
+    directory.append("outcome", run.updates, **{k: v for k, v in end.items() if k != "updates"})
+    return directory.path
 
 
 def text_of(table: Table) -> str:

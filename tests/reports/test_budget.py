@@ -64,9 +64,9 @@ def test_a_table_has_best_and_last_until_the_cut_and_the_extent_of_what_was_spen
         "setting": "TTUR 3e-4 1e-4",
         "metric": "jsd_4",
         "runs": "2/2",
-        "generator updates": "100 – 300",
-        "critic updates": "100 – 300",
-        "minutes": "200 – 300",
+        "generator updates": "100 to 300",
+        "critic updates": "100 to 300",
+        "minutes": "200 to 300",
         "best, mean ± std": "0.4 ± 0.14 (n=2)",  # 0.3 and 0.5
         "last, mean ± std": "0.45 ± 0.071 (n=2)",  # 0.4 and 0.5
     }
@@ -101,6 +101,36 @@ def test_settings_whose_updates_cost_the_same_are_not_compared():
 
 
 def test_a_comparison_is_json():
+    """All reached 300 critic updates, TTUR in 18,000 s; orig stood at 200 after 3,000 s."""
     document = compared(TTUR, ORIG)["critic updates"].to_json()
-    assert json.loads(json.dumps(document)) == json.loads(json.dumps(document))
-    assert document["settings"][0]["best"] == {"mean": 0.9, "std": None, "n": 1}
+    assert json.loads(json.dumps(document, allow_nan=False)) == {
+        "experiment": "language_billion_word",
+        "budget": "critic updates",
+        "amount": 300.0,
+        "settings": [
+            {
+                "label": "orig_1e-4",
+                "title": "orig 1e-4",
+                "metric": "jsd_4",
+                "runs": 1,
+                "of": 1,
+                "updates": [20],
+                "critic_updates": [200],
+                "seconds": [3000.0],
+                "best": {"mean": 0.9, "std": None, "n": 1},
+                "last": {"mean": 0.9, "std": None, "n": 1},
+            },
+            {
+                "label": "ttur_3e-4_1e-4",
+                "title": "TTUR 3e-4 1e-4",
+                "metric": "jsd_4",
+                "runs": 1,
+                "of": 1,
+                "updates": [300],
+                "critic_updates": [300],
+                "seconds": [18000.0],
+                "best": {"mean": 0.3, "std": None, "n": 1},
+                "last": {"mean": 0.4, "std": None, "n": 1},
+            },
+        ],
+    }

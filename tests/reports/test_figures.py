@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.records import RUNS, record, with_logs, with_values
-from ttur.reports.figures import draw_report
+from reports.records import RUNS, own_networks, record, with_logs, with_values
+from ttur.reports.figures import draw_report, figure_path
 from ttur.reports.groups import group_runs
 from ttur.reports.losses import draw_losses
 from ttur.training.record import RunRecord
@@ -110,9 +110,24 @@ def test_experiments_in_one_panel_are_told_apart(drawn):
     assert {"dcgan_cifar10, orig 1e-4 (1 run)", "dcgan_cifar10_small, orig 1e-4 (1 run)"} < {*lines}
 
 
-def test_runs_without_evaluations_cannot_be_drawn():
-    with pytest.raises(ValueError, match="no run has an evaluation"):
-        draw_report(group_runs([record("orig_1e-4", 0, {})]), Path("x.png"))
+def test_runs_that_were_not_scored_have_losses_only(drawn):
+    """Figure A51: dcgan_celeba_losses has the metric none."""
+    run = record("orig_5e-4", 0, {}, name="dcgan_celeba_losses")
+    groups = group_runs([with_logs(run, discriminator_loss=[1.0], generator_loss=[2.0])])
+    assert groups[0].runs[0].configuration["metric"] == "none"
+    assert draw_report(groups, Path("x.png"), ["updates"]) == []
+    assert draw_losses(groups, Path("losses.png")) == Path("losses.png")
+    assert set(drawn) == {"losses.png"}
+    with pytest.raises(ValueError, match="no axis 'weeks'"):
+        draw_report(groups, Path("x.png"), ["weeks"])
+
+
+def test_a_figure_without_a_suffix_is_a_png_and_what_is_no_figure_is_refused():
+    names = ("fig", "a.b/fig", "fig.pdf", "fig.svg", "fig.PNG")
+    paths = [str(figure_path(Path(name))) for name in names]
+    assert paths == ["fig.png", "a.b/fig.png", "fig.pdf", "fig.svg", "fig.PNG"]
+    with pytest.raises(ValueError, match=r"x\.txt.*\.png, \.pdf, \.svg"):
+        figure_path(Path("x.txt"))
 
 
 def test_an_axis_that_does_not_exist_offers_the_closest():
@@ -168,7 +183,8 @@ def test_sentences_are_drawn_as_figure_7_against_minutes_and_updates(drawn):
 
 
 def test_published_minutes_are_drawn_against_minutes_only_and_for_the_billion_words_only(drawn):
-    """The published ones have evaluation in them; both readings of ours have them behind."""
+    """The published ones have evaluation in them (J.23), which those of training alone have not:
+    there it is said."""
     axes = ["minutes", "total_minutes", "updates", "both_players"]
     draw_report(group_runs(SPOKEN), Path("x.png"), axes)
     published = [
@@ -176,8 +192,9 @@ def test_published_minutes_are_drawn_against_minutes_only_and_for_the_billion_wo
         for panel in drawn["x.png"].axes
     ]
     both = {"orig 1e-4, published", "TTUR 3e-4 1e-4, published"}
-    assert published == [both] * 4 + [set()] * 4
-    series = lines_of(drawn["x.png"].axes[1])["orig 1e-4, published"]
+    told = {f"{label}, evaluation included" for label in both}
+    assert published == [told] * 2 + [both] * 2 + [set()] * 4
+    series = lines_of(drawn["x.png"].axes[1])["orig 1e-4, published, evaluation included"]
     assert min(heights(series)) > 0.75  # of JSD-6, not of JSD-4
     small = language("orig_1e-3", 0, [(100, 60000, 0.7, 0.95)], "language_demo")
     draw_report(group_runs([small]), Path("x.png"))
@@ -208,6 +225,29 @@ def test_losses_of_both_players_and_begans_quantities(drawn):
     assert heights(lines[0]["generator loss"]) == [2.0]  # a loss that is not finite has no point
     assert (lines[2], heights(lines[3]["k"])) == ({}, [0.1, 0.2])
     assert draw_losses(group_runs(RUNS), Path("none.png")) is None
+
+
+def test_losses_of_many_settings_stand_in_rows_of_four_on_one_scale(drawn):
+    """Ten settings: 4, 4, 2. The sixth has the highest loss, the last one alone a k."""
+    runs = []
+    for index in range(10):
+        series: dict[str, list[float | None]] = {"k": [0.5]} if index == 9 else {}
+        height = 70.0 if index == 5 else 1.0
+        run = own_networks(RUNS[0], f"orig_{index + 1}e-4")
+        runs.append(with_logs(run, discriminator_loss=[height], generator_loss=[0.0], **series))
+    draw_losses(group_runs(runs), Path("losses.png"))
+    figure = drawn["losses.png"]
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == (4, 4)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert len(panels) == 4 + 4 + 2 + 2  # k has a row where one has it
+    losses, k = panels[:10], panels[10:]
+    assert len({axes.get_title() for axes in losses}) == 10
+    assert len({axes.get_ylim() for axes in losses}) == 1
+    assert losses[0].get_ylim()[1] > 70
+    assert k[0].get_ylim() == k[1].get_ylim()
+    assert k[0].get_ylim()[1] < 1
+    assert figure.get_size_inches()[0] < 21
 
 
 def test_values_beside_the_metric_have_panels_of_their_own(drawn):

@@ -43,13 +43,28 @@ def test_the_last_grid_of_each_setting_is_shown_with_its_value(tmp_path, drawn):
     runs = [with_grids(record(label, 0, {1: 9.0, 2000: 2.5}), tmp_path) for label in labels]
     assert draw_samples(group_runs(runs), tmp_path / "grids.png") == tmp_path / "grids.png"
     assert captions(drawn[0]) == [
-        ("orig 1e-4, 2,000 updates", "fid 2.5"),
-        ("TTUR 1e-4 5e-4, 2,000 updates", "fid 2.5"),
+        ("orig 1e-4, seed 0, 2,000 updates", "fid 2.5"),
+        ("TTUR 1e-4 5e-4, seed 0, 2,000 updates", "fid 2.5"),
     ]
     unscored = replace(runs[0], evaluations=())
     draw_samples(group_runs([unscored]), tmp_path / "grids.png")
-    assert captions(drawn[1]) == [("orig 1e-4, 2,000 updates", "")]
+    assert captions(drawn[1]) == [("orig 1e-4, seed 0, 2,000 updates", "")]
     assert draw_samples(group_runs(RUNS), tmp_path / "none.png") is None
+
+
+def test_the_run_that_is_shown_is_told_and_has_finished_if_one_has(tmp_path, drawn):
+    outcomes = {0: "diverged@9", 1: "unfinished", 10: "finished", 2: "finished"}
+    runs = [
+        with_grids(record("orig_1e-4", seed, {9: 1.0 + seed}, outcome), tmp_path)
+        for seed, outcome in outcomes.items()
+    ]
+    for some in (runs, runs[:2], runs[:1]):
+        draw_samples(group_runs(some), tmp_path / "grids.png")
+    assert [captions(figure) for figure in drawn] == [
+        [("orig 1e-4, seed 2, 9 updates", "fid 3")],
+        [("orig 1e-4, seed 1, 9 updates", "fid 2")],
+        [("orig 1e-4, seed 0, diverged, 9 updates", "fid 1")],
+    ]
 
 
 def test_grids_are_chosen_where_the_distance_has_fallen_by_equal_ratios(tmp_path, drawn):
@@ -104,6 +119,7 @@ def test_the_last_sentences_of_each_setting_stand_side_by_side(tmp_path):
     assert path is not None
     assert path.read_text().split("\n") == [
         "orig 1e-4, 300 updates  TTUR 1e-4 5e-4, 300 updates",
+        "seed 0                  seed 0",
         "",
         "of the people           four score",
         "                        and",

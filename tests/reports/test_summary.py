@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.records import RUNS, cells_of, record, text_of, with_values
+from reports.records import RUNS, cells_of, own_networks, record, text_of, with_values
 from ttur.experiments.registry import experiment
 from ttur.reports.groups import curve, group_runs
 from ttur.reports.spread import Spread
@@ -15,6 +15,32 @@ def test_settings_come_in_the_papers_order():
     groups = group_runs(RUNS)
     assert [group.title for group in groups] == ["orig 1e-4", "orig 5e-4", "TTUR 1e-4 5e-4"]
     assert [(g.method, g.rates) for g in groups[1:]] == [("orig", "5e-4"), ("TTUR", "1e-4, 5e-4")]
+
+
+def test_methods_stay_together_and_one_time_scale_comes_first():
+    sgd, adam = ("sgd_orig_2e-2", "sgd_orig_4e-3"), ("adam_orig_5e-3", "adam_orig_2e-4")
+    runs = [record(label, 0, {}, name="mode_collapse_digits") for label in (*sgd, *adam)]
+    two = replace(runs[0], label="adam_ttur_1e-4_2e-4", directory=Path("two"))
+    assert [group.label for group in group_runs([two, *runs])] == [
+        "adam_orig_2e-4",
+        "adam_orig_5e-3",
+        "sgd_orig_4e-3",
+        "sgd_orig_2e-2",
+        "adam_ttur_1e-4_2e-4",
+    ]
+
+
+def test_networks_of_ones_own_come_by_the_rates_of_their_labels():
+    """By name 1e-4 would come before 5e-5."""
+    labels = ("ttur_1e-4_5e-4", "ttur_1e-4_2e-5", "orig_1e-4", "orig_5e-5", "mine")
+    groups = group_runs([own_networks(RUNS[0], label) for label in labels])
+    assert [group.label for group in groups] == [
+        "mine",
+        "orig_5e-5",
+        "orig_1e-4",
+        "ttur_1e-4_2e-5",
+        "ttur_1e-4_5e-4",
+    ]
 
 
 def test_words_of_a_label_are_the_method_and_its_numbers_the_rates():
@@ -43,6 +69,7 @@ def test_best_of_all_stands_beside_means_of_finished_runs_only():
         "metric": "fid",
         "finished": "2/2",
         "diverged": "0",
+        "updates": "10,000",
         "best of all": "50",
         "at update": "10,000",
         "minutes": "10",
@@ -55,6 +82,19 @@ def test_best_of_all_stands_beside_means_of_finished_runs_only():
     best = experiment("dcgan_cifar10").published_best["ttur_1e-4_5e-4"]["fid"]
     assert ttur["published"] == f"{best.value:g} at {best.at}"
     assert published != ttur["published"]
+
+
+def test_a_mean_over_runs_of_unequal_length_shows():
+    """A diverged run and one that still goes on are in no mean."""
+    runs = [record("orig_1e-4", seed, {2: 5.0, last: 4.0}) for seed, last in enumerate((40, 2))]
+    runs.append(record("orig_1e-4", 2, {3000: 1.0}, outcome="diverged@3000"))
+    runs.append(record("orig_1e-4", 3, {4000: 1.0}, outcome="unfinished"))
+    groups = group_runs(runs)
+    assert cells_of(groups_table(groups))[0]["updates"] == "2 to 40"
+    assert summaries(groups)[0].to_json()["updates"] == [40, 2]
+    ongoing = group_runs(runs[2:])
+    assert cells_of(groups_table(ongoing))[0]["updates"] == "–"
+    assert summaries(ongoing)[0].to_json()["updates"] == []
 
 
 def test_published_values_stand_beside_their_own_metric_and_data_only():
@@ -93,7 +133,8 @@ def test_seconds_of_evaluation_add_up_also_where_a_value_is_missing():
 
 def test_a_summary_is_json_with_unrounded_numbers():
     rows = [row.to_json() for row in summaries(group_runs(RUNS))]
-    assert json.loads(json.dumps(rows)) == rows
+    rows += [row.to_json() for row in summaries(group_runs([record("orig_1e-4", 0, {})]))]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert rows[1]["final"] == {"mean": 65.0, "std": pytest.approx(450**0.5), "n": 2}
     assert rows[2]["best"] == {"mean": 45.0, "std": None, "n": 1}
 

@@ -22,7 +22,7 @@ from ttur.training.sampling import draw_sentences, load_generator, write_samples
 
 CPU = torch.device("cpu")
 UPDATES = 5
-SHARED = {
+SHARED: dict[str, Any] = {
     "rates": LearningRatePair(discriminator=1e-3, generator=5e-4),
     "updates": UPDATES,
     "seed": 3,
@@ -35,8 +35,8 @@ SHARED = {
     "evaluation_samples": 64,
     "evaluation_batch_size": 32,
 }
-IMAGES = {"data": "digits", "image_size": 16, "width": 2, **SHARED}
-WASSERSTEIN = {
+IMAGES: dict[str, Any] = {"data": "digits", "image_size": 16, "width": 2, **SHARED}
+WASSERSTEIN: dict[str, Any] = {
     "latent": "normal",
     "losses": "wasserstein_gradient_penalty",
     "order": "generator_first",
@@ -44,13 +44,14 @@ WASSERSTEIN = {
     "adam_beta1": 0.0,
     "adam_beta2": 0.9,
 }
-BEGAN = {
+BEGAN: dict[str, Any] = {
     "losses": "began",
     "order": "simultaneous",
     "adam_beta1": 0.9,
     "rates": LearningRatePair(discriminator=Halving(1e-3, 3), generator=Halving(5e-4, 3)),
     "began_k_rate": 0.1,
 }
+FIXED_K: dict[str, Any] = BEGAN | {"began_k": 0.08, "began_k_rate": 0.0}
 CONFIGURATIONS = {
     "dcgan": TrainingConfig(**IMAGES),
     "dcgan, sgd, generator twice": TrainingConfig(
@@ -63,9 +64,7 @@ CONFIGURATIONS = {
         **SHARED | WASSERSTEIN, data="speeches", model="wgan_gp_language", length=32, width=8
     ),
     "began": TrainingConfig(**IMAGES | BEGAN, model="began"),
-    "began, fixed k": TrainingConfig(
-        **IMAGES | BEGAN | {"began_k_rate": 0.0}, model="began", began_k=0.08
-    ),
+    "began, fixed k": TrainingConfig(**IMAGES | FIXED_K, model="began"),
 }
 
 
@@ -74,7 +73,7 @@ def test_every_model_is_in_the_list():
     assert listed == set(get_args(Model))
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+@pytest.fixture(scope="module", params=CONFIGURATIONS.values(), ids=list(CONFIGURATIONS))
 def config(request) -> TrainingConfig:
     return request.param
 

@@ -107,21 +107,22 @@ class Record:
 def played(game: TwoPlayerGame) -> Record:
     updates: list[Update] = []
 
-    def recording(
-        move: Callable[[Phase], None], player: str, network: nn.Module
-    ) -> Callable[[Phase], None]:
-        def recorded(phase: Phase) -> None:
-            move(phase)
-            after = parameters(network)
-            gradients = dict(zip(after, phase.gradients, strict=True))
-            updates.append(Update(player, phase.loss.item(), gradients, after))
+    def record(player: str, network: nn.Module, phase: Phase) -> None:
+        after = parameters(network)
+        gradients = dict(zip(after, phase.gradients, strict=True))
+        updates.append(Update(player, phase.loss.item(), gradients, after))
 
-        return recorded
+    move_discriminator, move_generator = game.move_discriminator, game.move_generator
 
-    game.move_discriminator = recording(
-        game.move_discriminator, "discriminator", game.discriminator
-    )
-    game.move_generator = recording(game.move_generator, "generator", game.generator)
+    def discriminator(phase: Phase) -> None:
+        move_discriminator(phase)
+        record("discriminator", game.discriminator, phase)
+
+    def generator(phase: Phase) -> None:
+        move_generator(phase)
+        record("generator", game.generator, phase)
+
+    game.move_discriminator, game.move_generator = discriminator, generator
     balance = []
     for _ in range(ITERATIONS):
         game.play()

@@ -290,6 +290,8 @@ def test_a_run_ends_when_its_best_has_not_fallen_for_long_enough(tiny_game, tmp_
     outcome = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
     assert (outcome.kind, outcome.update) == ("finished", 50)  # 30, 40 and 50 were no better
     assert outcome.cause == "no better fd_test in 3 evaluations"
+    assert outcome.best is not None
+    assert outcome.final is not None
     assert (outcome.best.update, outcome.final.update) == (20, 50)
     again = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
     assert again == outcome

@@ -21,4 +21,4 @@ def console() -> Any:
     from rich.console import Console
 
     # Wide enough to keep tables whole: a narrow terminal wraps lines, but cuts no label or path.
-    return Console(highlight=False, width=200)
+    return Console(highlight=False, width=260)

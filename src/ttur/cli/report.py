@@ -11,7 +11,7 @@ from ttur.cli.output import console, print_json
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
-    out: Annotated[Path | None, typer.Option(help="The figure (PNG or PDF).")] = None,
+    out: Annotated[Path | None, typer.Option(help="The figure (PNG, PDF or SVG).")] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -26,16 +26,16 @@ def report(
 ) -> None:
     """Draw curves with bands over seeds, losses and samples, and print the tables."""
     from ttur.reports.budget import budget_table, equal_budgets
-    from ttur.reports.figures import draw_report
+    from ttur.reports.figures import draw_report, figure_path
     from ttur.reports.groups import group_runs
     from ttur.reports.losses import draw_losses
     from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
     from ttur.reports.summary import groups_table, summaries
     from ttur.training.record import find_runs
 
+    figure = figure_path(out or runs[0] / "report.png")
     groups = group_runs([record for path in runs for record in find_runs(path)])
     budgets = equal_budgets(groups)
-    figure = out or runs[0] / "report.png"
 
     def beside(name: str, suffix: str = figure.suffix) -> Path:
         return figure.with_name(f"{figure.stem}-{name}{suffix}")
@@ -55,6 +55,8 @@ def report(
         ],
     }
     written = {kind: [str(path) for path in paths if path] for kind, paths in files.items()}
+    if not any(written.values()):
+        raise ValueError("nothing to draw: no run has an evaluation, a log or samples yet")
     if as_json:
         print_json(
             {

@@ -25,20 +25,30 @@ TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred")
 SENTENCES = "jsd_"  # so begin the names of values of sentences
 PANEL = (6.3, 5.3)  # inches, those of the paper
 WIDE = 3.0  # a line of theirs
+SUFFIXES = (".png", ".pdf", ".svg")
 
 
 class Axis(NamedTuple):
-    """What curves are drawn against: its name, its value at a point, and a published unit."""
+    """What curves are drawn against: its name, its value at a point, and a published unit.
+
+    `remark` follows "published" in the legend, where the published series counts otherwise.
+    """
 
     label: str
     of: Callable[[Point], float]
     published: str | None = None
     per_unit: float = 1.0
+    remark: str = ""
 
 
 AXES = {
     "updates": Axis("generator updates", lambda p: p.event["update"], "thousand mini-batches", 1e3),
-    "minutes": Axis("minutes of training", lambda p: p.event["training_seconds"] / 60, "minutes"),
+    "minutes": Axis(
+        "minutes of training",
+        lambda p: p.event["training_seconds"] / 60,
+        "minutes",
+        remark=", evaluation included",  # J.23
+    ),
     "total_minutes": Axis(
         "minutes, evaluation included",
         lambda p: (p.event["training_seconds"] + p.evaluation_seconds) / 60,
@@ -50,15 +60,36 @@ AXES = {
 }
 
 
+def figure_path(path: Path) -> Path:
+    """Where a figure asked for as `path` is written: without a suffix, as PNG.
+
+    Raises:
+        ValueError: if the suffix is none of `SUFFIXES`.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        return path
+    if path.suffix:
+        raise ValueError(f"{path} is no figure; expected a name in {', '.join(SUFFIXES)}, or none")
+    return path.with_suffix(".png")
+
+
 def draw_report(
     groups: Sequence[Group], path: Path, against: Sequence[str] = (), band: str | None = None
 ) -> list[Path]:
-    """The figures of a report: values on more samples stand in one of their own, `…-fine`.
+    """The figures of a report, none without a value: those on more samples in their own, `…-fine`.
 
     Sentences, and settings that differ in n_critic, are drawn against minutes and updates unless
     `against` says otherwise (Figures 6, 7, A45), all else against updates.
+
+    Raises:
+        ValueError: if there is no such axis or band.
     """
+    for name in against:
+        if name not in AXES:
+            raise ValueError(f"no axis {name!r} to draw against; {closest(name, AXES)}")
     metrics = list(dict.fromkeys(metric for group in groups for metric in group.metrics))
+    if not metrics:
+        return []
     if not against:
         is_timed = differ_in_cost(groups) or any(m.startswith(SENTENCES) for m in metrics)
         against = ("minutes", "updates") if is_timed else ("updates",)
@@ -85,13 +116,8 @@ def draw_curves(
     score.
 
     Raises:
-        ValueError: if no run has an evaluation, or there is no such axis or band.
+        ValueError: if there is no such band.
     """
-    for name in against:
-        if name not in AXES:
-            raise ValueError(f"no axis {name!r} to draw against; {closest(name, AXES)}")
-    if not metrics:
-        raise ValueError("nothing to draw: no run has an evaluation yet (was it --metric none?)")
     width, height = PANEL
     figure, panels = plt.subplots(
         len(against),
@@ -154,7 +180,7 @@ def _draw_panel(
     titles = [group.title for group in groups]
     titles += [series for series in published if series not in titles]
     one, two = cycle(ONE_TIMESCALE), cycle(TWO_TIMESCALES)
-    colours = [next(two if title.startswith("TTUR") else one) for title in titles]
+    colours = [next(two if "TTUR" in title else one) for title in titles]
     for group, colour in zip(groups, colours, strict=False):
         prefix = f"{group.experiment}, " if len(names) > 1 else ""
         _draw_group(axes, group, metric, axis, band or group.band, colour, prefix)
@@ -164,7 +190,7 @@ def _draw_panel(
     for series, points in published.items():
         seen = [point for point in points if point["x"] * axis.per_unit <= limit]
         colour = dict(zip(titles, colours, strict=True))[series]
-        _draw_published(axes, series, seen, axis.per_unit, colour)
+        _draw_published(axes, f"{series}, published{axis.remark}", seen, axis.per_unit, colour)
     axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(names))
     _set_scale(axes)
     axes.grid(alpha=0.4)
@@ -185,7 +211,7 @@ def _draw_group(
 
 
 def _draw_published(
-    axes: Axes, series: str, points: Sequence[dict[str, float]], per_unit: float, colour: str
+    axes: Axes, label: str, points: Sequence[dict[str, float]], per_unit: float, colour: str
 ) -> None:
     axes.plot(
         [point["x"] * per_unit for point in points],
@@ -194,7 +220,7 @@ def _draw_published(
         linestyle="--",
         linewidth=1.2,
         zorder=1.5,  # behind ours
-        label=f"{series}, published" if points else None,
+        label=label if points else None,
     )
 
 

@@ -72,7 +72,7 @@ class Group:
     @property
     def rates(self) -> str:
         """The numbers of the label: `b, a` of two time-scales, or the one rate."""
-        return ", ".join(filter(_is_number, self._words)) or "–"
+        return ", ".join(self._numbers) or "–"
 
     @property
     def title(self) -> str:
@@ -93,6 +93,17 @@ class Group:
         """How the experiment shows the spread over its runs, one of `bands.BANDS`."""
         chosen = EXPERIMENTS.get(self.experiment)
         return chosen().band if chosen else "min-max"
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Sorts as the paper does. Networks of the user's own have rates in the label only."""
+        config = self.runs[0].config
+        rates = config.rates.at(1) if config else tuple(map(float, self._numbers))
+        return self.experiment, "TTUR" in self._words, self.method, rates, self.label
+
+    @property
+    def _numbers(self) -> list[str]:
+        return list(filter(_is_number, self._words))
 
     @property
     def _words(self) -> list[str]:
@@ -125,7 +136,7 @@ def best_point(metric: str, points: Sequence[Point]) -> Point | None:
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
-    """One group per (experiment, label): one time-scale first, by rising rate.
+    """One group per (experiment, label): one time-scale first, by method and rising rate.
 
     Raises:
         ValueError: if two runs of a group differ in more than seed and length, or have one seed:
@@ -143,7 +154,8 @@ def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
                 f"two runs of {group[0].label} have the same seed; report them apart: "
                 + ", ".join(str(run.directory) for run in group)
             )
-    return sorted((Group(*key, tuple(group)) for key, group in members.items()), key=_paper_order)
+    groups = (Group(*key, tuple(group)) for key, group in members.items())
+    return sorted(groups, key=lambda group: group.order)
 
 
 def by_experiment(groups: Sequence[Group]) -> dict[str, list[Group]]:
@@ -170,12 +182,6 @@ def _check_repetition(one: RunRecord, other: RunRecord) -> None:
             f"{one.directory} and {other.directory} differ in {', '.join(different)}; they are "
             "not repetitions of one setting: report them apart"
         )
-
-
-def _paper_order(group: Group) -> tuple:
-    config = group.runs[0].config
-    rates = config.rates.at(1) if config else (0.0, 0.0)
-    return group.experiment, group.label.startswith("ttur"), rates, group.label
 
 
 def _is_number(word: str) -> bool:

@@ -10,6 +10,7 @@ from ttur.reports.bands import segments
 from ttur.reports.figures import PANEL, draw_mean, save
 from ttur.reports.groups import Group, by_experiment
 
+COLUMNS = 4  # settings beside each other; more of them go below
 # Rows of panels: the quantities of the logs that are drawn together, and their colours.
 ROWS = (
     {"discriminator_loss": "tab:blue", "generator_loss": "tab:orange"},
@@ -21,12 +22,17 @@ ROWS = (
 def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) -> Path | None:
     """A column of panels for each setting, a row for the losses, for k and for convergence.
 
-    Mean and band over runs as in the curves of the metric (`bands.segments`). None if no run has a
-    log; rows that no run of an experiment has are left out.
+    Mean and band over runs as in the curves of the metric (`bands.segments`), one scale for each
+    quantity of an experiment. None if no run has a log; rows that would be empty are left out.
     """
+    beside = [
+        settings[start : start + COLUMNS]
+        for settings in by_experiment(groups).values()
+        for start in range(0, len(settings), COLUMNS)
+    ]
     lines = [
         (some, row)
-        for some in by_experiment(groups).values()
+        for some in beside
         for row in ROWS
         if any(row.keys() & log.keys() for group in some for run in group.runs for log in run.logs)
     ]
@@ -38,12 +44,16 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
         len(lines),
         columns,
         figsize=(0.8 * width * columns, 0.7 * height * len(lines)),
-        sharey="row",
         squeeze=False,
         layout="constrained",
     )
+    first: dict[tuple[str, ...], Axes] = {}  # panel of a quantity: its scale is that of all
     for (some, row), line in zip(lines, panels, strict=True):
         for group, axes in zip(some, line, strict=False):
+            scale = first.setdefault((group.experiment, *row), axes)
+            if scale is not axes:
+                axes.sharey(scale)
+            axes.tick_params(labelleft=axes is line[0])
             for name, colour in row.items():
                 _draw_quantity(axes, group, name, band or group.band, colour)
             axes.set(xlabel="generator updates", title=f"{group.experiment}, {group.title}")

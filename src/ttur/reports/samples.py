@@ -19,8 +19,9 @@ STAGES = 5  # of the distance on its way down, the first and the best among them
 
 
 def draw_samples(groups: Sequence[Group], path: Path) -> Path | None:
-    """The last sample grid of every setting's first seed, side by side; None if there is none.
+    """The last sample grid of one run of every setting, side by side; None if there is none.
 
+    The run is the first seed that finished, or else one that still goes on, or else a diverged one.
     A row for each experiment.
     """
     rows = [
@@ -35,9 +36,10 @@ def draw_samples(groups: Sequence[Group], path: Path) -> Path | None:
     for grids, line in zip(rows, panels, strict=True):
         for (group, run, grid), axes in zip(grids, line, strict=False):
             update = _update(grid)
+            title = f"{group.title}, {_told(run)}, {update:,} updates"
             points = [p for p in curve(run, group.metric or "") if p.event["update"] == update]
             below = f"{group.metric} {points[-1].value:.4g}" if points else ""
-            _show(axes, grid, f"{group.title}, {update:,} updates", below)
+            _show(axes, grid, title, below)
         line[0].set_ylabel(grids[0][0].experiment)
     return save(panels[0, 0].figure, path)
 
@@ -63,16 +65,16 @@ def draw_samples_by_distance(groups: Sequence[Group], path: Path) -> Path | None
 
 
 def write_sentences(groups: Sequence[Group], path: Path) -> Path | None:
-    """The sentences of every setting's first seed after its last update, in columns (table A8).
+    """The last sentences of one run of every setting, in columns (table A8).
 
-    None if there are none.
+    The run is chosen as for `draw_samples`. None if there are none.
     """
-    files = [(group, found[1]) for group in groups if (found := _last(group, "txt")) is not None]
+    files = [(group, *last) for group in groups if (last := _last(group, "txt"))]
     if not files:
         return None
     columns = [
-        [f"{group.title}, {_update(file):,} updates", "", *_first_lines(file)]
-        for group, file in files
+        [f"{group.title}, {_update(file):,} updates", _told(run), "", *_first_lines(file)]
+        for group, run, file in files
     ]
     widths = [max(map(len, column)) for column in columns]
     rows = [
@@ -136,11 +138,19 @@ def _show(axes: Axes, grid: Path, above: str, below: str) -> None:
 
 
 def _last(group: Group, suffix: str) -> tuple[RunRecord, Path] | None:
-    for run in group.runs:
+    def preference(run: RunRecord) -> tuple[bool, bool, int]:
+        return run in group.diverged, run not in group.finished, run.seed
+
+    for run in sorted(group.runs, key=preference):
         files = sorted((run.directory / "samples").glob(f"update-*.{suffix}"))
         if files:
             return run, files[-1]
     return None
+
+
+def _told(run: RunRecord) -> str:
+    diverged = ", diverged" * run.outcome.startswith("diverged")
+    return f"seed {run.seed}{diverged}"
 
 
 def _update(file: Path) -> int:

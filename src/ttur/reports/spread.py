@@ -36,9 +36,9 @@ class Spread:
 
 
 def extent(values: Iterable[Any], text: Callable[[Any], str]) -> str:
-    """The lowest and the highest, or the one there is."""
+    """The lowest and the highest, `2 to 40`, or the one there is."""
     ordered = sorted(values)
-    return " – ".join(dict.fromkeys(map(text, ordered[:1] + ordered[-1:]))) or "–"
+    return " to ".join(dict.fromkeys(map(text, ordered[:1] + ordered[-1:]))) or "–"
 
 
 def counted(count: int) -> str:

@@ -8,13 +8,13 @@ from rich.table import Table
 
 from ttur.experiments.experiment import PublishedBest
 from ttur.reports.groups import Group, best_point, curve
-from ttur.reports.spread import Spread, counted, minutes
+from ttur.reports.spread import Spread, counted, extent, minutes
 from ttur.training.record import RunRecord
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One setting and metric. Only finished runs enter `best` and `final`.
+    """One setting and metric. Only finished runs enter `best` and `final`; `updates` are theirs.
 
     `best_of_all` is over all evaluations of all runs, as Table 1 has it; `at_update` and
     `at_seconds` (of training) say where. `published` is what the paper has in its place.
@@ -28,6 +28,7 @@ class Summary:
     runs: int
     finished: int
     diverged: int
+    updates: tuple[int, ...]
     best_of_all: float | None
     at_update: int | None
     at_seconds: float | None
@@ -37,7 +38,8 @@ class Summary:
     floor: float | None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"best": self.best.to_json(), "final": self.final.to_json()}
+        spreads = {"best": self.best.to_json(), "final": self.final.to_json()}
+        return asdict(self) | {"updates": list(self.updates)} | spreads
 
 
 def summaries(groups: Sequence[Group]) -> list[Summary]:
@@ -61,6 +63,7 @@ def _summary(group: Group, metric: str | None) -> Summary:
         runs=len(group.runs),
         finished=len(group.finished),
         diverged=len(group.diverged),
+        updates=tuple(run.updates for run in group.finished),
         best_of_all=best.value if best else None,
         at_update=best.event["update"] if best else None,
         at_seconds=best.event.get("training_seconds") if best else None,
@@ -74,6 +77,7 @@ def _summary(group: Group, metric: str | None) -> Summary:
 def groups_table(groups: Sequence[Group]) -> Table:
     """Table 1: data, method, rates, the best of all runs and where; means of runs beside it.
 
+    `updates` has the least and the most of the finished runs: means over unequal lengths show.
     Columns that no row fills are left out.
     """
     rows = summaries(groups)
@@ -82,7 +86,7 @@ def groups_table(groups: Sequence[Group]) -> Table:
     has_floor = any(row.floor is not None for row in rows)
     for heading in ("experiment", "data", "method", "b, a", "metric", "finished", "diverged"):
         table.add_column(heading)
-    numbers = ["best of all", "at update", "minutes"]
+    numbers = ["updates", "best of all", "at update", "minutes"]
     numbers += ["published"] * has_published + ["best, mean ± std", "final, mean ± std"]
     for heading in numbers + ["floor"] * has_floor:
         table.add_column(heading, justify="right")
@@ -92,6 +96,7 @@ def groups_table(groups: Sequence[Group]) -> Table:
             *(row.experiment, row.data, row.method, row.rates, row.metric or "–"),
             f"{row.finished}/{row.runs}",
             str(row.diverged),
+            extent(row.updates, counted),
             _number(row.best_of_all, ".4g"),
             "–" if row.at_update is None else counted(row.at_update),
             "–" if row.at_seconds is None else minutes(row.at_seconds),
