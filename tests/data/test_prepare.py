@@ -123,7 +123,8 @@ def test_the_same_words_again_find_it_and_others_overwrite_nothing(
     before = (tmp_path / "data/cifar10/train.npy").stat()
     again = prepare("cifar10", [source], tmp_path / "data")
     assert not again.fresh
-    with pytest.raises(FileExistsError, match="size None"):
+    assert not prepare("cifar10", [source], tmp_path / "data", size=32).fresh
+    with pytest.raises(FileExistsError, match="size 32"):
         prepare("cifar10", [source], tmp_path / "data", size=16)
     other = archives.class_folders(
         tmp_path / "b", splits | {"test": (splits["test"][0][::-1], splits["test"][1])}
@@ -137,11 +138,11 @@ def test_the_same_words_again_find_it_and_others_overwrite_nothing(
 def refused(
     tmp_path: Path, words: str, name: str, sources: list[Path], kind=ValueError, **options
 ) -> None:
-    """`prepare` refuses, saying `words`, and leaves nothing of the data set."""
+    """`prepare` refuses, saying `words`, and shows no data set."""
     with pytest.raises(kind, match=words):
         prepare(name, sources, tmp_path / "data", **options)
     left = list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else []
-    assert not [path for path in left if not path.name.startswith(".prepare")]
+    assert {path.name[0] for path in left} <= {"."}
 
 
 def test_a_corrupt_image_is_named_and_nothing_is_left(tmp_path, small_data_sets, splits):
@@ -234,7 +235,7 @@ def test_a_zip_member_outside_the_archive_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "", "digits", "cifar10"])
 def test_a_name_cannot_lead_out_of_the_data_folder_or_hide_a_known_one(tmp_path, name):
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
-    refused(tmp_path, "name", "images", [tmp_path], target_name=name)
+    refused(tmp_path, "name", "images", [tmp_path / "one.png"], target_name=name)
 
 
 def test_a_full_disk_says_to_make_room_and_repeat(tmp_path):
@@ -319,11 +320,11 @@ def test_an_idx_file_of_other_counts_is_refused(tmp_path, small_data_sets):
 
 
 def test_own_images_of_several_sizes_need_one(tmp_path):
+    (tmp_path / "own").mkdir()
     for side in (8, 9):
-        Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
-    refused(
-        tmp_path, "8x8 .* got 9x9 in .*9.png; .*--size", "images", [tmp_path], target_name="own"
-    )
+        Image.new("RGB", (side, side)).save(tmp_path / f"own/{side}.png")
+    words = "8x8 .* got 9x9 in .*9.png; .*--size"
+    refused(tmp_path, words, "images", [tmp_path / "own"], target_name="own")
 
 
 @pytest.mark.parametrize(
@@ -344,11 +345,14 @@ def test_folders_that_are_no_classes_give_no_labels(tmp_path, names):
 
 
 def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
-    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    (tmp_path / "own").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "own/one.png")
 
     def second(done: int, total: int) -> None:
         assert (done, total) == (1, 1)
         with pytest.raises(ValueError, match="another `ttur prepare` is writing in"):
-            prepare("images", [tmp_path], tmp_path / "data", target_name="second")
+            prepare("images", [tmp_path / "own"], tmp_path / "data", target_name="second")
 
-    prepare("images", [tmp_path], tmp_path / "data", target_name="first", on_progress=second)
+    prepare(
+        "images", [tmp_path / "own"], tmp_path / "data", target_name="first", on_progress=second
+    )

@@ -321,12 +321,14 @@ def test_wrong_words_are_refused_before_anything_is_read(tmp_path):
     cases: list[tuple[dict[str, Any], str]] = [
         ({"size": 8, "target_name": "own"}, "--size and --crop are for images"),
         ({"lines": 0, "target_name": "own"}, "lines of at least 1, or all, got 0"),
-        ({"target_name": "speeches"}, "a name of their own, got 'speeches'"),
+        ({"target_name": "speeches"}, "a name of its own .*from text, got 'speeches'"),
         ({"target_name": "../up"}, "letters, digits"),
     ]
     for options, words in cases:
         refused(tmp_path, words, tmp_path / "a.txt", **options)
-    refused(tmp_path, "expected text files, one sentence a line", tmp_path, target_name="own")
+    (tmp_path / "folder").mkdir()
+    words = "expected text files, one sentence a line"
+    refused(tmp_path, words, tmp_path / "folder", target_name="own")
     refused(tmp_path, "no file or folder", tmp_path / "none", FileNotFoundError, target_name="own")
     refused(tmp_path, "can be had at http://www.statmt.org", tmp_path / "none", FileNotFoundError)
     with pytest.raises(ValueError, match="--lines is for texts"):

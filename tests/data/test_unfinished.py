@@ -1,5 +1,6 @@
 """A killed or interrupted `ttur prepare` goes on where it was, and the same bytes come out."""
 
+import hashlib
 import io
 import json
 import signal
@@ -237,19 +238,23 @@ def test_progress_counts_what_is_there_already(tmp_path, small_blocks):
 def test_a_growing_array_is_the_file_that_numpy_saves(tmp_path):
     rows = np.random.default_rng(0).integers(0, 256, (10, 3, 5), dtype=np.uint8)
     for there in (0, 4, 10):
-        growing = GrowingArray(tmp_path / "a.npy", 10, there)
-        assert growing.rows == there
+        growing = GrowingArray(tmp_path / "a.npy", 10)
+        if there:
+            sha256 = hashlib.sha256(rows[:there].tobytes()).hexdigest()
+            assert growing.take_up(there, rows.dtype, (3, 5), sha256)
+        else:
+            growing.begin()
         growing.append(rows[there:7])
         growing.append(rows[max(there, 7) :])
-        assert growing.reached().count == 10
+        assert growing.rows == 10
         growing.close()
         saved = io.BytesIO()
         np.save(saved, rows)
         assert (tmp_path / "a.npy").read_bytes() == saved.getvalue()
-    growing = GrowingArray(tmp_path / "a.npy", 11, 4)
-    assert growing.rows == 0, "of another length"
+    growing = GrowingArray(tmp_path / "a.npy", 11)
+    sha256 = hashlib.sha256(rows[:4].tobytes()).hexdigest()
+    assert not growing.take_up(4, rows.dtype, (3, 5), sha256), "of another length"
     growing.close()
-    assert (tmp_path / "a.npy").read_bytes() == b""
 
 
 def test_the_card_of_an_unfinished_data_set_says_what_is_safely_on_disk(tmp_path, small_blocks):

@@ -15,6 +15,9 @@ def run_and_exit(app: Callable[[], object]) -> None:
     except (ValueError, OSError) as error:
         print(f"error: {_message(error)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except MemoryError as error:
+        print(f"error: out of memory; {error or 'make room and repeat'}", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 def _message(error: Exception) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ttur.data.image_files import LARGEST_FILE, Folder, ImageEntry, ImageFiles, too_large
-from ttur.data.images import SUFFIXES
+from ttur.data.images import SUFFIXES, is_of_the_machine
 
 _HELD = 256 * 2**20  # bytes of image files kept while a compressed tar is read out of order
 _LARGEST_RATIO = 200  # of a compressed tar: images hardly shrink, bombs do by 1000 and more
@@ -33,7 +33,7 @@ def image_files(path: Path) -> ImageFiles:
     if not path.exists():
         raise FileNotFoundError(f"no images at {path}: no such folder, zip or tar archive")
     if path.is_file():
-        if _is_tar(path):  # first: a tar may end with a zip
+        if is_tar(path):  # first: a tar may end with a zip
             return Tar(path)
         if zipfile.is_zipfile(path):
             return Zip(path)
@@ -120,20 +120,9 @@ class Tar(ImageFiles):
                 self._offer(listed, _inside(member.name, self.where(member.name)), place, refusal)
 
     def _members(self) -> Iterator[tarfile.TarInfo]:
-        """Those of `TarFile`, which takes a damaged header for the end; here it is `refused`."""
-        largest = _LARGEST_RATIO * self.path.stat().st_size + 2**30
         try:
-            with _Stream(self.path) as stream, tarfile.TarFile(fileobj=stream) as archive:
-                member = archive.next()
-                while member is not None:
-                    yield member
-                    if self.compressed and archive.offset > largest:
-                        raise ValueError("a bomb? unpack it yourself if you trust it")
-                    stream.seek(archive.offset)
-                    member = tarfile.TarInfo.fromtarfile(archive)
-        except tarfile.EOFHeaderError:  # pyright: ignore[reportAttributeAccessIssue]
-            return
-        except Exception as error:  # those of tarfile and of four kinds of stream
+            yield from tar_members(self.path)
+        except Exception as error:
             self.refused.append(
                 (str(self.path), f"cannot be read to its end: {error or type(error).__name__}")
             )
@@ -197,6 +186,34 @@ class _Stream:
         self._file.close()
 
 
+def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
+    """Those of `TarFile`, which takes a damaged header for the end; here it is an error.
+
+    Raises:
+        ValueError: if it unpacks to much more than images do.
+        Exception: those of tarfile and of four kinds of stream, if it is damaged.
+    """
+    compressed = _decompressor(path) is not None
+    largest = _LARGEST_RATIO * path.stat().st_size + 2**30
+    try:
+        with _Stream(path) as stream, tarfile.TarFile(fileobj=stream) as archive:
+            member = archive.next()
+            while member is not None:
+                yield member
+                if compressed and archive.offset > largest:
+                    raise ValueError("a bomb? unpack it yourself if you trust it")
+                stream.seek(archive.offset)
+                member = tarfile.TarInfo.fromtarfile(archive)
+    except tarfile.EOFHeaderError:  # pyright: ignore[reportAttributeAccessIssue]
+        return
+
+
+def tar_content(path: Path, member: tarfile.TarInfo) -> bytes:
+    """The bytes of a regular file."""
+    with _Stream(path) as stream:
+        return stream.read_at(member.offset_data, member.size)
+
+
 def _decompressor(path: Path) -> Callable[..., Any] | None:
     with path.open("rb") as file:
         start = file.read(6)
@@ -205,11 +222,14 @@ def _decompressor(path: Path) -> Callable[..., Any] | None:
     )
 
 
-def _is_tar(path: Path) -> bool:
+def is_tar(path: Path) -> bool:
+    """Compressed or not, by its first header."""
     try:
         with _Stream(path) as stream:
             tarfile.TarInfo.frombuf(stream.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
-    except Exception:  # another kind of file: HeaderError, or what its decompressor raises
+    except Exception as error:  # another kind of file: HeaderError, or what its stream raises
+        if is_of_the_machine(error):
+            raise
         return False
     return True
 

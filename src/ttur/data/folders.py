@@ -19,7 +19,7 @@ def class_folders(
     splits: dict[str, list[tuple[ImageEntry, int]]] = {"train": [], "test": []}
     tops = set[PurePosixPath]()
     for entry in entries:
-        *top, split, folder, _ = PurePosixPath("/", entry.path).parts
+        *top, split, folder, _ = ("", "", *PurePosixPath(entry.path).parts)
         tops.add(PurePosixPath(*top))
         if split not in splits or folder not in classes or len(tops) > 1:
             raise ValueError(

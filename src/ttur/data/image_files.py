@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from ttur.data.images import SUFFIXES, Picture, decode
+from ttur.data.images import SUFFIXES, Picture, decode, is_of_the_machine
 
 LARGEST_FILE = 256 * 2**20  # bytes of one image file, unpacked
 
@@ -40,11 +40,16 @@ class ImageEntry:
 
         Raises:
             ValueError: naming the file, if it cannot be read.
+            OSError, MemoryError: for other reasons than the file's.
         """
         try:
             data = read()
         # No such file, no permission; in archives wrong checksums, damaged streams and more.
         except Exception as error:
+            if is_of_the_machine(error):
+                if isinstance(error, OSError):
+                    error.filename = self.where
+                raise
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise ValueError(f"cannot read the image {self.where}: {reason}") from error
         return decode(data, self.where)

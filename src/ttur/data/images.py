@@ -1,5 +1,6 @@
 """Image files become uint8 RGB arrays: one decoding policy for folders and archives."""
 
+import errno
 import io
 import re
 import warnings
@@ -16,6 +17,10 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", "
 # Named, because Pillow would otherwise hand a renamed EPS file to Ghostscript.
 _FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 2 to 8 are the other seven
+_OF_THE_MACHINE = {
+    *(errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    *(errno.ESTALE, errno.ETIMEDOUT),
+}
 _OF_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
@@ -45,6 +50,7 @@ def decode(data: bytes, where: str) -> Picture:
 
     Raises:
         ValueError: if it is damaged, no image, too large (`Image.MAX_IMAGE_PIXELS`) or too small.
+        OSError, MemoryError: for other reasons than the file's.
     """
     try:
         with (
@@ -58,6 +64,8 @@ def decode(data: bytes, where: str) -> Picture:
         ) from error
     # Damaged files raise a dozen kinds of exceptions, SyntaxError and struct.error among them.
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
         raise ValueError(
             f"cannot read the image {where}: {error or type(error).__name__}"
         ) from error
@@ -67,6 +75,13 @@ def decode(data: bytes, where: str) -> Picture:
             f"expected images of at least 2x2 pixels, got {width}x{height} in {where}; remove it"
         )
     return picture
+
+
+def is_of_the_machine(error: Exception) -> bool:
+    """Whether another try may succeed: the file that is read need not be damaged."""
+    if isinstance(error, OSError):
+        return error.errno in _OF_THE_MACHINE
+    return isinstance(error, MemoryError)
 
 
 def picture_of(image: Image.Image) -> Picture:

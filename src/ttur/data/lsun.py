@@ -40,12 +40,22 @@ def lsun(sources: list[Path], fit: Fit) -> Contents | None:
         ValueError: if one is damaged or packed, or `lmdb` is not installed.
     """
     for source in sources:
+        if source.is_file() and source.name == _FILE:
+            raise ValueError(
+                f"{source} is the file of a database; name its folder, {source.parent}"
+            )
         if source.is_file() and _holds_a_database(source):
             raise ValueError(f"{source} is packed, and a database is read in place; unzip it")
     folders = [folder for source in sources for folder in _databases(source)]
     if not folders:
         return None
-    splits = {"val" if f.resolve().name == _FOLDERS["val"] else "train": f for f in folders}
+    for source in sources:
+        if not _databases(source):
+            raise ValueError(
+                f"expected databases only, or one folder or zip of images, got {source} beside "
+                f"{folders[0]}; name one kind"
+            )
+    splits = {_split(folder): folder for folder in folders}
     if len(splits) < len(folders) or "train" not in splits:
         raise ValueError(
             f"expected {_FOLDERS['train']} and at most {_FOLDERS['val']} beside it, got "
@@ -59,6 +69,11 @@ def lsun(sources: list[Path], fit: Fit) -> Contents | None:
     return Contents("LMDB", None, counts, blocks)
 
 
+def _split(folder: Path) -> str:
+    names = folder.name, folder.resolve().name  # as one may link to it from a place of its name
+    return "val" if _FOLDERS["val"] in names else "train"
+
+
 def _databases(source: Path) -> list[Path]:
     folders = [source, *(source / name for name in _FOLDERS.values())]
     return [folder for folder in folders if (folder / _FILE).is_file()]
@@ -68,7 +83,7 @@ def _holds_a_database(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return any(name.endswith(_FILE) for name in archive.namelist())
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except Exception:  # no zip, or a damaged one: said where images are looked for
         return False
 
 
@@ -83,7 +98,7 @@ def _images(folder: Path, first: int) -> Iterator[StoredImage]:
     What has been touched of a mapped file, and the pages around it, count as memory of the process
     until it is unmapped: the database is opened anew now and then.
     """
-    rank, key = 0, b""
+    rank, key, previous = 0, b"", None
     while key is not None:
         with _opened(folder) as database, database.begin() as transaction:
             cursor = transaction.cursor()
@@ -93,10 +108,19 @@ def _images(folder: Path, first: int) -> Iterator[StoredImage]:
                 if rank == end:
                     key = found
                     break
+                if previous is not None and found <= previous:
+                    raise ValueError(
+                        f"{_where(folder, found)} does not come after the key before it: the "
+                        "database is damaged; get it again"
+                    )
+                previous = found
                 if rank >= first:
-                    name = found.decode("utf-8", "backslashreplace")
-                    yield StoredImage(printable(f"{folder}!{name}"), cursor.value())
+                    yield StoredImage(_where(folder, found), cursor.value())
                 rank += 1
+
+
+def _where(folder: Path, key: bytes) -> str:
+    return printable(f"{folder}!{key.decode('utf-8', 'backslashreplace')}")
 
 
 @contextmanager
@@ -117,4 +141,6 @@ def _opened(folder: Path) -> Iterator[Any]:
                 )
             yield database
     except lmdb.Error as error:
-        raise ValueError(f"cannot read the LMDB {folder}: {error}; get it again") from error
+        raise ValueError(
+            f"cannot read the LMDB {folder}: {error}; if it is damaged, get it again"
+        ) from error

@@ -1,5 +1,6 @@
 """Official archives, folders of images and texts become one array per split and a card."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,13 +21,22 @@ from ttur.data.images import centre_crop_and_resize
 from ttur.data.lsun import lsun
 from ttur.data.svhn import svhn
 from ttur.data.text import LENGTH, VOCABULARY_SIZE
-from ttur.data.writing import Progress, digest, directory_lock, existing, written
+from ttur.data.writing import (
+    Progress,
+    check_place,
+    digest,
+    directory_lock,
+    existing,
+    written,
+)
 
 TEXTS = ("billion_word", "text")
 OWN = ("images", "text")
 EMBEDDED = ("digits", "speeches")
 RESIZED = ("celeba", "lsun_bedroom")
 """Published in other sizes than they are used."""
+LARGEST_SIDE = 8192
+"""Pixels of `size` and `crop`."""
 SEVERAL_SOURCES = ("mnist", "svhn", "lsun_bedroom", "text")
 
 
@@ -62,13 +72,17 @@ def prepare(
     if name in RESIZED:
         size, crop = size or KNOWN[name].size, crop or KNOWN[name].crop
     target = Path(data_directory, target_name)
+    check_place(target, sources)
     if name in TEXTS:
         return _prepare_text(name, sources, target, lines, on_progress)
     with _opened(name, sources, size, crop) as contents:
         _check_counts(name, contents, sources)
         licence = KNOWN[name].licence if name in KNOWN else "that of the images' owners"
-        how_made = {"from": contents.kind, "size": size, "crop": crop}
+        side = size or crop or (KNOWN[name].size if name in KNOWN else None)
+        how_made = {"from": contents.kind, "size": side, "crop": crop}
         draft = _draft(target_name, sources, licence, how_made | {"pillow": version("pillow")})
+        if target.exists():  # before the lock, for which the folder must be writable
+            return existing(target, draft)
         with directory_lock(Path(data_directory)):
             if target.exists():
                 return existing(target, draft)
@@ -94,8 +108,10 @@ def _prepare_text(
     }
     licence = "that of the text's owners" if is_own else billion_word.LICENCE
     draft = _draft(target.name, sources, licence, how_made)
+    if target.exists():  # before the lock, for which the folder must be writable
+        return existing(target, draft)
     with directory_lock(target.parent):
-        if target.exists():  # before the first pass, which takes minutes
+        if target.exists():
             return existing(target, draft)
         if is_own:
             opened = nullcontext(own_text(sources, most_lines))
@@ -111,7 +127,7 @@ def _draft(
 ) -> Card:
     return Card(
         name=name,
-        source=tuple(source.name for source in sources),
+        source=tuple(Path(os.path.abspath(source)).name for source in sources),
         source_sha256=tuple(digest(source) for source in sources),
         licence=licence,
         how_made=how_made | {"ttur": version("ttur")},
@@ -124,15 +140,18 @@ def _checked_name(name: str, target_name: str | None) -> str:
     known = (*KNOWN, "billion_word")
     if name not in (*known, *OWN):
         raise ValueError(f"expected one of {', '.join((*known, *OWN))} to prepare, got {name!r}")
-    if name in OWN and (not target_name or target_name in (*known, *EMBEDDED, *OWN)):
+    if target_name is None and name in known:
+        return name
+    taken = {*known, *OWN, *EMBEDDED} - ({name} if name in known else set())
+    if not target_name or target_name in taken:
         raise ValueError(
-            f"one's own {name} need a name of their own, got {target_name!r}; give one with --name"
+            f"expected a name of its own for what is made from {name}, got {target_name!r}; "
+            "give one with --name"
         )
-    target_name = target_name or name
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name) or target_name in EMBEDDED:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name):
         raise ValueError(
-            f"expected a name of letters, digits, '.', '_' and '-' for the data set, other than "
-            f"{' and '.join(map(repr, EMBEDDED))}, got {target_name!r}"
+            "expected a name of letters, digits, '.', '_' and '-' for the data set, got "
+            f"{target_name!r}"
         )
     return target_name
 
@@ -153,8 +172,8 @@ def _check_arguments(
     if crop == "began" and name != "celeba":
         raise ValueError(f"the crop 'began' is one of celeba; expected a number for {name}")
     for option, side in (("size", size), ("crop", crop)):
-        if isinstance(side, int) and side < 2:
-            raise ValueError(f"expected a {option} of at least 2 pixels, got {side}")
+        if isinstance(side, int) and not 2 <= side <= LARGEST_SIDE:
+            raise ValueError(f"expected a {option} of 2 to {LARGEST_SIDE} pixels, got {side}")
     if not sources or (name not in SEVERAL_SOURCES and len(sources) > 1):
         raise ValueError(f"expected one source for {name}, got {len(sources)}")
     for source in sources:
@@ -185,6 +204,11 @@ def _opened(
     elif name == "cifar10" and (batches := records.cifar10(sources[0], None if untouched else fit)):
         yield batches
     else:
+        if len(sources) > 1:
+            raise ValueError(
+                f"expected databases of {name}, or one folder or zip of images, got "
+                f"{', '.join(map(str, sources))}"
+            )
         with image_entries(sources[0]) as entries:
             fit = (lambda pixels: pixels) if untouched else fit
             if name == "images":
@@ -202,7 +226,10 @@ def _check_counts(name: str, contents: Contents, sources: list[Path]) -> None:
         return
     expected = {split: KNOWN[name].counts[split] for split in contents.counts}
     if contents.counts != expected:
+        remedy = f"get the whole of it at {KNOWN[name].url}"
+        if contents.kind.startswith("images"):
+            remedy = "prepare a part of it with `ttur prepare images`"
         raise ValueError(
-            f"expected {expected} images of {name} in {sources[0]}, got {contents.counts}; "
-            "prepare a part of it with `ttur prepare images`"
+            f"expected {expected} images of {name} in {', '.join(map(str, sources))}, got "
+            f"{contents.counts}; {remedy}"
         )

@@ -1,26 +1,31 @@
 """The official files of CIFAR-10 and MNIST become blocks, images in the order of the files."""
 
 import gzip
+import lzma
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from ttur.data.archives import is_tar, tar_content, tar_members
 from ttur.data.catalogue import KNOWN
 from ttur.data.contents import Block, Blocks, Contents, Fit, from_sample
+from ttur.data.images import is_of_the_machine
 from ttur.data.pickled import read_pickle
 
 _RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue plane
 _LARGEST_BATCH = 64 * 2**20  # bytes; the official ones have 31 million
 _BLOCK = 1000
 _Read = TypeVar("_Read")
+_Key = TypeVar("_Key")
 
 _BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+_NAMES = [name for names in _BATCHES.values() for name in names]
 _FOLDERS = (".", "cifar-10-batches-bin", "cifar-10-batches-py")
 _IDX = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -58,17 +63,16 @@ def cifar10(source: Path, fit: Fit | None) -> Contents | None:
 
 def mnist(sources: list[Path], fit: Fit) -> Contents:
     """The four IDX files, gzipped or not, or the folder that holds them."""
-    given = given_files(sources)
-    files = {}
+    names = {name: key for key, name in _IDX.items()}
+    names |= {name.replace("-idx", ".idx"): key for name, key in names.items()}  # of some mirrors
+    names |= {f"{name}.gz": key for name, key in names.items()}
+    files = given_files("mnist", sources, names)
     for key, name in _IDX.items():
-        names = {name, name.replace("-idx", ".idx")}  # the second as some mirrors have it
-        found = [file for file in given if file.name.removesuffix(".gz") in names]
-        if not found:
+        if key not in files:
             raise FileNotFoundError(
                 f"expected {name}.gz, directly or in a folder, among the sources "
                 f"{', '.join(map(str, sources))}; it can be had at {KNOWN['mnist'].url}"
             )
-        files[key] = found[0]
     known = KNOWN["mnist"]
 
     def blocks(split: str, first: int) -> Blocks:
@@ -87,10 +91,34 @@ def padded(pixels: UInt8[np.ndarray, "28 28 3"]) -> UInt8[np.ndarray, "32 32 3"]
     return np.pad(pixels, ((2, 2), (2, 2), (0, 0)))
 
 
-def given_files(sources: list[Path]) -> list[Path]:
-    """The regular files among the sources and directly in them where they are folders."""
-    files = (sorted(source.iterdir()) if source.is_dir() else [source] for source in sources)
-    return [file for file in chain.from_iterable(files) if file.is_file()]
+def given_files(name: str, sources: list[Path], wanted: Mapping[str, _Key]) -> dict[_Key, Path]:
+    """The regular files of these names, by their keys: sources, or directly in a source.
+
+    Raises:
+        FileNotFoundError: if a source holds none of them.
+        ValueError: if there are two for one key.
+    """
+    found: dict[_Key, Path] = {}
+    for source in sources:
+        files = [file for file in _files_of(source) if file.name in wanted]
+        if not files:
+            raise FileNotFoundError(
+                f"expected {', '.join(wanted)}, or some of them, in {source}, got none; "
+                f"{name} can be had at {KNOWN[name].url}"
+            )
+        for file in files:
+            if (key := wanted[file.name]) in found:
+                raise ValueError(
+                    f"expected each file of {name} once, got {found[key]} and {file}; "
+                    "name the files you mean"
+                )
+            found[key] = file
+    return found
+
+
+def _files_of(source: Path) -> list[Path]:
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    return [file for file in files if file.is_file()]
 
 
 def labelled_blocks(
@@ -152,34 +180,38 @@ def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _folder_files(folder: Path) -> dict[str, Callable[[], bytes]]:
     parts = [folder / name for name in _FOLDERS if (folder / name).is_dir()]
-    return {file.name: file.read_bytes for file in given_files(parts)}
+    return _once((f.name, f.read_bytes, str(f)) for part in parts for f in _files_of(part))
 
 
 def _tar_members(path: Path) -> dict[str, Callable[[], bytes]]:
     """The files in a tar archive by their last name; they are read from it, never unpacked."""
 
-    def members() -> list[tarfile.TarInfo]:
-        with tarfile.open(path) as archive:
-            return archive.getmembers()
-
     def read(member: tarfile.TarInfo) -> bytes:
         if member.size > _LARGEST_BATCH:
             raise ValueError(f"expected at most {_LARGEST_BATCH} bytes, got {member.size}")
-        with tarfile.open(path) as archive:
-            file = archive.extractfile(member)
-            assert file is not None, "only regular files are kept"
-            return file.read()
+        return tar_content(path, member)
 
-    try:
-        if not tarfile.is_tarfile(path):
-            return {}
-    except (EOFError, zlib.error):  # an empty or damaged gzip stream: not a tar archive either
+    if not is_tar(path):
         return {}
-    return {
-        PurePosixPath(member.name).name: lambda member=member: read(member)
-        for member in checked_read(members, str(path))
-        if member.isreg()
-    }
+    members = checked_read(lambda: list(tar_members(path)), str(path))
+    return _once(
+        (PurePosixPath(member.name).name, partial(read, member), f"{path}!{member.name}")
+        for member in members
+        if member.isreg() and not member.issparse()
+    )
+
+
+def _once(
+    named: Iterable[tuple[str, Callable[[], bytes], str]],
+) -> dict[str, Callable[[], bytes]]:
+    """What reads each batch by its name; other files may lie beside them."""
+    places: dict[str, str] = {}
+    readers: dict[str, Callable[[], bytes]] = {}
+    for name, read, where in named:
+        if name.removesuffix(".bin") in _NAMES and name in readers:
+            raise ValueError(f"expected {name} once, got {places[name]} and {where}")
+        readers[name], places[name] = read, where
+    return readers
 
 
 def checked_read(read: Callable[[], _Read], where: str) -> _Read:
@@ -190,5 +222,8 @@ def checked_read(read: Callable[[], _Read], where: str) -> _Read:
     """
     try:
         return read()
-    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error, ValueError) as error:
+    # What damaged archives raise; of the four kinds of stream bz2 raises a plain OSError.
+    except (EOFError, OSError, lzma.LZMAError, tarfile.TarError, zlib.error, ValueError) as error:
+        if is_of_the_machine(error):
+            raise
         raise ValueError(f"{where} is damaged ({error}); get it again") from error

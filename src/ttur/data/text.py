@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Integer, UInt
 
-from ttur.data.dataset import Card, mapped
+from ttur.data.dataset import Card, code_type, mapped
 from ttur.data.lines import PADDING as PADDING
 from ttur.data.lines import Points, padded_strings
 
@@ -132,11 +132,6 @@ def code_table(vocabulary: Vocabulary) -> UInt[np.ndarray, " 1114112"]:
     table = np.zeros(CODE_POINTS, code_type(vocabulary))
     table[[ord(character) for character in vocabulary[1:]]] = np.arange(1, len(vocabulary))
     return table
-
-
-def code_type(vocabulary: Vocabulary) -> np.dtype:
-    """The smaller unsigned type that holds every place in the vocabulary."""
-    return np.dtype(np.uint8 if len(vocabulary) <= 256 else np.uint16)
 
 
 def text(codes: Integer[np.ndarray, "count length"], vocabulary: Sequence[str]) -> list[str]:

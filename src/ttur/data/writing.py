@@ -4,21 +4,50 @@ import errno
 import fcntl
 import hashlib
 import os
-import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ttur.data.contents import Contents
-from ttur.data.dataset import Card
+from ttur.data.dataset import Card, mapped
 from ttur.data.unfinished import Unfinished
 from ttur.runtime.files import flush_directory
 
 Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
 
+_LOCK = ".prepare.lock"
 _VERSIONS = ("ttur", "pillow")  # of how_made; they may differ between equal data sets
+
+
+def check_place(target: Path, sources: list[Path]) -> None:
+    """Whether a data set could be made there, from these.
+
+    Raises:
+        FileExistsError: if something of another kind has one of the names that are needed.
+        ValueError: if the data folder lies in a source.
+    """
+    directory = target.parent
+    for path in (directory, *directory.parents):
+        if os.path.lexists(path) and not path.is_dir():
+            raise FileExistsError(f"expected a folder for the data sets, got {path}, which is none")
+    for source in sources:
+        if directory.resolve().is_relative_to(source.resolve()):
+            raise ValueError(
+                f"the data folder {directory} lies in the source {source}, which it would change; "
+                "choose one outside with --data"
+            )
+    if target.is_symlink() and not target.exists():
+        raise FileExistsError(f"{target} is a link to nothing; delete it, or give another --name")
+    for path, is_right in ((_unfinished(target), stat.S_ISDIR), (directory / _LOCK, stat.S_ISREG)):
+        if os.path.lexists(path) and not is_right(path.lstat().st_mode):
+            raise FileExistsError(f"{path} is not what `ttur prepare` makes there; delete it")
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.name}.unfinished")
 
 
 def existing(target: Path, draft: Card) -> Card:
@@ -26,6 +55,7 @@ def existing(target: Path, draft: Card) -> Card:
 
     Raises:
         FileExistsError: if anything else lies there.
+        ValueError: if its arrays are not those of its card.
     """
     remedy = f"move {target} away, or give another name with --name"
     if not (target / "card.json").is_file():
@@ -38,7 +68,11 @@ def existing(target: Path, draft: Card) -> Card:
     ]
     if different:
         raise FileExistsError(f"{target} was made with {', '.join(different)}; {remedy}")
-    return Card.read(target / "card.json")
+    card = Card.read(target / "card.json")
+    for split in card.splits:
+        for name, (dtype, shape) in card.arrays(split).items():
+            mapped(target / name, dtype, shape)
+    return card
 
 
 def _origin(card: Card) -> dict:
@@ -52,10 +86,11 @@ def written(target: Path, draft: Card, contents: Contents, on_progress: Progress
     What a killed or interrupted call with the same draft left beside it is gone on with.
 
     Raises:
-        OSError: if the disk fills; what is done is kept for the next call.
-        ValueError: if the contents are damaged, or not as many as they say; nothing is kept.
+        OSError: if the disk fills.
+        ValueError: if the contents are damaged, or not as many as they say.
+        What is done is kept for the next call; from another source it would begin anew.
     """
-    folder = target.with_name(f".{target.name}.unfinished")
+    folder = _unfinished(target)
     total, done = sum(contents.counts.values()), 0
 
     def on_samples(count: int) -> None:
@@ -65,14 +100,11 @@ def written(target: Path, draft: Card, contents: Contents, on_progress: Progress
             on_progress(done, total)
 
     try:
-        unfinished = Unfinished(folder, draft)
+        unfinished = Unfinished(folder, draft, contents.counts)
         for split in contents.counts:
             unfinished.write(split, contents, on_samples)
         flush_directory(folder)
         folder.rename(target)
-    except ValueError:  # the same again would come of the same source
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise OSError(
@@ -92,9 +124,15 @@ def digest(source: Path) -> str:
     if source.is_file():
         with open(source, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    files = (file for file in source.rglob("*") if file.is_file() and file.name != "lock.mdb")
+    names, pending = [], [source]
+    while pending:  # not rglob, which recurses: folders can be deep
+        for path in pending.pop().iterdir():
+            if path.is_dir() and not path.is_symlink():
+                pending.append(path)
+            elif path.is_file() and path.name != "lock.mdb":
+                names.append(path.relative_to(source).as_posix())
     whole = hashlib.sha256()
-    for name in sorted(file.relative_to(source).as_posix() for file in files):
+    for name in sorted(names):
         whole.update(f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n")
     return whole.hexdigest()
 
@@ -107,7 +145,8 @@ def directory_lock(directory: Path) -> Iterator[None]:
         ValueError: if one is there.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / ".prepare.lock", "a") as file:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(directory / _LOCK, flags, 0o666), "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

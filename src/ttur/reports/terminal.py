@@ -8,6 +8,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.text import Text
 
@@ -81,7 +82,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, moved by (done, total); a total of 0 is not known yet."""
     console = Console(file=sys.stderr)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(escape(title), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 

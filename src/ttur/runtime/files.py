@@ -14,6 +14,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     A block that fails leaves what stood at `path` as it was, and nothing beside it.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    beside.unlink(missing_ok=True)  # of a killed process that had our number
     try:
         with beside.open("xb") as file:
             yield file
