@@ -84,7 +84,7 @@ def test_the_cadence_of_evaluation_does_not_change_the_weights(ttur):
 
 
 def test_a_divergence_is_said(ttur):
-    words = TINY.replace("--only ttur_3e-3_1e-3", "--d-lr 1e30 --g-lr 1e30 --n-critic 1")
+    words = TINY.replace("--only ttur_3e-3_1e-3", "--only ttur_3e-3_1e-3 --d-lr 1e30 --g-lr 1e30")
     code, out, _ = ttur(f"run language_demo {words} --json")
     assert code == 3
     (run,) = json.loads(out)["runs"]
@@ -163,7 +163,7 @@ def test_a_text_of_ones_own_is_trained_on(ttur):
         ("run demo --metric jsd", "no metric 'jsd'"),
         ("run language_demo --set length=16", "length=32"),
         ("run language_demo --set image_size=16", "has no image_size"),
-        ("run language_demo --d-lr 2e-3 --g-lr 1e-3", "--n-critic"),
+        ("run language_demo --d-lr 2e-3 --g-lr 1e-3", "--only LABEL"),
         ("run language_demo --set data=digits --data nowhere", "digits"),
         ("report nowhere --against weeks", "nowhere"),
     ],

@@ -24,7 +24,7 @@ SENTENCES = (
     "--set fine_evaluation_samples=100 --set fine_evaluate_every_updates=30"
 )
 RESIDUAL = (
-    "run wgan_gp_cifar10_small --d-lr 1e-3 --g-lr 5e-4 --n-critic 2 --steps 60 "
+    "run wgan_gp_cifar10_small --only ttur_3e-3_1e-3 --n-critic 2 --steps 60 "
     "--set data=digits --set image_size=16 --set width=1 --metric fd_digits "
     "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15"
 )

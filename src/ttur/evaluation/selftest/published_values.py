@@ -139,7 +139,8 @@ def _cifar10(split: str, installation: Installation) -> DataSet:
         raise Skipped(f"needs CIFAR-10: {remedy}")
     loaded = catalogue.load("cifar10", folder, split)
     made, sources = loaded.card["how_made"], set(loaded.card["source_sha256"])
-    if not sources & set(known.sha256.values()) or made["size"] or made["crop"]:
+    resized = made["size"] not in (None, known.size) or made["crop"]
+    if not sources & set(known.sha256.values()) or resized:
         raise Skipped(
             f"needs CIFAR-10 as published, and {folder / 'cifar10'} was made from "
             f"{', '.join(loaded.card['source'])}: move it away, then {remedy}"
