@@ -2,49 +2,21 @@
 
 import copy
 import math
-from typing import TypeVar
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from drawn import close, randomised, seeded, some_images
+from recording import parameters
 from reference import began as reference
 from ttur.models.began import Discriminator, Generator, initialize, sampler
 
-Network = TypeVar("Network", bound=nn.Module)
 WIDTH, LATENT = 2, 5
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def randomised(network: Network) -> Network:
-    """In float64, initialised, with biases that are not zero."""
-    noise = seeded(3)
-    network.double()
-    initialize(network, noise)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim == 1:
-                parameter += 0.3 * torch.randn(parameter.shape, generator=noise).double()
-    return network
-
-
-def parameters(network: nn.Module) -> reference.Tensors:
-    return {name: p.detach().clone() for name, p in network.named_parameters()}
-
-
-def some_images(seed: int, size: int = 16, batch: int = 4) -> Tensor:
-    return torch.rand(batch, 3, size, size, generator=seeded(seed)).double() * 2 - 1
 
 
 def some_latents(seed: int, batch: int = 4) -> Tensor:
     return torch.rand(batch, LATENT, generator=seeded(seed)).double() * 2 - 1
-
-
-def close(actual: Tensor, expected: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +71,7 @@ def test_initial_weights_are_uniform_within_glorots_bounds():
 
 @pytest.mark.parametrize("image_size", [16, 32, 64])
 def test_the_generator_equals_the_transcription(image_size):
-    network = randomised(Generator(image_size, WIDTH, LATENT))
+    network = randomised(Generator(image_size, WIDTH, LATENT), initialize)
     z = some_latents(1)
     images = reference.generator(parameters(network), z)
     close(network.train()(z), images)
@@ -110,7 +82,7 @@ def test_the_generator_equals_the_transcription(image_size):
 
 @pytest.mark.parametrize("image_size", [16, 32, 64])
 def test_the_discriminator_equals_the_transcription(image_size):
-    network = randomised(Discriminator(image_size, WIDTH, LATENT))
+    network = randomised(Discriminator(image_size, WIDTH, LATENT), initialize)
     images = some_images(1, image_size)
     reconstructions = reference.discriminator(parameters(network), images)
     close(network.train()(images), reconstructions)
@@ -121,7 +93,7 @@ def test_the_discriminator_equals_the_transcription(image_size):
 
 def test_images_are_not_confined():
     """The last layer has no activation: its bias passes as it is."""
-    generator = randomised(Generator(16, WIDTH, LATENT))
+    generator = randomised(Generator(16, WIDTH, LATENT), initialize)
     z = some_latents(1)
     images = generator(z)
     with torch.no_grad():
@@ -133,7 +105,7 @@ def test_images_are_not_confined():
 
 def test_an_image_meets_no_other():
     """Hence one pass on real and generated images together equals two passes (D.2)."""
-    network = randomised(Discriminator(16, WIDTH, LATENT))
+    network = randomised(Discriminator(16, WIDTH, LATENT), initialize)
     images = some_images(1)
     close(torch.cat([network(image[None]) for image in images]), network(images))
 
@@ -183,7 +155,7 @@ def test_scales_run_from_eight_pixels_to_the_image():
 
 
 def test_the_sampler_is_a_copy_that_training_does_not_reach():
-    generator = randomised(Generator(16, WIDTH, LATENT))
+    generator = randomised(Generator(16, WIDTH, LATENT), initialize)
     z = some_latents(1)
     before, state = generator(z).detach(), copy.deepcopy(generator.state_dict())
     drawn = sampler(generator, some_latents(2))
@@ -197,8 +169,8 @@ def test_the_sampler_is_a_copy_that_training_does_not_reach():
 
 
 def test_memory_layout_changes_nothing_but_speed():
-    generator = randomised(Generator(32, WIDTH, LATENT))
-    discriminator = randomised(Discriminator(32, WIDTH, LATENT))
+    generator = randomised(Generator(32, WIDTH, LATENT), initialize)
+    discriminator = randomised(Discriminator(32, WIDTH, LATENT), initialize)
     z, images = some_latents(1), some_images(1, 32)
     drawn, reconstructions = generator(z), discriminator(images)
     for network in (generator, discriminator):

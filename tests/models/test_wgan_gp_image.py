@@ -2,50 +2,22 @@
 
 import copy
 import math
-from typing import TypeVar
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from drawn import close, randomised, seeded, some_images
+from recording import parameters
 from reference import wgan_gp_image as reference
 from ttur.losses import gradient_penalty
 from ttur.models.wgan_gp_image import Discriminator, Generator, initialize, sampler
 
-Network = TypeVar("Network", bound=nn.Module)
 WIDTH, LATENT = 2, 5
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def randomised(network: Network) -> Network:
-    """In float64, initialised, with scales, shifts and biases that are not special."""
-    noise = seeded(3)
-    network.double()
-    initialize(network, noise)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim == 1:
-                parameter += 0.3 * torch.randn(parameter.shape, generator=noise).double()
-    return network
-
-
-def parameters(network: nn.Module) -> reference.Tensors:
-    return {name: p.detach().clone() for name, p in network.named_parameters()}
-
-
-def some_images(seed: int, size: int = 16, batch: int = 4) -> Tensor:
-    return torch.rand(batch, 3, size, size, generator=seeded(seed)).double() * 2 - 1
 
 
 def some_latents(seed: int, batch: int = 4) -> Tensor:
     return torch.randn(batch, LATENT, generator=seeded(seed), dtype=torch.float64)
-
-
-def close(actual: Tensor, expected: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +84,7 @@ def test_the_published_bounds():
 
 @pytest.mark.parametrize("image_size", [16, 32, 48])
 def test_the_generator_equals_the_transcription_in_any_mode(image_size):
-    network = randomised(Generator(image_size, WIDTH, LATENT))
+    network = randomised(Generator(image_size, WIDTH, LATENT), initialize)
     z = some_latents(1)
     images = reference.generator(parameters(network), z)
     close(network.train()(z), images)
@@ -123,7 +95,7 @@ def test_the_generator_equals_the_transcription_in_any_mode(image_size):
 
 @pytest.mark.parametrize(("image_size", "images_per_score"), [(16, 1), (32, 2), (48, 1), (32, 4)])
 def test_the_critic_equals_the_transcription_in_any_mode(image_size, images_per_score):
-    network = randomised(Discriminator(image_size, WIDTH, images_per_score))
+    network = randomised(Discriminator(image_size, WIDTH, images_per_score), initialize)
     images = some_images(1, image_size, batch=8)
     scores = reference.critic(parameters(network), images)
     close(network.train()(images), scores)
@@ -134,7 +106,7 @@ def test_the_critic_equals_the_transcription_in_any_mode(image_size, images_per_
 
 def test_a_score_belongs_to_four_consecutive_images():
     """Image i moves score ⌊i / 4⌋ and no other; the i-th of four has weights of its own."""
-    network = randomised(Discriminator(32, WIDTH, images_per_score=4))
+    network = randomised(Discriminator(32, WIDTH, images_per_score=4), initialize)
     images = some_images(1, 32, batch=12)
     scores = network(images)
     for changed in range(12):
@@ -162,7 +134,10 @@ def test_a_batch_that_does_not_divide_into_scores_is_refused():
 
 
 def test_the_critic_sees_each_image_alone_and_the_generator_the_batch():
-    critic, generator = randomised(Discriminator(16, WIDTH)), randomised(Generator(16, 2, LATENT))
+    critic, generator = (
+        randomised(Discriminator(16, WIDTH), initialize),
+        randomised(Generator(16, 2, LATENT), initialize),
+    )
     images, z = some_images(1), some_latents(1)
     close(torch.cat([critic(image[None]) for image in images]), critic(images))
     halves = torch.cat([generator(z[:2]), generator(z[2:])])
@@ -174,8 +149,8 @@ def test_the_critic_sees_each_image_alone_and_the_generator_the_batch():
 def test_norms_take_away_the_scale_of_what_they_normalise():
     """A block's branch sees its input only normalised; the shortcut sees it as it is."""
     for network, shape in (
-        (randomised(Generator(16, WIDTH, LATENT)), (3, 16, 4, 4)),
-        (randomised(Discriminator(16, WIDTH)), (3, 2, 8, 8)),
+        (randomised(Generator(16, WIDTH, LATENT), initialize), (3, 16, 4, 4)),
+        (randomised(Discriminator(16, WIDTH), initialize), (3, 2, 8, 8)),
     ):
         block = network.get_submodule("blocks.0")
         x = torch.randn(shape, generator=seeded(2), dtype=torch.float64)
@@ -193,7 +168,7 @@ def test_the_penalty_and_its_gradient_equal_the_transcription():
 
     The 1e-12 in our root moves slopes s by 5e-13 / s.
     """
-    critic = randomised(Discriminator(16, WIDTH, images_per_score=4))
+    critic = randomised(Discriminator(16, WIDTH, images_per_score=4), initialize)
     real, fake = some_images(1), some_images(2)
     ours = gradient_penalty(critic, real, fake, seeded(5))
     params = {name: p.requires_grad_() for name, p in parameters(critic).items()}
@@ -211,7 +186,7 @@ def test_the_penalty_and_its_gradient_equal_the_transcription():
 
 @pytest.mark.parametrize("images_per_score", [1, 4])
 def test_penalty_gradient_equals_finite_differences(images_per_score):
-    critic = randomised(Discriminator(16, WIDTH, images_per_score))
+    critic = randomised(Discriminator(16, WIDTH, images_per_score), initialize)
     real, fake = some_images(1), some_images(2)
 
     def penalty() -> Tensor:
@@ -236,7 +211,7 @@ def test_penalty_gradient_equals_finite_differences(images_per_score):
 
 def test_the_sampler_is_a_copy_that_training_does_not_reach():
     """It draws with the statistics of the batch it draws: there are no others."""
-    generator = randomised(Generator(16, WIDTH, LATENT))
+    generator = randomised(Generator(16, WIDTH, LATENT), initialize)
     z = some_latents(1)
     before, state = generator(z).detach(), copy.deepcopy(generator.state_dict())
     drawn = sampler(generator, some_latents(2))
@@ -250,7 +225,10 @@ def test_the_sampler_is_a_copy_that_training_does_not_reach():
 
 
 def test_memory_layout_changes_nothing_but_speed():
-    generator, critic = randomised(Generator(32, 2, LATENT)), randomised(Discriminator(32, 2, 4))
+    generator, critic = (
+        randomised(Generator(32, 2, LATENT), initialize),
+        randomised(Discriminator(32, 2, 4), initialize),
+    )
     z, images = some_latents(1), some_images(1, 32)
     drawn, scores = generator(z), critic(images)
     for network in (generator, critic):

@@ -1,18 +1,17 @@
 """The residual WGAN-GP of spec B and its training iteration, literally, in float64 and slowly."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from reference.adam import Player, Tensors, Update, gradients_of
+from reference import wasserstein
+from reference.adam import Tensors
 from reference.layers import convolution, doubled, halved, linear
 
 GENERATOR_CHANNELS = (8, 8, 4, 2, 1)  # in units of the width d
 CRITIC_CHANNELS = (1, 2, 4, 8, 8)
 BETA1, BETA2 = 0.0, 0.9
-PENALTY_WEIGHT = 10.0
 
 
 def relu(x: Tensor) -> Tensor:
@@ -133,54 +132,5 @@ def critic_layout(image_size: int, width: int, images_per_score: int) -> Layout:
     }
 
 
-def penalty(params: Tensors, real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
-    """mean_b (|gradient at image x̂_b of the sum of all scores| - 1)².
-
-    One u[b] in [0, 1] mixes image b. The norm is that of the image's own gradient, also where one
-    score belongs to several images. The root holds no epsilon.
-    """
-    mixed = (real + u[:, None, None, None] * (fake - real)).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(params, mixed).sum(), mixed, create_graph=True)
-    slopes = (gradient**2).sum(dim=(1, 2, 3)) ** 0.5
-    return ((slopes - 1) ** 2).mean()
-
-
-@dataclass(frozen=True)
-class CriticDraws:
-    """What one critic update sees: real images, latents and mixing weights, all of its own."""
-
-    real: Tensor
-    z: Tensor
-    u: Tensor
-
-
-def training_iteration(
-    iteration: int,
-    g: Player,
-    d: Player,
-    generator_z: Tensor | None,
-    critic_draws: Sequence[CriticDraws],
-    b: float,
-    a: float,
-) -> tuple[Player, Player, list[Update]]:
-    """The generator's update, left out of iteration 0, then one of the critic per `CriticDraws`.
-
-    Returns both players and all updates in order (B.4).
-    """
-    updates = []
-    if iteration > 0:
-        assert generator_z is not None
-        params = g.leaves()
-        loss = -critic(d.params, generator(params, generator_z)).mean()
-        gradients = gradients_of(loss, params)
-        g = g.moved(gradients, a)
-        updates.append(Update("generator", loss.item(), gradients, g.params))
-    for draws in critic_draws:
-        params = d.leaves()
-        fake = generator(g.params, draws.z)
-        loss = critic(params, fake).mean() - critic(params, draws.real).mean()
-        loss = loss + PENALTY_WEIGHT * penalty(params, draws.real, fake, draws.u)
-        gradients = gradients_of(loss, params)
-        d = d.moved(gradients, b)
-        updates.append(Update("discriminator", loss.item(), gradients, d.params))
-    return g, d, updates
+training_iteration = partial(wasserstein.training_iteration, generator, critic)
+penalty = partial(wasserstein.penalty, critic)

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from recording import largest_difference, parameters, record_updates
 from reference import began
 from reference import wgan_gp_image as wgan_gp
 from reference.adam import Player, Tensors, Update
+from reference.wasserstein import CriticDraws
 from ttur.data.dataset import DataSet
 from ttur.losses import Network, gradient_penalty, wasserstein_generator
 from ttur.timescales import LearningRatePair
-from ttur.timescales.orders import Phase, discriminator_first
+from ttur.timescales.orders import discriminator_first
 from ttur.timescales.step_sizes import Halving
 from ttur.training.build import build_game
 from ttur.training.config import TrainingConfig
@@ -83,10 +85,6 @@ def game_of(config: TrainingConfig) -> TwoPlayerGame:
     return game
 
 
-def parameters(network: nn.Module) -> Tensors:
-    return {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
-
-
 def players(game: TwoPlayerGame, beta1: float, beta2: float) -> tuple[Player, Player]:
     """Generator and discriminator before their first update."""
     g, d = (
@@ -105,24 +103,7 @@ class Record:
 
 
 def played(game: TwoPlayerGame) -> Record:
-    updates: list[Update] = []
-
-    def record(player: str, network: nn.Module, phase: Phase) -> None:
-        after = parameters(network)
-        gradients = dict(zip(after, phase.gradients, strict=True))
-        updates.append(Update(player, phase.loss.item(), gradients, after))
-
-    move_discriminator, move_generator = game.move_discriminator, game.move_generator
-
-    def discriminator(phase: Phase) -> None:
-        move_discriminator(phase)
-        record("discriminator", game.discriminator, phase)
-
-    def generator(phase: Phase) -> None:
-        move_generator(phase)
-        record("generator", game.generator, phase)
-
-    game.move_discriminator, game.move_generator = discriminator, generator
+    updates = record_updates(game)
     balance = []
     for _ in range(ITERATIONS):
         game.play()
@@ -143,7 +124,7 @@ def literal_wgan_gp() -> Record:
         critic_draws = []
         for _ in range(N_CRITIC):
             z, u = torch.randn(BATCH, LATENT, generator=noise), torch.rand(BATCH, generator=noise)
-            critic_draws.append(wgan_gp.CriticDraws(game.next_real(), z, u))
+            critic_draws.append(CriticDraws(game.next_real(), z, u))
         g, d, done = wgan_gp.training_iteration(iteration, g, d, generator_z, critic_draws, B, A)
         updates += done
     return Record(updates, [])
@@ -167,11 +148,6 @@ def literal_began(controller: began.Controller = CONTROLLER, first_k: float = FI
         updates += [step.discriminator, step.generator]
         balance.append((k, step.convergence))
     return Record(updates, balance)
-
-
-def largest_difference(ours: Tensors, theirs: Tensors) -> float:
-    assert ours.keys() == theirs.keys()
-    return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
 
 
 def differences(ours: Record, theirs: Record) -> tuple[float, float, float, float]:

@@ -6,19 +6,23 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from recording import largest_difference, parameters, record_updates
 from reference import wgan_gp_language as reference
+from reference.adam import Player, Update
+from reference.wasserstein import CriticDraws
 from ttur.data.text import Sentences
 from ttur.losses import Losses, Network, wasserstein_generator, wasserstein_gradient_penalty
 from ttur.timescales import LearningRatePair
-from ttur.timescales.orders import Phase, discriminator_first
+from ttur.timescales.orders import discriminator_first
 from ttur.training.build import build_game
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
 
 B, A = 2e-3, 5e-3
 N_CRITIC, ITERATIONS = 2, 3
+BETAS = (reference.BETA1, reference.BETA2)
 BATCH, SYMBOLS, LENGTH, LATENT = 4, 7, 6, 5
 
 
@@ -54,53 +58,22 @@ def language_game() -> TwoPlayerGame:
     return game
 
 
-def parameters(network: nn.Module) -> reference.Tensors:
-    return {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
-
-
-def record_updates(game: TwoPlayerGame) -> list[reference.Update]:
-    """A list that the game's updates are added to as it plays."""
-    updates: list[reference.Update] = []
-
-    def record(player: str, network: nn.Module, phase: Phase) -> None:
-        gradients = dict(zip(parameters(network), phase.gradients, strict=True))
-        updates.append(reference.Update(player, phase.loss.item(), gradients, parameters(network)))
-
-    move_discriminator, move_generator = game.move_discriminator, game.move_generator
-
-    def discriminator(phase: Phase) -> None:
-        move_discriminator(phase)
-        record("critic", game.discriminator, phase)
-
-    def generator(phase: Phase) -> None:
-        move_generator(phase)
-        record("generator", game.generator, phase)
-
-    game.move_discriminator, game.move_generator = discriminator, generator
-    return updates
-
-
 @cache  # slow, and the same whatever the game does
-def literal_updates() -> list[reference.Update]:
+def literal_updates() -> list[Update]:
     """What `language_game` ought to do, from its first weights, its texts and its noise."""
     game = language_game()
-    g = reference.Player.initial(parameters(game.generator))
-    d = reference.Player.initial(parameters(game.discriminator))
+    g = Player.initial(parameters(game.generator), *BETAS)
+    d = Player.initial(parameters(game.discriminator), *BETAS)
     noise, updates = game.noise, []
     for iteration in range(ITERATIONS):
         generator_z = torch.randn(BATCH, LATENT, generator=noise) if iteration > 0 else None
         critic_draws = []
         for _ in range(N_CRITIC):
             z, u = torch.randn(BATCH, LATENT, generator=noise), torch.rand(BATCH, generator=noise)
-            critic_draws.append(reference.CriticDraws(game.next_real(), z, u))
+            critic_draws.append(CriticDraws(game.next_real(), z, u))
         g, d, done = reference.training_iteration(iteration, g, d, generator_z, critic_draws, B, A)
         updates += done
     return updates
-
-
-def largest_difference(ours: reference.Tensors, theirs: reference.Tensors) -> float:
-    assert ours.keys() == theirs.keys()
-    return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
 
 
 def differences(game: TwoPlayerGame) -> list[tuple[float, float, float]]:
