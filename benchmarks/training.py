@@ -11,10 +11,11 @@ programs use the cores, take one thread and --processor-time.
 
 import argparse
 import multiprocessing
-import resource
+import re
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -73,7 +74,9 @@ def peak_megabytes(name: str, loop: int, words: argparse.Namespace) -> float:
         update()
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    # Not ru_maxrss, which a process inherits from the one that started it.
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
+    return int(peak) / 1e3
 
 
 def updates_per_second(
