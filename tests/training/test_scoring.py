@@ -116,3 +116,20 @@ def test_files_get_rounded_and_clipped_pixels():
     values = torch.tensor([-1.5, -1.0, 0.001, 0.0, 1.0, 1.5])
     pixels = to_pixels(values[None, None, None, :].expand(1, 3, 1, 6))
     assert pixels[0, 0, :, 0].tolist() == [0, 0, 128, 128, 255, 255]
+
+
+def test_the_configuration_decides_what_is_compared_with_what(tmp_path, monkeypatch):
+    """30 random real images, as JPEG leaves them, and samples as JPEG leaves them (v3)."""
+    monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
+    plain = tiny_config()
+    of_v3 = replace(plain, reference_images=30, jpeg_round_trip=True)
+    game = build_game(plain, digits(), CPU)
+    said: list[str] = []
+    values = []
+    for config in (plain, of_v3, replace(of_v3, jpeg_round_trip=False)):
+        made = build_evaluator(config, digits(), CPU, None, said.append)
+        assert made.score is not None
+        values.append(made.score(game, nothing)["fd_digits"])
+    assert ["JPEG" in line for line in said] == [False, True, False]
+    assert ["30 images" in line for line in said] == [False, True, True]
+    assert len(set(values)) == 3
