@@ -17,38 +17,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
+from noise_data import Data, random_data, settings
 from plain_loops import plain
 
-from ttur.data.dataset import DataSet
-from ttur.data.text import Sentences
-from ttur.experiments.registry import experiment
 from ttur.runtime.distributed import pick_device
 from ttur.training.build import build_game
 from ttur.training.config import TrainingConfig
 
-SYMBOLS = 100
 NAMES = ("demo", "dcgan_cifar10_small", "wgan_gp_cifar10_small", "began_cifar10_small")
 NAMES += ("language_demo", "dcgan_cifar10", "dcgan_lsun", "wgan_gp_cifar10", "wgan_gp_lsun")
 NAMES += ("began_celeba", "language_billion_word")
-Data = DataSet | Sentences
-
-
-def settings(name: str) -> TrainingConfig:
-    """The first of an experiment's settings, that is the one with two learning rates."""
-    return next(iter(experiment(name).settings.values()))
-
-
-def random_data(config: TrainingConfig) -> Data:
-    """Noise of the right size: speed does not depend on what is in the pictures or sentences."""
-    noise, card = np.random.default_rng(0), {"splits": {"train": {"sha256": ""}}}
-    if config.length is not None:
-        codes = noise.integers(0, SYMBOLS, (2_000, config.length), dtype=np.uint8)
-        return Sentences("noise", "train", codes, tuple(map(chr, range(SYMBOLS))), card)
-    assert config.image_size is not None
-    size = (2_000, config.image_size, config.image_size, 3)
-    return DataSet("noise", "train", noise.integers(0, 256, size, dtype=np.uint8), None, card)
 
 
 def ours(config: TrainingConfig, data: Data, device: torch.device) -> Callable[[], None]:

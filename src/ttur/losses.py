@@ -4,6 +4,7 @@ A loss is a function and a game has two, `Losses(discriminator, generator)`. The
 networks, not only scores, so that penalties on gradients and reconstruction losses fit in.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -23,12 +24,15 @@ class Losses(NamedTuple):
 
     discriminator(D, real, fake, noise): `fake` carries no graph to the generator; `noise` is the
     torch.Generator of whatever the loss draws. generator(D, fake): `fake` carries the graph.
-    `balance`, where there is one, weighs the two and changes with every update.
+    `balance`, where there is one, weighs the two and changes with every update. `uninformative` is
+    the loss of the best discriminator that cannot tell real from generated, None where that is
+    unknown; the tracking gap needs it.
     """
 
     discriminator: Callable[[Network, Tensor, Tensor, torch.Generator], Tensor]
     generator: Callable[[Network, Tensor], Tensor]
     balance: "Balance | None" = None
+    uninformative: float | None = None
 
 
 def logistic(discriminator: Network, real: Samples, fake: Samples, noise: torch.Generator) -> Loss:
@@ -89,7 +93,8 @@ def wasserstein_gradient_penalty(weight: float = 10.0) -> Losses:
         penalty = gradient_penalty(critic, real, fake, noise)
         return wasserstein_critic(critic, real, fake, noise) + weight * penalty
 
-    return Losses(critic_loss, wasserstein_generator)
+    # A critic of slope 1 across what differs between the samples has neither value nor penalty.
+    return Losses(critic_loss, wasserstein_generator, uninformative=0.0)
 
 
 class Balance:
@@ -189,4 +194,4 @@ def began(balance: Balance) -> Losses:
     return Losses(discriminator_loss, reconstruction, balance)
 
 
-NON_SATURATING = Losses(logistic, non_saturating)
+NON_SATURATING = Losses(logistic, non_saturating, uninformative=2 * math.log(2))

@@ -66,6 +66,19 @@ def test_a_tensor_of_any_shape_comes_out_as_it_is():
     assert torch.equal(batch.sort(0).values, samples.sort(0).values)
 
 
+def test_what_is_drawn_beside_the_stream_differs_from_sample_to_sample(tmp_path):
+    """As many as there are is each once; the stream goes on as if nothing had been drawn."""
+    np.save(tmp_path / "samples.npy", numbered(23))
+    for source in (numbered(23), np.load(tmp_path / "samples.npy", mmap_mode="r")):
+        batches, undisturbed = (Batches(source, 5, seed=1, device=CPU) for _ in range(2))
+        epoch_of(batches, 2), epoch_of(undisturbed, 2)
+        everything = batches.drawn(np.random.default_rng(0), 23)
+        assert sorted(everything.flatten().tolist()) == list(range(23))
+        again = [batches.drawn(np.random.default_rng(3), 5) for _ in range(2)]
+        assert torch.equal(*again)
+        assert epoch_of(batches, 6) == epoch_of(undisturbed, 6)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_codes_on_disk_become_one_hot_in_the_same_order_as_any_samples(tmp_path, dtype):
     codes = np.arange(20 * 7).reshape(20, 7).astype(dtype)

@@ -1,5 +1,5 @@
 from ttur.reports.terminal import TerminalProgress
-from ttur.training.loop import Progress, Score
+from ttur.training.contracts import Progress, Score
 
 
 def test_a_log_line_says_speed_losses_scores_and_time_left(capsys):

@@ -2,11 +2,13 @@
 
 import io
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
-from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
+from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
 
 SHAPES = [(3,), (4, 5), (2, 3, 5, 5), (), (1000,)]
 RATES = [1e-2, 1e-2, 5e-3, 1e-2, 2e-2]
@@ -210,3 +212,49 @@ def test_a_foreign_state_is_refused_and_changes_nothing():
         adam.load_state_dict(torch.optim.SGD([torch.zeros(3)], lr=1.0).state_dict())
     assert furthest(adam.exp_avg, before) == 0
     assert adam.updates == 1
+
+
+def _adam(form: Any, **settings) -> Callable[[list[torch.Tensor]], Optimizer]:
+    return lambda p: Adam(p, form=form, epsilon=EPSILON, **settings)
+
+
+def _torch(kind: Any, **settings) -> Callable[[list[torch.Tensor]], Optimizer]:
+    return lambda p: TorchOptimizer(kind(p, lr=0.0, **settings))
+
+
+@pytest.mark.parametrize(
+    ("make", "momentum"),
+    [
+        (_adam("tensorflow", beta1=0.5), 0.5),
+        (_adam("torch", beta1=0.9), 0.9),
+        (_torch(torch.optim.Adam, betas=(0.9, 0.99), eps=EPSILON), 0.9),
+        (_torch(torch.optim.RMSprop, alpha=0.5, eps=EPSILON), 0.0),
+        (_torch(torch.optim.SGD), 0.0),
+        (_torch(torch.optim.SGD, momentum=0.5), 0.5),
+        (_torch(torch.optim.SGD, momentum=0.8, dampening=0.5), 0.8),
+    ],
+)
+def test_a_settled_step_is_the_rate_times_the_preconditioned_gradient(make, momentum):
+    """With constant gradients every average is the gradient itself, so that nothing is left."""
+    moving = parameters()
+    optimizer = make(moving)
+    assert isinstance(optimizer, Describable)
+    assert optimizer.momentum == momentum
+    gradients = tensors(1)
+    for _ in range(120):
+        optimizer.step(gradients, 1e-3)
+    before = [p.detach().clone() for p in moving]
+    optimizer.step(gradients, 1e-3)
+    scales = optimizer.preconditioner()
+    for p, old, g, scale in zip(
+        moving,
+        before,
+        gradients,
+        scales if isinstance(scales, list) else [scales] * len(moving),
+        strict=True,
+    ):
+        torch.testing.assert_close(p.detach() - old, -1e-3 * scale * g, rtol=1e-9, atol=1e-15)
+
+
+def test_before_its_first_step_adam_preconditions_by_nothing():
+    assert all(torch.equal(p, torch.ones_like(p)) for p in Adam(parameters()).preconditioner())

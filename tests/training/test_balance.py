@@ -11,8 +11,9 @@ from ttur import losses
 from ttur.losses import Balance
 from ttur.runtime.run_directory import RunDirectory, read_events
 from ttur.training import game as rules
+from ttur.training.contracts import Cadence, Evaluator, Outcome
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Cadence, Evaluator, Outcome, run_loop
+from ttur.training.loop import run_loop
 
 CADENCE = Cadence(
     updates=40, log_every_updates=1, evaluate_every_updates=10, checkpoint_every_updates=10

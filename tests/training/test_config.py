@@ -62,6 +62,7 @@ SHARED = {"model": "wgan_gp_image", "images_per_score": 4}
         ({"losses": "began"}, "got the losses began for dcgan"),
         ({"began_k_rate": 0.1}, "non_saturating has no began_k_rate, got 0.1"),
         (BEGAN | {"began_k": 1.5}, "began_k: .*got 1.5"),
+        ({"tracking_gap_steps": 9}, "run without monitor_every_updates has no tracking_gap_steps"),
         ({"images_per_score": 4}, "dcgan has no images_per_score, got 4"),
         (SHARED | {"batch_size": 6}, "multiple of it, got 6"),
         ({"patience": 3, "metric": "none"}, "needs evaluations, got the metric none"),

@@ -108,6 +108,12 @@ def looking_often(config: TrainingConfig) -> TrainingConfig:
     return replace(config, metric=metric, evaluate_every_updates=3, checkpoint_every_updates=2)
 
 
+def probed_often(config: TrainingConfig) -> TrainingConfig:
+    return replace(
+        config, monitor_every_updates=2, tracking_gap_every_updates=4, tracking_gap_steps=2
+    )
+
+
 def saved_game(directory: Path) -> dict[str, Any]:
     loaded = checkpoint.load(directory)
     assert loaded is not None
@@ -155,6 +161,15 @@ def test_how_often_one_looks_changes_no_weight(config, whole, tmp_path):
     assert len(whole.evaluations) == 0
     assert len(looking.evaluations) == 3  # the first update, a multiple, the last
     assert looking.weights_sha256 == whole.weights_sha256
+    assert logs(tmp_path) == logs(whole.directory)
+
+
+def test_probes_do_not_change_the_run(config, whole, tmp_path):
+    """Weights, losses, BEGAN's k: equal to the bit with the monitor and without."""
+    probed = play(probed_often(config), tmp_path)
+    assert [probe["update"] for probe in probed.probes] == [2, 4]
+    assert ("tracking_gap" in probed.probes[1]) == (config.losses != "began")
+    assert probed.weights_sha256 == whole.weights_sha256
     assert logs(tmp_path) == logs(whole.directory)
 
 

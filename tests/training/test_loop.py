@@ -8,8 +8,9 @@ import torch
 from ttur.losses import NON_SATURATING, Losses
 from ttur.runtime import checkpoint
 from ttur.runtime.run_directory import RunDirectory, read_events
+from ttur.training.contracts import Cadence, Evaluator, Outcome
 from ttur.training.game import DEAD_AFTER_PHASES
-from ttur.training.loop import BEST, Cadence, Evaluator, Outcome, run_loop
+from ttur.training.loop import BEST, run_loop
 
 CADENCE = Cadence(
     updates=40, log_every_updates=5, evaluate_every_updates=10, checkpoint_every_updates=10

@@ -26,6 +26,7 @@ FLAGS = {
     "evaluate_every_updates": "--evaluate-every",
     "evaluation_samples": "--samples",
 }
+PROBES = 200  # updates between those of --monitor
 NOT_TO_SET = {"seed", "rates", "n_critic"}  # they name the folder of a run
 
 
@@ -109,6 +110,9 @@ def run(
     weights: Weights = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, help="Updates between.")] = None,
     samples: Annotated[int | None, typer.Option(min=2, help="Per evaluation.")] = None,
+    monitor: Annotated[
+        bool, typer.Option("--monitor", help="Measure the perturbation between the players.")
+    ] = False,
     device: Device = "auto",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
@@ -130,6 +134,8 @@ def run(
     chosen = experiment(name) if only is None else experiment(name).only(only)
     chosen = with_rates(chosen, d_lr, g_lr, n_critic)
     changes = _assignments(settings, changes)
+    if monitor:
+        changes.setdefault("monitor_every_updates", str(PROBES))
     chosen = chosen.changed(lambda config: config.with_settings(changes))
     chosen = replace(chosen, seeds=_seeds(seed, seeds) or chosen.seeds)
     if dry_run:

@@ -56,11 +56,12 @@ class Batches:
             self._order = self._permutation()
         chosen = self._order[self.batch]
         self.batch += 1
-        if isinstance(self._samples, Tensor):
-            picked = self._samples[chosen].to(self.device)
-        else:
-            picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
-        return self._form(picked)
+        return self._picked(chosen)
+
+    def drawn(self, noise: np.random.Generator, count: int) -> Tensor:
+        """`count` different samples drawn by `noise`; the stream stays where it stands."""
+        chosen = noise.choice(len(self._samples), count, replace=False, shuffle=False)
+        return self._picked(torch.from_numpy(chosen))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands."""
@@ -70,6 +71,13 @@ class Batches:
         """Continue where `state` stood; the next batch is the one that was due."""
         self.seed, self.epoch, self.batch = state["seed"], state["epoch"], state["batch"]
         self._order = self._permutation()
+
+    def _picked(self, chosen: Tensor) -> Tensor:
+        if isinstance(self._samples, Tensor):
+            picked = self._samples[chosen.to(self._samples.device)].to(self.device)
+        else:
+            picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
+        return self._form(picked)
 
     def _permutation(self) -> Tensor:
         """Indices of this epoch, of shape (batches, batch_size), beside the samples."""

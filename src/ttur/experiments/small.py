@@ -1,6 +1,7 @@
 """Experiments of the paper's questions for two cores: less width, embedded extractors, minutes."""
 
 from dataclasses import replace
+from itertools import product
 
 from ttur.experiments import paper
 from ttur.experiments.experiment import Experiment, compare_critics, compare_rates
@@ -55,6 +56,46 @@ def mode_collapse_digits() -> Experiment:
         question="Does Adam cover more modes than stochastic gradient descent?",
         settings=settings,
         seeds=tuple(range(5)),
+    )
+
+
+def perturbation_digits() -> Experiment:
+    """The demo's network at 25 pairs of rates, probed early and often: appendix A5 on real runs."""
+    base = replace(
+        next(iter(demo().settings.values())),
+        checkpoint_every_updates=1_000,
+        monitor_every_updates=25,
+        tracking_gap_every_updates=50,
+    )
+    rates = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    return Experiment(
+        name="perturbation_digits",
+        source="none: the hypothesis of appendix A5 on the UCI digits",
+        question="Does the perturbation measured early tell which pair of rates does well later?",
+        settings=compare_rates(base, *product(rates, rates)),
+        seeds=(0, 1),
+    )
+
+
+def perturbation_cifar10_small() -> Experiment:
+    """dcgan_cifar10_small at 16 pairs of rates, a tenth as long, probed early and often."""
+    base = replace(
+        next(iter(dcgan_cifar10_small().settings.values())),
+        updates=1_000,
+        evaluation_samples=2_000,
+        evaluate_every_updates=200,
+        checkpoint_every_updates=1_000,
+        log_every_updates=50,
+        monitor_every_updates=25,
+        tracking_gap_every_updates=100,
+    )
+    rates = (1e-4, 3e-4, 1e-3, 3e-3)
+    return Experiment(
+        name="perturbation_cifar10_small",
+        source="none: the hypothesis of appendix A5 on CIFAR-10 at width 16",
+        question="Does the perturbation measured early tell which pair of rates does well later?",
+        settings=compare_rates(base, *product(rates, rates)),
+        seeds=(0, 1),
     )
 
 

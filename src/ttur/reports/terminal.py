@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from ttur.training.loop import Progress
+from ttur.training.contracts import Progress
 
 SECONDS_BETWEEN_LOG_LINES = 15.0
 

@@ -22,6 +22,20 @@ class Optimizer(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
+@runtime_checkable
+class Describable(Optimizer, Protocol):
+    """An optimizer that says how its steps come about; the perturbation monitor asks.
+
+    Once its averages are settled, a step is -rate · preconditioner · (average of past gradients
+    with weights (1 - momentum) momentum^age).
+    """
+
+    @property
+    def momentum(self) -> float: ...
+
+    def preconditioner(self) -> list[Tensor] | float: ...
+
+
 class Adam:
     """Adam (Kingma & Ba 2015) in TensorFlow's form by default, as every run of the paper has it.
 
@@ -85,6 +99,21 @@ class Adam:
             maximize=False,
         )
 
+    @property
+    def momentum(self) -> float:
+        return self.beta1
+
+    @torch.no_grad()
+    def preconditioner(self) -> list[Tensor]:
+        """1 / (root of the corrected second moment + epsilon); 1 before the first step."""
+        if self.updates == 0:
+            return [torch.ones_like(parameter) for parameter in self.parameters]
+        correction = 1 - self.beta2**self.updates
+        epsilon = self.epsilon
+        if self.form == "tensorflow":
+            epsilon /= math.sqrt(correction)
+        return [1 / ((second / correction).sqrt_() + epsilon) for second in self.exp_avg_sq]
+
     def state_dict(self) -> dict[str, Any]:
         """The update count and both moment lists: live tensors, which the next step changes."""
         return {
@@ -131,6 +160,29 @@ class TorchOptimizer:
             parameter.grad = gradient
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+
+    @property
+    def momentum(self) -> float:
+        """Of the first group: beta1, or SGD's momentum."""
+        settings = self.optimizer.param_groups[0]
+        return float(settings["betas"][0] if "betas" in settings else settings.get("momentum", 0))
+
+    @torch.no_grad()
+    def preconditioner(self) -> list[Tensor] | float:
+        """Of the Adams and of RMSprop from their second moments; a number for SGD.
+
+        torch's momentum adds up gradients instead of averaging them: 1 / (1 - momentum) times as
+        far. Optimizers that keep no second moment by these names count as SGD.
+        """
+        settings = self.optimizer.param_groups[0]
+        states = [self.optimizer.state.get(parameter, {}) for parameter in self.parameters]
+        if "betas" in settings and all("exp_avg_sq" in state for state in states):
+            beta2, epsilon = settings["betas"][1], settings["eps"]
+            corrected = [s["exp_avg_sq"] / (1 - beta2 ** float(s["step"])) for s in states]
+            return [1 / (second.sqrt() + epsilon) for second in corrected]
+        if all("square_avg" in state for state in states):
+            return [1 / (state["square_avg"].sqrt() + settings["eps"]) for state in states]
+        return (1 - float(settings.get("dampening", 0))) / (1 - self.momentum)
 
     def state_dict(self) -> dict[str, Any]:
         return self.optimizer.state_dict()

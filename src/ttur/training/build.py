@@ -20,8 +20,9 @@ from ttur.models import began, dcgan, wgan_gp_image, wgan_gp_language
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import ORDERS
 from ttur.training.config import TrainingConfig
+from ttur.training.contracts import Cadence, Evaluator, Monitor, Progress
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Cadence, Evaluator, Progress
+from ttur.training.monitoring import Monitoring
 from ttur.training.record import RunRecord, train_in
 from ttur.training.rendering import Rendering
 from ttur.training.scoring import Scoring, evaluator
@@ -78,9 +79,10 @@ def run(
         config.patience,
     )
 
-    def build() -> tuple[TwoPlayerGame, Evaluator]:
+    def build() -> tuple[TwoPlayerGame, Evaluator, Monitor | None]:
         game = build_game(config, data, device)
-        return game, build_evaluator(config, data, device, weights, say, data_directory)
+        scored = build_evaluator(config, data, device, weights, say, data_directory)
+        return game, scored, build_monitor(config, game)
 
     return train_in(directory, document, build, cadence, report, say)
 
@@ -159,6 +161,23 @@ def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoP
         latents=partial(draw_latents, config, config.batch_size),
         noise=noise,
         settle_moving_averages=MODELS[config.model].HAS_MOVING_AVERAGES,
+    )
+
+
+def build_monitor(config: TrainingConfig, game: TwoPlayerGame) -> Monitoring | None:
+    """The probes that `config` asks for; their samples come from the data of the game."""
+    if config.monitor_every_updates is None:
+        return None
+    assert isinstance(game.real, Batches)
+    return Monitoring(
+        game,
+        game.real,
+        game.latents,
+        seed=stream_seed(config.seed, "monitor"),
+        every=config.monitor_every_updates,
+        tracking_every=config.tracking_gap_every_updates,
+        tracking_steps=config.tracking_gap_steps,
+        tracking_rate=config.tracking_gap_rate,
     )
 
 

@@ -1,6 +1,5 @@
 """TrainingConfig: one run in full. Frozen, validated at birth, to and from JSON."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
@@ -9,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ttur.runtime.names import closest
+from ttur.runtime.settings import reasons, setting_value
 from ttur.timescales import LearningRatePair
 
 Count = Annotated[int, Field(ge=1)]
@@ -89,6 +89,14 @@ class TrainingConfig:
     """Sentences of a second evaluation with less noise, beside the one above; None for none."""
     fine_evaluate_every_updates: Count = 1000
     """It comes with the first evaluation after so many updates, and with the last."""
+    monitor_every_updates: Count | None = None
+    """Updates between probes of what the players do to each other's gradients; None for none."""
+    tracking_gap_every_updates: Count = 4000
+    """The tracking gap comes with the first probe after so many updates."""
+    tracking_gap_steps: Count = 50
+    """So many updates of a copy of the discriminator stand for its best response."""
+    tracking_gap_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5e-4
+    """Their learning rate, by Adam; not the run's own, so that runs compare."""
     patience: Count | None = None
     """The run ends after so many evaluations in a row without a new best, the paper's rule; None
     for all its updates. The evaluation of a last update counts too, should the run go on later."""
@@ -161,6 +169,8 @@ class TrainingConfig:
             )
         if self.losses != "began":
             self._check_unused("began_", f"{self.losses} has")
+        if self.monitor_every_updates is None:
+            self._check_unused("tracking_gap_", "a run without monitor_every_updates has")
         if self.is_text:
             for name in ("pixels", "jpeg_round_trip", "reference_images"):
                 self._check_unused(name, "sentences have")
@@ -210,7 +220,7 @@ class TrainingConfig:
                 place = _inner(place, part, name)
             if last not in place:
                 raise ValueError(f"no field {name!r} to set; {closest(last, place)}")
-            place[last] = _value(value)
+            place[last] = setting_value(value)
         changed = self.from_json(document)
         if changed.rates.at(1) != self.rates.at(1):
             raise ValueError(
@@ -228,22 +238,3 @@ def _inner(place: dict[str, Any], part: str, name: str) -> dict[str, Any]:
     if not isinstance(inner, dict):
         raise ValueError(f"no field {name!r} to set: {part!r} has no fields of its own")
     return inner
-
-
-def _value(text: str) -> Any:
-    """Numbers and JSON as such, other words as strings."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
-def reasons(error: ValidationError) -> str:
-    """What pydantic refused, in one line: each field, why, and what it got."""
-    lines = []
-    for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        got = f", got {detail['input']!r}" if where else ""  # else all of it, said in the message
-        lines.append(f"{where}: {message}{got}" if where else message)
-    return "; ".join(lines)

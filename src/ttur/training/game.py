@@ -125,6 +125,11 @@ class TwoPlayerGame:
         self.order(self, self.n_critic)
         self.update += 1
 
+    def wait(self) -> None:
+        """Until the device has done all it was asked to."""
+        if self.noise.device.type == "cuda":
+            torch.cuda.synchronize(self.noise.device)
+
     def next_real(self) -> Tensor:
         return self.real.next()
 

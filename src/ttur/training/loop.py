@@ -8,107 +8,25 @@ while game.update < updates:
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ttur.runtime import checkpoint
 from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
 from ttur.training.clock import Clock
+from ttur.training.contracts import (
+    Cadence,
+    Evaluator,
+    Interrupted,
+    Monitor,
+    Outcome,
+    Progress,
+    Score,
+)
 from ttur.training.game import TwoPlayerGame
 from ttur.training.interruption import interruption
 
 BEST = "best.pt"
-
-
-class Interrupted(Exception):
-    """Raised inside an evaluation that should stop; the loop saves and ends."""
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """When to do what, all in outer iterations (generator updates)."""
-
-    updates: int
-    log_every_updates: int
-    evaluate_every_updates: int
-    checkpoint_every_updates: int
-    patience: int | None = None  # evaluations without a new best, after which the run ends
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-
-    def logs(self, update: int) -> bool:
-        return update > 0 and update % self.log_every_updates == 0
-
-    def evaluates(self, update: int) -> bool:
-        """The first update, every multiple, and the last (spec A.6)."""
-        multiple = update > 0 and update % self.evaluate_every_updates == 0
-        return multiple or update in (1, self.updates)
-
-    def saves(self, update: int) -> bool:
-        return update > 0 and update % self.checkpoint_every_updates == 0
-
-    def pauses(self, update: int) -> bool:
-        """Whether anything is due after this update."""
-        return self.logs(update) or self.evaluates(update) or self.saves(update)
-
-
-@dataclass(frozen=True)
-class Score:
-    """One evaluation: the metric's name, its value, and the update it belongs to."""
-
-    metric: str
-    value: float
-    update: int
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """How the loop looks at a generator. `score` measures, `write_samples` shows.
-
-    Both get the game and must leave it as it is. `score` gives values by name, that of `metric`
-    and any others, which are logged beside it; it may call `poll`, which raises Interrupted.
-    `write_samples` adds the suffix to its path. `lower_is_better` says which score is the best.
-    `floor` has what real samples would score, where that is known.
-    """
-
-    metric: str
-    score: Callable[[TwoPlayerGame, Callable[[], None]], dict[str, float]] | None
-    write_samples: Callable[[TwoPlayerGame, Path], None] | None
-    lower_is_better: bool = True
-    floor: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a terminal shows: counts, speed, losses, the last and the best score."""
-
-    update: int
-    updates: int
-    updates_per_second: float
-    losses: dict[str, float | None]
-    last: Score | None
-    best: Score | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: "finished", "interrupted" or "diverged".
-
-    A diverged run has a cause, the first bad update, and no weights that mean anything. One that
-    finished before its last update has a cause too.
-    """
-
-    kind: str
-    update: int
-    discriminator_updates: int
-    cause: str | None
-    best: Score | None
-    final: Score | None
-    weights_sha256: dict[str, str] | None
 
 
 def run_loop(
@@ -119,6 +37,7 @@ def run_loop(
     identity: str = "",
     report: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda message: None,
+    monitor: Monitor | None = None,
 ) -> Outcome:
     """Play `game` up to `cadence.updates`, from the last checkpoint if there is one.
 
@@ -130,7 +49,7 @@ def run_loop(
         ValueError: if checkpoints are there and none can be read.
         OSError: if a checkpoint cannot be written; the old ones are then intact.
     """
-    run = _Run(game, directory, evaluator, identity)
+    run = _Run(game, directory, evaluator, identity, monitor)
     run.resume(say)
     with interruption() as interrupted:
         while True:
@@ -152,7 +71,7 @@ def run_loop(
                 if interrupted.is_set():
                     interrupted.clear()  # heeded
                     return run.end("interrupted", update)
-            game.play()
+            run.play()
 
 
 @dataclass
@@ -171,10 +90,15 @@ class _Run:
     """What the loop does between two updates. Each act happens once per update."""
 
     def __init__(
-        self, game: TwoPlayerGame, directory: RunDirectory, evaluator: Evaluator, identity: str
+        self,
+        game: TwoPlayerGame,
+        directory: RunDirectory,
+        evaluator: Evaluator,
+        identity: str,
+        monitor: Monitor | None,
     ):
         self.game, self.directory, self.evaluator = game, directory, evaluator
-        self.identity = identity
+        self.identity, self.monitor = identity, monitor
         self.history = _History()
         self._saved = (0, 0)  # updates trained and evaluated
         self.clock = Clock(0.0)
@@ -208,6 +132,25 @@ class _Run:
         self._saved = self._done
         self.clock = Clock(self.history.training_seconds)
         self.directory.append("resumed", self.game.update, problems=list(loaded.problems))
+
+    def play(self) -> None:
+        """One outer iteration, watched where the monitor is due; its time is not training's."""
+        if self.monitor is None or not self.monitor.is_due(self.game.update + 1):
+            self.game.play()
+            return
+        self.game.wait()
+        with self.clock.paused():
+            started = time.perf_counter()
+            self.monitor.before_step()
+            self.game.wait()
+            seconds = time.perf_counter() - started
+        self.game.play()
+        self.game.wait()
+        with self.clock.paused():
+            started = time.perf_counter()
+            probed = self.monitor.after_step()
+            seconds += time.perf_counter() - started
+        self._append("probe", **probed, probe_seconds=round(seconds, 4))
 
     def log(self, updates: int) -> Progress:
         game, history = self.game, self.history

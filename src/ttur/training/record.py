@@ -9,8 +9,9 @@ from typing import Any
 
 from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_events
 from ttur.training.config import TrainingConfig
+from ttur.training.contracts import Cadence, Evaluator, Monitor, Progress
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Cadence, Evaluator, Progress, run_loop
+from ttur.training.loop import run_loop
 
 # The "model" in the configuration of a run that trained networks of the user's own.
 OWN_NETWORKS = "own"
@@ -26,9 +27,9 @@ class RunRecord:
     """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
 
     `best` and `final` are {"metric", "value", "update"} or None; `evaluations` has one event per
-    evaluated update, in order, and `logs` one per log; `floor` has what real samples score, where
-    that is known. `vocabulary` has the symbols of a text. `config` is None where the networks were
-    the user's own.
+    evaluated update, in order, `logs` one per log and `probes` one per probe; `floor` has what real
+    samples score, where that is known. `vocabulary` has the symbols of a text. `config` is None
+    where the networks were the user's own.
     """
 
     directory: Path
@@ -47,6 +48,7 @@ class RunRecord:
     floor: dict[str, float] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     logs: tuple[dict[str, Any], ...] = ()
+    probes: tuple[dict[str, Any], ...] = ()
 
     @property
     def config(self) -> TrainingConfig | None:
@@ -109,6 +111,7 @@ def read_run(path: Path) -> RunRecord:
         floor=document.get("floor", {}),
         vocabulary=tuple(document.get("vocabulary", ())),
         logs=tuple(event for event in events if event["event"] == "log"),
+        probes=tuple({e["update"]: e for e in events if e["event"] == "probe"}.values()),
     )
 
 
@@ -128,7 +131,7 @@ def find_runs(path: Path) -> list[RunRecord]:
 def train_in(
     directory: Path,
     document: dict[str, Any],
-    build: Callable[[], tuple[TwoPlayerGame, Evaluator]],
+    build: Callable[[], tuple[TwoPlayerGame, Evaluator, Monitor | None]],
     cadence: Cadence,
     report: Callable[[Progress], None],
     say: Callable[[str], None],
@@ -151,7 +154,7 @@ def train_in(
             same_length = stored["configuration"]["updates"] == cadence.updates
             if record.is_concluded and same_length:
                 return record
-        game, evaluator = build()
+        game, evaluator, monitor = build()
         document |= {"scored_by": evaluator.metric}
         if evaluator.floor:
             document |= {"floor": evaluator.floor}
@@ -165,7 +168,7 @@ def train_in(
             began = stored["configuration"] | {"updates": cadence.updates}
             document |= {"environment": stored["environment"], "configuration": began}
         folder.write_config(document)
-        run_loop(game, folder, cadence, evaluator, _identity(document), report, say)
+        run_loop(game, folder, cadence, evaluator, _identity(document), report, say, monitor)
     return read_run(directory)
 
 

@@ -23,8 +23,8 @@ from ttur.metrics.extractors import extractor
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.modes import modes_covered
 from ttur.runtime.files import replaced
+from ttur.training.contracts import Evaluator
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Evaluator
 from ttur.training.rendering import Rendering, reference
 
 GRID_SIDE = 8

@@ -14,8 +14,8 @@ from ttur.data.text import PADDING, Sentences, text
 from ttur.evaluation.text import reference_models
 from ttur.metrics.ngrams import jensen_shannon, ngram_models
 from ttur.runtime.files import replaced
+from ttur.training.contracts import Evaluator
 from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import Evaluator
 
 ORDERS = (4, 6)  # of the n-grams; the paper shows these two
 HEADLINE = "jsd_4"

@@ -1,0 +1,236 @@
+"""The monitor on networks: the closed forms of a linear game, and nothing that training notices."""
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from ttur.losses import NON_SATURATING, wasserstein_gradient_penalty
+from ttur.timescales.monitor import PerturbationMonitor, Samples
+from ttur.timescales.optimizers import Adam, TorchOptimizer
+from ttur.timescales.perturbation import ProbeResult
+
+GAMMA, A, B = 0.3, 0.05, 0.2
+
+
+class Shift(nn.Module):
+    """G(z) = z + u."""
+
+    def __init__(self, u: list[float]):
+        super().__init__()
+        self.u = nn.Parameter(torch.tensor(u, dtype=torch.float64))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return latents + self.u
+
+
+class Linear(nn.Module):
+    """D(x) = w·x."""
+
+    def __init__(self, w: list[float]):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.w
+
+
+def normal(seed: int, *shape: int, mean: float = 0.0) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(mean, 1.0, shape))
+
+
+def samples(seed: int, count: int = 32, size: int = 2) -> Samples:
+    return Samples(normal(seed, count, size, mean=1.0), normal(seed + 100, count, size), seed)
+
+
+@pytest.fixture
+def linear_probe() -> tuple[ProbeResult, dict[str, np.ndarray]]:
+    """One iteration of gradient descent on a linear game, and what it began and ended with."""
+    generator, critic = Shift([0.4, -0.3]), Linear([0.5, 0.2])
+
+    def critic_loss(D, real, fake, noise):  # the weight decay moves g by D's own step
+        return D(fake).mean() - D(real).mean() + GAMMA / 2 * D(torch.eye(2).double()).square().sum()
+
+    def generator_loss(D, fake):
+        return -D(fake).mean()
+
+    monitor = PerturbationMonitor(generator, critic, critic_loss, generator_loss)
+    before = {"theta": generator.u.detach().numpy().copy(), "w": critic.w.detach().numpy().copy()}
+    monitor.before_step()
+    with torch.no_grad():
+        critic.w.add_(torch.tensor([0.03, -0.01]))
+        generator.u.add_(torch.tensor([0.02, 0.05]))
+    probe = monitor.after_step(samples(0), lr_g=A, lr_d=B, independent=samples(1))
+    after = {"theta'": generator.u.detach().numpy(), "w'": critic.w.detach().numpy()}
+    return probe, before | after
+
+
+def test_closed_forms_of_the_linear_game(linear_probe):
+    """g = x̄ - z̄ - theta - gamma w and h = w, so that every quantity is known."""
+    probe, at = linear_probe
+    dtheta, dw = at["theta'"] - at["theta"], at["w'"] - at["w"]
+    batch = samples(0)
+    signal = (batch.real.mean(0) - batch.latents.mean(0)).numpy()
+    g00 = signal - at["theta"] - GAMMA * at["w"]
+    g01 = signal - at["theta"] - GAMMA * at["w'"]
+    other = samples(1)
+    g01_other = (other.real.mean(0) - other.latents.mean(0)).numpy() - at["theta"]
+    g01_other = g01_other - GAMMA * at["w'"]
+    size = np.linalg.norm
+    expected = {
+        "rho_D": size(dtheta) / size(g01),
+        "rho_G": size(dw) / size(at["w'"]),
+        "c_D": GAMMA * size(dw) / size(g00),
+        "c_G": 0.0,
+        "R": size(dtheta) / (GAMMA * size(dw)),
+        "cos": dtheta @ dw / size(dtheta) / size(dw),
+        "kappa_D": B * GAMMA,
+        "kappa_G": 0.0,
+        "chi": math.sqrt(A * B),
+        "eps_eff": A / (B * GAMMA**2),
+        "rho_D_corrected": size(dtheta) / math.sqrt(g01 @ g01_other),
+    }
+    found = probe.to_json()
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_the_output_proxy_of_the_linear_game(linear_probe):
+    """D(G'(z)) - D(G(z)) = w'·dtheta for every z; D's own change is dw·x over all samples."""
+    probe, at = linear_probe
+    dtheta, dw = at["theta'"] - at["theta"], at["w'"] - at["w"]
+    batch = samples(0)
+    seen = np.concatenate([batch.real.numpy(), batch.latents.numpy() + at["theta"]])
+    expected = abs(at["w'"] @ dtheta) / np.sqrt(np.mean((seen @ dw) ** 2))
+    assert pytest.approx(expected, rel=1e-9) == probe.Q
+
+
+class Noisy(nn.Module):
+    """Dropout, batch norm and spectral norm: all that could make two equal weights differ."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.inner = nn.Linear(2, 6).double()
+            self.outer = parametrizations.spectral_norm(nn.Linear(6, 2)).double()
+        self.norm = nn.BatchNorm1d(6).double()
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outer(self.dropout(torch.relu(self.norm(self.inner(x)))))
+
+
+class NoisyCritic(Noisy):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).sum(1)
+
+
+@pytest.mark.parametrize("losses", [NON_SATURATING, wasserstein_gradient_penalty()])
+def test_weights_that_stay_change_no_field(losses):
+    """All that is random agrees between the six gradients: masks, mixing weights, statistics."""
+    monitor = PerturbationMonitor(Noisy(0), NoisyCritic(1), losses.discriminator, losses.generator)
+    monitor.before_step()
+    norms = monitor.after_step(samples(2), lr_g=A, lr_d=B).norms
+    assert norms["g00"] > 0
+    assert norms["h00"] > 0
+    assert [norms[name] for name in ("dD_g", "dG_g", "dD_h", "dG_h")] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("losses", [NON_SATURATING, wasserstein_gradient_penalty()])
+def test_nothing_is_left_behind(losses):
+    generator, critic = Noisy(0), NoisyCritic(1)
+    optimizers = Adam(generator.parameters()), Adam(critic.parameters())
+    monitor = PerturbationMonitor(
+        generator, critic, losses.discriminator, losses.generator, *optimizers
+    )
+    networks = generator, critic
+    kept = copy.deepcopy([network.state_dict() for network in networks])
+    moments = copy.deepcopy([optimizer.state_dict() for optimizer in optimizers])
+    state = torch.get_rng_state()
+    monitor.before_step()
+    monitor.after_step(samples(3), lr_g=A, lr_d=B, independent=samples(4))
+    monitor.tracking_gap(lambda: samples(5), [samples(6)], uninformative=0.0, rate=1e-2, steps=3)
+    torch.testing.assert_close([n.state_dict() for n in networks], kept, rtol=0, atol=0)
+    torch.testing.assert_close([o.state_dict() for o in optimizers], moments, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(p.grad is None for network in networks for p in network.parameters())
+    assert all(network.training for network in networks)
+
+
+@pytest.mark.parametrize(("w", "expected"), [((0.0, 0.0), 1.0), ((-1.0, -1.0), None)])
+def test_the_tracking_gap_of_discriminators_that_know_nothing_or_the_opposite(w, expected):
+    generator, critic = Shift([-1.0, -1.0]), Linear(list(w))
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
+    seeds = iter(range(10, 1000))
+    gap = monitor.tracking_gap(
+        lambda: samples(next(seeds), 256),
+        [samples(1, 2000)],
+        uninformative=2 * math.log(2),
+        rate=0.1,
+        steps=40,
+    )
+    assert gap > 1.5 if expected is None else gap == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_tracking_gap_of_the_best_response_is_nothing():
+    """Two unit Gaussians at distance d along each axis: log p/q = d·x is linear through 0 here."""
+    generator = Shift([-1.0, -1.0])  # real at 1, generated at -1
+    best = Linear([2.0, 2.0])
+    monitor = PerturbationMonitor(generator, best, *NON_SATURATING[:2])
+    seeds = iter(range(10, 1000))
+    gap = monitor.tracking_gap(
+        lambda: samples(next(seeds), 256),
+        [samples(1, 4000)],
+        uninformative=2 * math.log(2),
+        rate=0.01,
+        steps=40,
+    )
+    assert 0 <= gap < 0.01
+
+
+def test_momentum_and_preconditioner_are_those_of_the_optimizers():
+    """A probe of Adam on weights of any scale is that of gradient descent at the rate per unit."""
+    generator, critic = Shift([0.4, -0.3]), Linear([0.5, 0.2])
+    adam = Adam([critic.w], beta1=0.0)
+    for _ in range(3000):  # constant gradients: sqrt(v) is their size
+        adam.step([torch.tensor([4.0, 4.0], dtype=torch.float64)], 1e-12)
+    monitor = PerturbationMonitor(
+        generator,
+        critic,
+        lambda D, real, fake, noise: (
+            D(fake).mean() - D(real).mean() + GAMMA / 2 * (D(torch.eye(2).double()).square().sum())
+        ),
+        lambda D, fake: -D(fake).mean(),
+        TorchOptimizer(torch.optim.SGD([generator.u], lr=0.0, momentum=0.75)),
+        adam,
+    )
+    monitor.before_step()
+    with torch.no_grad():
+        critic.w.add_(torch.tensor([0.03, -0.01]))
+        generator.u.add_(torch.tensor([0.02, 0.05]))
+    probe = monitor.after_step(samples(0), lr_g=A, lr_d=B)
+    assert probe.kappa_D == pytest.approx(B * GAMMA / 4, rel=1e-6)
+    assert probe.chi == pytest.approx(math.sqrt(A / 0.25 * B / 4), rel=1e-6)
+    load = (probe.chi**2 - probe.kappa_D**2 / 4) / (0.25 * probe.kappa_D / 2)
+    assert probe.momentum_load == pytest.approx(load, rel=1e-9)
+
+
+def test_before_step_comes_first():
+    monitor = PerturbationMonitor(Shift([0.0]), Linear([0.0]), *NON_SATURATING[:2])
+    with pytest.raises(RuntimeError, match="needs before_step"):
+        monitor.after_step(samples(0), lr_g=A, lr_d=B)
+
+
+def test_the_summary_is_the_median_of_the_last_probes(linear_probe):
+    monitor = PerturbationMonitor(Shift([0.0]), Linear([0.0]), *NON_SATURATING[:2])
+    assert monitor.summary() == {}
+    (probe, _) = linear_probe
+    monitor.history += [replace(probe, rho_D=value) for value in (100.0, 1.0, math.nan, 3.0)]
+    assert monitor.summary(3)["rho_D"] == 2.0
+    monitor.history[:] = [replace(probe, rho_D=math.nan)]
+    assert monitor.summary()["rho_D"] is None

@@ -1,0 +1,183 @@
+"""Probes of whole runs: their cadence, their samples, and what they leave alone."""
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from ttur import train
+from ttur.losses import NON_SATURATING, Losses
+from ttur.runtime.run_directory import read_events
+from ttur.timescales import LearningRatePair
+from ttur.training.build import build_game, build_monitor, load_data, run
+from ttur.training.config import TrainingConfig
+from ttur.training.monitoring import Monitoring
+
+CPU = torch.device("cpu")
+CONFIG = TrainingConfig(
+    data="digits",
+    image_size=16,
+    width=2,
+    latent_size=5,
+    batch_size=8,
+    rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
+    updates=6,
+    metric="none",
+    monitor_every_updates=2,
+    tracking_gap_every_updates=4,
+    tracking_gap_steps=2,
+)
+
+
+def probes_of(config: TrainingConfig, directory) -> list[dict]:
+    record = run(
+        config, directory, experiment="none", label="none", data_directory=directory, device=CPU
+    )
+    assert record.outcome == "finished"
+    return [{k: v for k, v in probe.items() if "seconds" not in k} for probe in record.probes]
+
+
+def test_probes_come_at_multiples_and_the_gap_with_the_first_after_its_own(tmp_path):
+    probes = probes_of(replace(CONFIG, updates=13, tracking_gap_every_updates=5), tmp_path)
+    assert [probe["update"] for probe in probes] == [2, 4, 6, 8, 10, 12]
+    assert [p["update"] for p in probes if "tracking_gap" in p] == [6, 10]
+    assert all(probe["rho_D"] > 0 for probe in probes)
+
+
+def test_an_interrupted_run_is_probed_as_one_that_was_not(tmp_path):
+    whole = probes_of(CONFIG, tmp_path / "whole")
+    probes_of(replace(CONFIG, updates=3), tmp_path / "pieces")
+    assert probes_of(CONFIG, tmp_path / "pieces") == whole
+
+
+def test_a_probe_that_was_logged_twice_counts_once(tmp_path):
+    """A process that is killed after a probe and before a checkpoint probes again."""
+    probes = probes_of(CONFIG, tmp_path)
+    events = tmp_path / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    again = [line for line in lines if '"probe"' in line][:2]
+    events.write_text("".join([*lines[:-1], *again, lines[-1]]))
+    assert probes_of(CONFIG, tmp_path) == probes
+
+
+def test_critics_that_move_n_times_have_n_times_the_rate():
+    """eps_eff goes like a/b: measured on one iteration that two games would call differently."""
+    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
+    monitoring = build_monitor(CONFIG, game)
+    assert monitoring is not None
+
+    def probe() -> dict:
+        monitoring.monitor._before = kept
+        return monitoring.after_step()
+
+    monitoring.before_step()
+    kept = monitoring.monitor._before
+    game.play()
+    once = probe()
+    game.n_critic = 4
+    four = probe()
+    assert four["kappa_D"] == pytest.approx(4 * once["kappa_D"], rel=1e-12)
+    assert four["chi"] == pytest.approx(2 * once["chi"], rel=1e-12)
+    assert four["eps_eff"] == pytest.approx(once["eps_eff"] / 4, rel=1e-12)
+
+
+def test_a_generator_that_stays_has_no_ratios(tmp_path):
+    """WGAN-GP's first iteration leaves the generator alone: None, not a number."""
+    first = TrainingConfig(
+        data="digits",
+        image_size=16,
+        width=2,
+        latent_size=5,
+        batch_size=8,
+        model="wgan_gp_image",
+        losses="wasserstein_gradient_penalty",
+        order="generator_first",
+        rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
+        updates=1,
+        metric="none",
+        monitor_every_updates=1,
+    )
+    (probe,) = probes_of(first, tmp_path)
+    assert probe["rho_D"] == 0
+    assert probe["c_D"] > 0
+    assert probe["eps_eff"] is None
+    assert probe["chi"] is None
+
+
+def test_probe_seconds_are_not_training_seconds(tmp_path):
+    run_directory = tmp_path / "run"
+    probes_of(replace(CONFIG, monitor_every_updates=1), run_directory)
+    events = read_events(run_directory)
+    spent = sum(event["probe_seconds"] for event in events if event["event"] == "probe")
+    last = max(event.get("training_seconds", 0) for event in events)
+    assert 0 < last < spent  # a probe takes several updates' time
+
+
+def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
+    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
+    monitoring = build_monitor(CONFIG, game)
+    assert monitoring is not None
+    before = game.real.state_dict()
+    (one, two), (again, _), (other, _) = (
+        [draw(), draw()] for draw in map(monitoring._samples, (7, 7, 8))
+    )
+    assert torch.equal(one.real, again.real)
+    assert torch.equal(one.latents, again.latents)
+    assert one.seed == again.seed
+    for different in (two, other):
+        assert not torch.equal(one.real, different.real)
+        assert not torch.equal(one.latents, different.latents)
+    assert game.real.state_dict() == before
+
+
+def test_the_defaults_of_a_monitoring_are_those_of_a_configuration():
+    mine = {field.name: field.default for field in fields(Monitoring)}
+    assert (
+        mine["tracking_every"] == CONFIG.__dataclass_fields__["tracking_gap_every_updates"].default
+    )
+    assert mine["tracking_steps"] == CONFIG.__dataclass_fields__["tracking_gap_steps"].default
+    assert mine["tracking_rate"] == CONFIG.__dataclass_fields__["tracking_gap_rate"].default
+
+
+@pytest.mark.parametrize("losses", [NON_SATURATING, Losses(*NON_SATURATING[:2])])
+def test_networks_of_your_own_are_monitored(tmp_path, losses):
+    def players() -> tuple[torch.nn.Module, torch.nn.Module]:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            generator = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+            return generator, torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Flatten(0))
+
+    points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+
+    def record(name: str, every: int | None):
+        return train(
+            *players(),
+            points,
+            tmp_path / name,
+            rates=LearningRatePair(1e-3, 1e-3),
+            updates=4,
+            losses=losses,
+            latents=3,
+            batch_size=8,
+            monitor_every_updates=every,
+            device="cpu",
+        )
+
+    watched, alone = record("watched", 2), record("alone", None)
+    assert [probe["update"] for probe in watched.probes] == [2, 4]
+    assert watched.weights_sha256 == alone.weights_sha256
+    assert alone.probes == ()
+
+
+def test_the_flag_of_the_command_is_the_default_cadence(ttur):
+    for words, every in (
+        ("", None),
+        (" --monitor", 200),
+        (" --monitor --set monitor_every_updates=50", 50),
+    ):
+        code, out, err = ttur(f"run demo --dry-run --json{words}")
+        assert code == 0, err
+        configurations = [run["configuration"] for run in json.loads(out)["plan"]]
+        assert {c["monitor_every_updates"] for c in configurations} == {every}
