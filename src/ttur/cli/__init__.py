@@ -5,7 +5,7 @@ torch is imported inside the commands that use it: `ttur --help` answers at once
 
 import typer
 
-from ttur.cli import data, evaluation, report, text, training
+from ttur.cli import data, evaluation, report, text, theory, training
 from ttur.cli.exits import run_and_exit
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     text.jsd,
     evaluation.disturb,
     evaluation.selftest,
+    theory.theory,
 ):
     app.command()(command)
 

@@ -22,7 +22,7 @@ def run_and_exit(app: Callable[[], object]) -> None:
 
 def _message(error: Exception) -> str:
     if type(error).__name__ == "ValidationError":  # pydantic's, of a configuration
-        from ttur.training.config import reasons
+        from ttur.runtime.settings import reasons
 
         return reasons(error)  # pyright: ignore[reportArgumentType]
     if isinstance(error, OSError) and error.filename is not None:

@@ -24,11 +24,13 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw curves with bands over seeds, losses and samples, and print the tables."""
+    """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
     from ttur.reports.budget import budget_table, equal_budgets
     from ttur.reports.figures import draw_report, figure_path
     from ttur.reports.groups import group_runs
     from ttur.reports.losses import draw_losses
+    from ttur.reports.perturbation import draw_monitor
+    from ttur.reports.ranking import draw_ranking, places_table, ranking_table, rankings
     from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
     from ttur.reports.summary import groups_table, summaries
     from ttur.training.record import find_runs
@@ -36,6 +38,7 @@ def report(
     figure = figure_path(out or runs[0] / "report.png")
     groups = group_runs([record for path in runs for record in find_runs(path)])
     budgets = equal_budgets(groups)
+    ranked = rankings(groups)
 
     def beside(name: str, suffix: str = figure.suffix) -> Path:
         return figure.with_name(f"{figure.stem}-{name}{suffix}")
@@ -45,9 +48,15 @@ def report(
         for comparison in budgets:
             console().print()
             console().print(budget_table(comparison))
+        for ranking in ranked:
+            for part in (ranking.title, ranking_table(ranking), places_table(ranking)):
+                console().print()
+                console().print(part)
     files: dict[str, list[Any]] = {
         "figure": [*draw_report(groups, figure, against or (), band)],
         "losses": [draw_losses(groups, beside("losses"), band)],
+        "monitor": [draw_monitor(groups, beside("monitor"), band)],
+        "ranking": [draw_ranking(each, beside(f"ranking-{each.experiment}")) for each in ranked],
         "samples": [
             draw_samples(groups, beside("samples")),
             draw_samples_by_distance(groups, beside("samples-by-distance")),
@@ -62,6 +71,7 @@ def report(
             {
                 "settings": [summary.to_json() for summary in summaries(groups)],
                 "equal_budgets": [comparison.to_json() for comparison in budgets],
+                "rankings": [ranking.to_json() for ranking in ranked],
                 "files": written,
             }
         )

@@ -11,6 +11,7 @@ import typer
 from ttur.cli.exits import DIVERGED, INTERRUPTED
 from ttur.cli.options import Data, Device, Json, Weights
 from ttur.cli.output import console, print_json, print_table
+from ttur.runtime.settings import assignments
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
@@ -256,15 +257,11 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
 
 def _assignments(settings: Sequence[str] | None, flags: dict[str, str]) -> dict[str, str]:
     """Fields and values of `--set`, joined with those that came by a flag of their own."""
-    pairs = {}
-    for setting in settings or ():
-        field, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"--set expects FIELD=VALUE, got {setting!r}")
+    pairs = assignments(settings or ())
+    for field in pairs:
         flag = FLAGS.get(field)  # but rates.floor has none
         if flag is not None and (field in flags or field in NOT_TO_SET):
             raise ValueError(f"{field} has a flag of its own: use {flag}, not --set")
-        pairs[field] = value
     return pairs | flags
 
 

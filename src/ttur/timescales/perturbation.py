@@ -4,6 +4,7 @@ The paper's hypothesis, measured: the discriminator follows as long as the gener
 less than its own step does. Works on numpy arrays and on tensors; nothing here moves a weight.
 """
 
+import cmath
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -129,8 +130,7 @@ def tracking_gap(
     steps of `step_d` with the generator frozen. 0: it tracks; about 1: no better than the
     uninformative discriminator, whose value is v0 (0 for a critic's loss, -2 log 2 for the original
     GAN); above 1: worse. A negative numerator counts as 0; nan where V_K <= v0. `step_d` returns
-    the discriminator it made (the same object where it moves in place). A float; an array of them
-    where v_d gives one.
+    the discriminator it made (the same object where it moves in place). An array if v_d gives one.
     """
     before = v_d(w_copy)
     for _ in range(k):
@@ -155,10 +155,11 @@ def reduced_two_mode_stability(
         ValueError: if beta1 lies outside [0, 1).
     """
     _check_momentum(beta1)
-    modes = np.linalg.eigvals(np.array([[kappa_D, chi], [-chi, kappa_G]]))
+    root = cmath.sqrt((kappa_D - kappa_G) ** 2 / 4 - chi**2)
+    modes = (kappa_D + kappa_G) / 2 + np.array([root, -root])
     margin = float(np.min((1 - beta1) * modes.real - modes.imag**2))
     return {
-        "overdamped": abs(kappa_D - kappa_G) > 2 * abs(chi),
+        "overdamped": bool(abs(kappa_D - kappa_G) > 2 * abs(chi)),
         "stable": margin > 0,
         "margin": margin,
     }
@@ -182,13 +183,7 @@ class _InnerProducts:
             self.add(name, move, move)
 
     def add_field(
-        self,
-        f: str,
-        field: Field,
-        points: Any,
-        own: Parameters,
-        precond: Parameters | None,
-        independent: Field | None = None,
+        self, f: str, field: Field, points: Any, own: Any, precond: Any, independent: Any = None
     ) -> None:
         """The three values of a field, D's and G's change of it, these preconditioned."""
         values = [field(*point) for point in points]

@@ -1,0 +1,131 @@
+"""What the monitor measured: how the players perturb each other, over the updates (appendix A5)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from matplotlib import colormaps
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from ttur.reports.bands import segments
+from ttur.reports.figures import draw_mean, save
+from ttur.reports.groups import Group, by_experiment
+from ttur.training.record import RunRecord
+
+PANEL = (4.6, 3.5)  # inches
+COLUMNS = 5
+SMOOTHED = 20  # the part of a run's probes whose median is drawn: one in so many
+
+
+class Quantity(NamedTuple):
+    """A number of a probe: what it is called, its axis, and what it should be below."""
+
+    label: str
+    scale: str = "log"
+    threshold: float | None = None
+
+
+# What a probe is drawn as. Zeros of the symlog ones are common: the discriminator tracks.
+QUANTITIES = {
+    "rho_D": Quantity("ρ_D, the generator's perturbation of g"),
+    "rho_G": Quantity("ρ_G, the discriminator's of h"),
+    "c_D": Quantity("c_D, D's own change of g", threshold=0.5),
+    "c_G": Quantity("c_G, G's own change of h"),
+    "R": Quantity("R, perturbation / D's own change", threshold=1.0),
+    "cos": Quantity("cosine of the two changes of g", "linear"),
+    "eps_eff": Quantity("time-scale ratio ε_eff", threshold=0.5),
+    "momentum_load": Quantity("momentum load ℓ", "symlog", 0.3),
+    "Q": Quantity("Q, perturbation of D's output"),
+    "tracking_gap": Quantity("tracking gap T_K", "symlog", 0.3),
+}
+
+
+def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -> Path | None:
+    """A block of panels for each experiment, one per quantity, a colour for each setting.
+
+    The line is the mean over runs of each run's running median, over a twentieth of its probes;
+    its band is that of the curves of the metric. A faint line is what section 10.4 of the theory
+    asks a quantity to stay below. None if no run was monitored.
+    """
+    monitored = {
+        name: [group for group in some if any(run.probes for run in group.runs)]
+        for name, some in by_experiment(groups).items()
+    }
+    blocks = {name: some for name, some in monitored.items() if some}
+    if not blocks:
+        return None
+    width, height = PANEL
+    lines = -(-len(QUANTITIES) // COLUMNS)
+    figure = plt.figure(
+        figsize=(width * COLUMNS, (height * lines + 0.8) * len(blocks)), layout="constrained"
+    )
+    parts = figure.subfigures(len(blocks), squeeze=False)[:, 0]
+    for part, (name, some) in zip(parts, blocks.items(), strict=True):
+        panels = part.subplots(lines, COLUMNS).flat
+        for axes, (field, quantity) in zip(panels, QUANTITIES.items(), strict=True):
+            for group, colour in zip(some, setting_colours(len(some)), strict=True):
+                _draw_group(axes, group, field, band or group.band, colour)
+            _finish(axes, quantity)
+        runs = sum(len(group.runs) for group in some)
+        bands = dict.fromkeys(band or group.band for group in some)
+        part.suptitle(f"{name}: {len(some)} settings, {runs} runs, band {', '.join(bands)}")
+        lines_of = panels[0].get_legend_handles_labels()
+        part.legend(*lines_of, loc="outside lower center", ncols=min(8, len(some)), frameon=False)
+    return save(figure, path)
+
+
+def setting_colours(count: int) -> list[Any]:
+    """So many colours: the usual ones while they suffice, else a scale, in the order of rates."""
+    if count <= 10:
+        return [f"C{number}" for number in range(count)]
+    return list(colormaps["turbo"]([(number + 0.5) / count for number in range(count)]))
+
+
+def running_median(run: RunRecord, field: str) -> dict[int, tuple[float, float]]:
+    """(update, median of the probes around it) by update; probes without a value are left out."""
+    probes = [probe for probe in run.probes if probe.get(field) is not None]
+    reach = len(probes) // (2 * SMOOTHED)
+    return {
+        probe["update"]: (
+            float(probe["update"]),
+            float(median(p[field] for p in probes[max(0, i - reach) : i + reach + 1])),
+        )
+        for i, probe in enumerate(probes)
+    }
+
+
+def _draw_group(axes: Axes, group: Group, field: str, band: str, colour: Any) -> None:
+    runs = [values for run in group.runs if (values := running_median(run, field))]
+    draw_mean(axes, segments(runs, band), colour, group.title, width=1.6)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis as plain numbers, also between decades where there are few."""
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter("{x:g}")
+    if high < 200 * low:
+        axis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axis.set_minor_formatter("{x:g}")
+    else:
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _finish(axes: Axes, quantity: Quantity) -> None:
+    high = axes.dataLim.intervaly[1]
+    if quantity.threshold is not None:
+        axes.axhline(quantity.threshold, color="black", linewidth=0.8, alpha=0.5)
+    if quantity.scale == "symlog":
+        axes.set_yscale("symlog", linthresh=0.1)
+        axes.set_ylim(0, max(1.0, 2 * high))
+        axes.yaxis.set_major_formatter("{x:g}")
+    elif quantity.scale == "linear":
+        axes.set_ylim(-1.05, 1.05)
+    elif high > 0:
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis)
+    axes.set(xlabel="generator updates", title=quantity.label)
+    axes.grid(alpha=0.4)

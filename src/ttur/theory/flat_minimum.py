@@ -1,0 +1,141 @@
+"""Figure 2: a heavy ball rolls through a sharp minimum and settles in a flat one (part iv)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.integrate import solve_ivp
+from scipy.optimize import root_scalar
+
+from ttur.theory.adam_momentum import hbf_step
+from ttur.theory.checks import check_in_range
+
+
+@dataclass(frozen=True)
+class Potential:
+    """f(x) = 0.1 x^2 - depth exp(-(x - centre)^2 / (2 width^2)), and the ball's start.
+
+    Raises:
+        ValueError: if the dip is too shallow to be a minimum on the slope.
+    """
+
+    depth: float = 0.3
+    width: float = 0.15
+    centre: float = -3.0
+    start: float = -6.0
+
+    def __post_init__(self) -> None:
+        check_in_range("width", self.width, 0.0, np.inf, "a dip of positive width")
+        steepest = self.centre + self.width
+        if not (self.start < self.centre and steepest < 0 < self.gradient(steepest)):
+            raise ValueError(
+                "there should be a sharp minimum between the start and 0: the gradient right of "
+                f"the dip's centre should exceed 0, it reaches {self.gradient(steepest):.3g}; "
+                "take start < centre < 0 and a deeper or narrower dip"
+            )
+
+    # Called at every step and therefore without annotations, whose checks in tests would cost.
+
+    def __call__(self, x):
+        return 0.1 * x**2 - self._dip(x)
+
+    def gradient(self, x):
+        return 0.2 * x + self._dip(x) * (x - self.centre) / self.width**2
+
+    def curvature(self, x):
+        return 0.2 + self._dip(x) * (1 - (x - self.centre) ** 2 / self.width**2) / self.width**2
+
+    def _dip(self, x):
+        return self.depth * np.exp(-0.5 * ((x - self.centre) / self.width) ** 2)
+
+    @cached_property
+    def sharp(self) -> float:
+        """The sharp minimum."""
+        return self._root(self.centre, self.centre + self.width)
+
+    @cached_property
+    def barrier(self) -> float:
+        """The maximum behind it."""
+        return self._root(self.centre + self.width, min(self.centre + 8 * self.width, 0))
+
+    @cached_property
+    def flat(self) -> float:
+        """The flat minimum, 0 up to the dip's tail."""
+        return self._root(self.barrier / 2, -self.barrier)
+
+    def _root(self, low: float, high: float) -> float:
+        return float(root_scalar(self.gradient, bracket=(low, high), xtol=1e-14).root)
+
+
+def figure2_potential() -> Potential:
+    """A potential with what the paper's Figure 2 shows; its formula is not printed there.
+
+    A ball that starts at -6 meets a sharp minimum at -2.9535 (f'' = 11.69), behind it a barrier of
+    height 0.102 at -2.6997, and a flat minimum at 0 (f'' = 0.2).
+    """
+    return Potential()
+
+
+def crosses_barrier(potential: Potential, gamma: float) -> bool:
+    """Whether the ball with friction gamma, x'' + gamma x' + f' = 0, settles behind the barrier."""
+    check_in_range("gamma", gamma, 0.0, np.inf, "a friction gamma > 0")
+    solution = solve_ivp(
+        lambda t, state: (state[1], -gamma * state[1] - potential.gradient(state[0])),
+        (0, 40 * max(gamma, 1)),
+        (potential.start, 0.0),
+        method="LSODA",
+        rtol=1e-9,
+        atol=1e-11,
+    )
+    return bool(solution.y[0, -1] > potential.barrier)
+
+
+def momentum_crosses_barrier(potential: Potential, a: float, beta1: float) -> bool:
+    """The same for Adam's momentum with learning rate a, no normaliser and no bias correction."""
+    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "0 <= beta1 < 1")
+    x, m = potential.start, 0.0
+    # 100 units of the ball's time; it passes, or turns back, within 20.
+    for _ in range(int(100 / np.sqrt(a * (1 - beta1)))):
+        x, m = hbf_step(x, m, potential.gradient, a, 1 - beta1, order="adam")
+        if x > potential.barrier or m > 0:
+            break
+    return bool(x > potential.barrier)
+
+
+def critical_friction(potential: Potential, tolerance: float = 1e-6) -> float:
+    """The friction below which the ball reaches the flat minimum."""
+    return _threshold(lambda gamma: crosses_barrier(potential, gamma), 0.5, 3.0, tolerance)
+
+
+def critical_beta1(potential: Potential, a: float, tolerance: float = 1e-6) -> float:
+    """The beta1 above which momentum with learning rate a reaches the flat minimum.
+
+    As a -> 0, sqrt((1 - beta1) / a) tends to `critical_friction`: the dictionary of E2.
+    """
+    # In terms of the friction sqrt((1 - beta1) / a), like above.
+    return (
+        1
+        - a
+        * _threshold(
+            lambda gamma: momentum_crosses_barrier(potential, a, 1 - a * gamma**2),
+            0.5,
+            3.0,
+            tolerance,
+        )
+        ** 2
+    )
+
+
+def _threshold(passes: Callable[..., bool], low: float, high: float, tolerance: float) -> float:
+    """Where `passes` turns from true to false."""
+    if not passes(low) or passes(high):
+        raise ValueError(
+            f"no critical friction between {low:g} and {high:g}: the ball "
+            + ("passes" if passes(low) else "is caught")
+            + " at both; change the dip's depth or width"
+        )
+    while high - low > tolerance:
+        middle = (low + high) / 2
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,250 @@
+"""The two time-scale iteration (Eq. 15-16) of which every theorem is a special case, simulated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+
+from ttur.timescales import Constant, Halving, PowerLaw
+
+StepSizes = Callable[..., Any]  # n -> s(n) > 0, with n from 1
+Noise = Callable[..., Any]  # (generator, replicas, n) -> (M^theta, M^w)
+Callback = Callable[..., Any]  # (n, theta, w, z) after update n
+Order = Literal["simultaneous", "fast_first", "slow_first"]
+ORDERS: tuple[Order, ...] = ("simultaneous", "fast_first", "slow_first")
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTimeScaleProblem:
+    """What is iterated, for R replicas at once; fields are ascent-type (h = -grad of a loss).
+
+        theta <- P_theta[ theta + a(n) (h(theta, w, Z) + M^theta + B^theta) ]      slow, generator
+        w     <- P_w    [ w     + b(n) (g(theta, w, Z) + M^w     + B^w)     ]      fast, critic
+
+    theta has the shape (R, m), w (R, k); Z is None without `markov_init`.
+
+    Attributes:
+        m, k: dimensions of theta and w.
+        h, g: (theta, w, Z) -> (R, m) and (R, k).
+        noise: (generator, R, n) -> martingale differences (M^theta, M^w).
+        markov_init: (generator, R) -> Z at n = 1, anything whose arrays begin with the axis R.
+        markov_step: (generator, Z, theta, w, n) -> the next Z, from the iterates before update n.
+        bias: (theta, w, n, t) -> (B^theta, B^w), t = a(1) + ... + a(n-1).
+        project_theta, project_w: the projections, (R, m) -> (R, m) and (R, k) -> (R, k).
+    """
+
+    m: int
+    k: int
+    h: Callable[..., Any]
+    g: Callable[..., Any]
+    noise: Noise | None = None
+    markov_init: Callable[..., Any] | None = None
+    markov_step: Callable[..., Any] | None = None
+    bias: Callable[..., Any] | None = None
+    project_theta: Callable[..., Any] | None = None
+    project_w: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The recorded iterates: at n those after n updates, n = 0 being the start.
+
+    `a` and `b` are the step sizes of update n (nan at n = 0), `t_a` and `t_b` their sums up to n.
+    A replica is nan from its first value that is not finite, `diverged_at` is that n (-1 = never).
+    """
+
+    n: Int[np.ndarray, " recorded"]
+    t_a: Float[np.ndarray, " recorded"]
+    t_b: Float[np.ndarray, " recorded"]
+    theta: Float[np.ndarray, "recorded replicas m"]
+    w: Float[np.ndarray, "recorded replicas k"]
+    a: Float[np.ndarray, " recorded"]
+    b: Float[np.ndarray, " recorded"]
+    diverged_at: Int[np.ndarray, " replicas"]
+
+
+def simulate(
+    problem: TwoTimeScaleProblem,
+    a: StepSizes,
+    b: StepSizes,
+    theta0: ArrayLike,
+    w0: ArrayLike,
+    n_steps: int,
+    *,
+    replicas: int = 1,
+    seed: int = 0,
+    order: Order = "simultaneous",
+    record: Sequence[int] | Int[np.ndarray, " recorded"] | int | None = None,
+    callbacks: Sequence[Callback] = (),
+    stop_nonfinite: bool = False,
+) -> Trajectory:
+    """Iterates n = 1 ... n_steps.
+
+    Args:
+        problem: fields, noise, Markov state, bias, projections.
+        a: slow step sizes n -> a(n).
+        b: fast step sizes n -> b(n).
+        theta0: start, of shape (m,) or (replicas, m).
+        w0: start, of shape (k,) or (replicas, k).
+        n_steps: number of updates.
+        replicas: independent copies, iterated side by side.
+        seed: of the generator that noise and Markov state draw from.
+        order: "simultaneous" as in the theorems; "fast_first" as GANs are trained, h sees the new
+            w; "slow_first", g sees the new theta. The limits are the same, stability is not.
+        record: the n to keep, or every how many (with 0 and n_steps); None keeps all.
+        callbacks: each called as (n, theta, w, z) with the state after update n.
+        stop_nonfinite: end with the first replica that diverges; later records are missing.
+
+    Raises:
+        ValueError: if a step size is not finite and > 0, a shape does not fit, the order is
+            unknown, or a recorded n is not among 0 ... n_steps.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
+    a_n, b_n = step_sizes("a", a, n_steps), step_sizes("b", b, n_steps)
+    t_a, t_b = (np.concatenate([[0.0], np.cumsum(steps)]) for steps in (a_n, b_n))
+    kept = _recorded(record, n_steps)
+    theta = _start("theta0", theta0, (replicas, problem.m))
+    w = _start("w0", w0, (replicas, problem.k))
+    rng = np.random.default_rng(seed)
+    z = problem.markov_init(rng, replicas) if problem.markov_init else None
+    advance = problem.markov_step
+    for name, field, like in (("h", problem.h, theta), ("g", problem.g, w)):
+        if (shape := np.shape(field(theta, w, z))) != like.shape:
+            raise ValueError(f"{name} should return the shape {like.shape}, got {shape}")
+
+    diverged_at = np.full(replicas, -1)
+    thetas = np.full((len(kept), *theta.shape), np.nan)
+    ws = np.full((len(kept), *w.shape), np.nan)
+    row = np.full(n_steps + 1, -1)
+    row[kept] = np.arange(len(kept))
+    if row[0] >= 0:
+        thetas[row[0]], ws[row[0]] = theta, w
+    last = n_steps
+    with np.errstate(all="ignore"):
+        for n in range(1, n_steps + 1):
+            new_theta, new_w = _update(
+                problem, order, a_n[n - 1], b_n[n - 1], theta, w, z, rng, n, t_a[n - 1]
+            )
+            if advance:
+                z = advance(rng, z, theta, w, n)
+            theta, w = new_theta, new_w
+            lost = ~(np.isfinite(theta).all(axis=1) & np.isfinite(w).all(axis=1))
+            if lost.any():
+                theta[lost], w[lost] = np.nan, np.nan
+                diverged_at[lost & (diverged_at < 0)] = n
+            if row[n] >= 0:
+                thetas[row[n]], ws[row[n]] = theta, w
+            for callback in callbacks:
+                callback(n, theta, w, z)
+            if stop_nonfinite and lost.any():
+                last = n
+                break
+    done = int(np.searchsorted(kept, last, side="right"))
+    n = kept[:done]
+    return Trajectory(
+        n=n,
+        t_a=t_a[n],
+        t_b=t_b[n],
+        theta=thetas[:done],
+        w=ws[:done],
+        a=np.concatenate([[np.nan], a_n])[n],
+        b=np.concatenate([[np.nan], b_n])[n],
+        diverged_at=diverged_at,
+    )
+
+
+def step_sizes(name: str, sequence: StepSizes, count: int) -> Float[np.ndarray, " {count}"]:
+    """s(1), ..., s(count).
+
+    Raises:
+        ValueError: if count < 1, or one of them is not finite and > 0.
+    """
+    if count < 1:
+        raise ValueError(f"the number of updates should be at least 1, got {count}")
+    if isinstance(sequence, Constant | Halving | PowerLaw):
+        values = sequence(np.arange(1, count + 1))
+    else:
+        values = np.array([float(sequence(n)) for n in range(1, count + 1)])
+    wrong = ~(np.isfinite(values) & (values > 0))
+    if wrong.any():
+        n = int(np.argmax(wrong)) + 1
+        raise ValueError(f"{name}(n) should be finite and > 0, got {values[n - 1]} at n = {n}")
+    return values
+
+
+def gaussian_noise(C: ArrayLike, m: int) -> Noise:
+    """(M^theta, M^w) = C u with u standard normal: covariance C C^T, theta being the first m."""
+    return _correlated(C, m, lambda rng, shape: rng.standard_normal(shape))
+
+
+def centered_exponential_noise(C: ArrayLike, m: int) -> Noise:
+    """(M^theta, M^w) = C u, u exponential minus 1: covariance C C^T, skewness 2.
+
+    For tests of central limits: with Gaussian noise a linear iteration is Gaussian at every n.
+    """
+    return _correlated(C, m, lambda rng, shape: rng.exponential(size=shape) - 1)
+
+
+def _correlated(C: ArrayLike, m: int, draw: Callable[..., Any]) -> Noise:
+    factor = np.asarray(C, dtype=np.float64)
+    if factor.ndim != 2 or not 0 < m < len(factor):
+        raise ValueError(
+            f"C should have m + k rows with m = {m} of them for theta, got the shape {factor.shape}"
+        )
+    mixing = factor.T
+
+    def noise(rng, replicas, n):
+        both = draw(rng, (replicas, len(mixing))) @ mixing
+        return both[:, :m], both[:, m:]
+
+    return noise
+
+
+def _update(problem, order, a_n, b_n, theta, w, z, rng, n, t):
+    """theta and w after update n; no annotations, whose checks at this rate would cost in tests."""
+    push_theta, push_w = problem.noise(rng, len(theta), n) if problem.noise else (0.0, 0.0)
+    if problem.bias:
+        bias_theta, bias_w = problem.bias(theta, w, n, t)
+        push_theta, push_w = push_theta + bias_theta, push_w + bias_w
+    if order == "slow_first":
+        new_theta = _slow(problem, a_n, theta, w, z, push_theta)
+        return new_theta, _fast(problem, b_n, new_theta, w, z, push_w)
+    new_w = _fast(problem, b_n, theta, w, z, push_w)
+    seen_w = new_w if order == "fast_first" else w
+    return _slow(problem, a_n, theta, seen_w, z, push_theta), new_w
+
+
+def _slow(problem, a_n, theta, w, z, push):
+    moved = theta + a_n * (problem.h(theta, w, z) + push)
+    return problem.project_theta(moved) if problem.project_theta else moved
+
+
+def _fast(problem, b_n, theta, w, z, push):
+    moved = w + b_n * (problem.g(theta, w, z) + push)
+    return problem.project_w(moved) if problem.project_w else moved
+
+
+def _start(name: str, values: ArrayLike, shape: tuple[int, int]) -> Float[np.ndarray, "R dim"]:
+    start = np.asarray(values, dtype=np.float64)
+    if start.shape not in {shape, shape[1:]}:
+        raise ValueError(f"{name} should have the shape {shape[1:]} or {shape}, got {start.shape}")
+    return np.broadcast_to(start, shape).copy()
+
+
+def _recorded(
+    record: Sequence[int] | Int[np.ndarray, " recorded"] | int | None, n_steps: int
+) -> Int[np.ndarray, " unique"]:
+    if record is None:
+        return np.arange(n_steps + 1)
+    if isinstance(record, int):
+        if record < 1:
+            raise ValueError(f"record should keep every so many updates >= 1, got {record}")
+        record = [*range(0, n_steps, record), n_steps]
+    kept = np.unique(np.asarray(record, dtype=np.int64))
+    if not len(kept) or kept[0] < 0 or kept[-1] > n_steps:
+        raise ValueError(f"recorded n should lie in 0 ... {n_steps}, got {list(record)}")
+    return kept

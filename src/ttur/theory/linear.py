@@ -1,0 +1,277 @@
+"""Theorems 6 and 7 (Konda & Tsitsiklis 2004): rates of the linear two time-scale iteration."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy.linalg import solve
+from numpy.typing import ArrayLike
+from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
+
+from ttur.theory.checks import array_of_shape, check_covariance, check_hurwitz
+from ttur.theory.covariances import Covariances, Numbers, Record, propagate, square_root
+from ttur.theory.iterate import (
+    Noise,
+    StepSizes,
+    TwoTimeScaleProblem,
+    centered_exponential_noise,
+    gaussian_noise,
+    step_sizes,
+)
+
+Matrix = Float[np.ndarray, "_ _"]
+NoiseKind = Literal["exponential", "gaussian", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearTwoTimeScale:
+    """The linear iteration of Theorem 6; minus signs in the fields (E21: Konda & Tsitsiklis).
+
+        theta <- theta + a(n) (a1 - A11 theta - A12 w + M^theta)
+        w     <- w     + b(n) (a2 - A21 theta - A22 w + M^w)
+
+    (M^theta, M^w) is independent over n with mean 0 and covariance Gamma of shape (m+k, m+k); its
+    two parts may be correlated (E18).
+
+    Raises:
+        ValueError: if shapes do not fit, Gamma is not a covariance, or A22 cannot be inverted.
+    """
+
+    A11: Matrix
+    A12: Matrix
+    A21: Matrix
+    A22: Matrix
+    a1: Float[np.ndarray, " m"]
+    a2: Float[np.ndarray, " k"]
+    Gamma: Matrix
+
+    def __post_init__(self) -> None:
+        m, k = len(self.a1), len(self.a2)
+        shapes = {"A11": (m, m), "A12": (m, k), "A21": (k, m), "A22": (k, k)}
+        shapes |= {"a1": (m,), "a2": (k,), "Gamma": (m + k, m + k)}
+        for name, shape in shapes.items():
+            object.__setattr__(self, name, array_of_shape(name, getattr(self, name), shape))
+        check_covariance("Gamma", self.Gamma)
+        if np.linalg.matrix_rank(self.A22) < k:
+            raise ValueError("Theorem 6 A3 fails: A22 is singular, w has no equilibrium of its own")
+
+    @classmethod
+    def from_jacobians(
+        cls,
+        J11: Numbers,
+        J12: Numbers,
+        J21: Numbers,
+        J22: Numbers,
+        Gamma: ArrayLike,
+        theta_star: Numbers = 0.0,
+        w_star: Numbers = 0.0,
+    ) -> "LinearTwoTimeScale":
+        """The linearisation of ascent fields at (theta*, w*): J = +d field / d variable = -A."""
+        A11, A12, A21, A22 = (-np.atleast_2d(np.asarray(J, float)) for J in (J11, J12, J21, J22))
+        theta = np.broadcast_to(np.asarray(theta_star, float), len(A11))
+        w = np.broadcast_to(np.asarray(w_star, float), len(A22))
+        a1, a2 = A11 @ theta + A12 @ w, A21 @ theta + A22 @ w
+        return cls(A11, A12, A21, A22, a1, a2, np.asarray(Gamma, float))
+
+    @property
+    def m(self) -> int:
+        return len(self.a1)
+
+    @property
+    def k(self) -> int:
+        return len(self.a2)
+
+    @property
+    def delta(self) -> Float[np.ndarray, "m m"]:
+        """Delta = A11 - A12 A22^-1 A21: -Delta is the slow dynamics once w has settled."""
+        return self.A11 - self.A12 @ self._response
+
+    @property
+    def fixed_point(self) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " k"]]:
+        """(theta*, w*), where both fields vanish."""
+        theta = solve(self.delta, self.a1 - self.A12 @ solve(self.A22, self.a2))
+        return theta, solve(self.A22, self.a2 - self.A21 @ theta)
+
+    @property
+    def gamma_theta(self) -> Float[np.ndarray, "m m"]:
+        """Covariance of M^theta - K M^w, K = A12 A22^-1: what theta feels of both noises."""
+        seen = np.hstack([np.eye(self.m), -self._K])
+        return seen @ self.Gamma @ seen.T
+
+    def check_hurwitz(self, abar: float = 0.0) -> dict[str, float]:
+        """A3 and A4(c) of Theorem 6: largest real part of -A22, -Delta and -(Delta - abar/2).
+
+        Raises:
+            ValueError: if one is not below 0, or abar < 0 (E17: the paper asks for abar <= 0).
+        """
+        if not abar >= 0:
+            raise ValueError(f"Theorem 6 A4(a) fails: abar should be >= 0, got {abar:g}")
+        return {
+            name: check_hurwitz(name, matrix, f"Theorem 6 {assumption}")
+            for name, matrix, assumption in (
+                ("-A22", -self.A22, "A3"),
+                ("-Delta", -self.delta, "A3"),
+                ("-(Delta - abar/2)", -self._slow(abar), "A4(c)"),
+            )
+        }
+
+    def limit_covariance(self, abar: float = 0.0) -> Covariances:
+        """Theorem 6, Eq. 99-101, corrected (E17, E19): the limits for a/b -> 0.
+
+        abar = lim 1/a(n+1) - 1/a(n), which is 1/a0 for a = a0/n and 0 for slower powers.
+
+        Raises:
+            ValueError: if a Hurwitz condition fails.
+        """
+        self.check_hurwitz(abar)
+        G11, G12, G22 = self._blocks(self.Gamma)
+        S22 = solve_continuous_lyapunov(self.A22, G22)  # (101)
+        S12 = solve(self.A22, (G12 - self.A12 @ S22).T).T  # (100)
+        coupling = self.A12 @ S12.T
+        S11 = solve_continuous_lyapunov(self._slow(abar), G11 - coupling - coupling.T)  # (99)
+        return Covariances(S11, S12, S22)
+
+    def covariance_eps(self, eps: float, abar: float = 0.0) -> Covariances:
+        """The limits Sigma^(eps) for a/b -> eps > 0, which tend to those of eps = 0 (Eq. 102).
+
+        Raises:
+            ValueError: if eps <= 0, or the system at this ratio of step sizes is not stable.
+        """
+        if not eps > 0:
+            raise ValueError(f"eps should be > 0, got {eps:g}; limit_covariance is eps = 0")
+        scale = np.r_[np.ones(self.m), np.full(self.k, 1 / eps)]
+        drift = scale[:, None] * self._A - abar / 2 * np.eye(self.m + self.k)
+        check_hurwitz(f"-(A - abar/2) at a/b = {eps:g}", -drift, "Theorem 6 with eps > 0")
+        S = solve_continuous_lyapunov(drift, scale[:, None] * self.Gamma * scale)
+        return self._normalized(S, 1.0, 1 / eps)
+
+    def finite_n_covariance(self, a: StepSizes, b: StepSizes, n: int) -> Covariances:
+        """What Sigma^n is near: the stationary law of the recursion with its steps held at n.
+
+        For slow powers the limit is approached like n^(alpha-1) only (E26); this is there early.
+
+        Raises:
+            ValueError: if a step size is not positive, or the recursion is not stable at this n.
+        """
+        a_n, b_n = (step_sizes(name, s, n + 1)[-2:] for name, s in (("a", a), ("b", b)))
+        D = self._per_player(a_n[0], b_n[0])
+        growth = self._per_player(*(s[0] * (1 / s[1] - 1 / s[0]) / 2 for s in (a_n, b_n)))
+        T = np.eye(self.m + self.k) - D[:, None] * self._A + np.diag(growth)
+        if (radius := float(np.abs(np.linalg.eigvals(T)).max())) >= 1:
+            raise ValueError(
+                f"the recursion at n = {n} is not stable, spectral radius {radius:.6g}"
+            )
+        S = solve_discrete_lyapunov(T, D[:, None] * self.Gamma * D)
+        return self._normalized(S, a_n[0], b_n[0])
+
+    def exact_covariance(
+        self,
+        a: StepSizes,
+        b: StepSizes,
+        N: int,
+        record: Record | None = None,
+        S0: ArrayLike | None = None,
+    ) -> Covariances:
+        """Sigma^n after the updates 1 ... n, for n in `record` (default: N), without sampling.
+
+        `S0` is the second moment of (theta - theta*, w - w*) at the start, 0 by default.
+        """
+        kept = [N] if record is None else record
+        S = self.exact_second_moment(a, b, N, kept, S0)
+        steps = (step_sizes(name, s, N)[np.asarray(kept) - 1] for name, s in (("a", a), ("b", b)))
+        return self._normalized(S, *(s[:, None, None] for s in steps))
+
+    def exact_second_moment(
+        self, a: StepSizes, b: StepSizes, N: int, record: Record, S0: ArrayLike | None = None
+    ) -> Float[np.ndarray, "recorded size size"]:
+        """E[x x^T] of x = (theta - theta*, w - w*), by S <- T S T^T + D Gamma D, T = I - D A.
+
+        Raises:
+            ValueError: if a step size is not positive or a recorded n is not among 1 ... N.
+        """
+        D = np.repeat(
+            np.stack([step_sizes("a", a, N), step_sizes("b", b, N)], axis=1), [self.m, self.k], 1
+        )
+        T = np.eye(self.m + self.k) - D[:, :, None] * self._A
+        return propagate(T, D[:, :, None] * self.Gamma * D[:, None, :], record, S0)
+
+    def exact_single_time_scale(
+        self, a: StepSizes, N: int, record: Record | None = None
+    ) -> Float[np.ndarray, "recorded m m"]:
+        """Theorem 7: a(n)^-1 E[(thetabar - theta*)(...)^T] of Eq. 103-104, centred (E20).
+
+        thetabar follows the same field with w at its equilibrium given M^w; its limit is Sigma11.
+        """
+        kept = [N] if record is None else record
+        steps = step_sizes("a", a, N)[:, None, None]
+        S = propagate(np.eye(self.m) - steps * self.delta, steps**2 * self.gamma_theta, kept)
+        return S / steps[np.asarray(kept) - 1]
+
+    def leading_correlation(self, eps: float, abar: float = 0.0) -> Float[np.ndarray, "m k"]:
+        """Correlation of theta and w at a(n)/b(n) = eps, to first order in sqrt(eps)."""
+        S11, S12, S22 = self.limit_covariance(abar)
+        spread = np.sqrt(np.outer(np.diag(S11), np.diag(S22)))
+        return np.sqrt(eps) * (S12 - S11 @ self._response.T) / spread
+
+    def problem(self, noise: NoiseKind = "exponential") -> TwoTimeScaleProblem:
+        """For `simulate`; centred exponential noise by default, so that normality is not given."""
+        return TwoTimeScaleProblem(
+            self.m,
+            self.k,
+            h=lambda theta, w, z: self.a1 - theta @ self.A11.T - w @ self.A12.T,
+            g=lambda theta, w, z: self.a2 - theta @ self.A21.T - w @ self.A22.T,
+            noise=self._noise(noise),
+        )
+
+    def single_time_scale_problem(self, noise: NoiseKind = "exponential") -> TwoTimeScaleProblem:
+        """Eq. 103-104 for `simulate`: thetabar, with w idle. Seeds give the noise of `problem`."""
+        K, both = self._K, self._noise(noise)
+
+        def seen(rng, replicas, n):
+            noise_theta, noise_w = both(rng, replicas, n) if both else (0.0, np.zeros(self.k))
+            return noise_theta - noise_w @ K.T, 0.0
+
+        return TwoTimeScaleProblem(
+            self.m,
+            self.k,
+            h=lambda theta, w, z: self.a1 - K @ self.a2 - theta @ self.delta.T,
+            g=lambda theta, w, z: np.zeros_like(w),
+            noise=seen,
+        )
+
+    @property
+    def _A(self) -> Matrix:
+        return np.block([[self.A11, self.A12], [self.A21, self.A22]])
+
+    @property
+    def _response(self) -> Matrix:
+        return solve(self.A22, self.A21)  # w settles at A22^-1 a2 - response theta
+
+    @property
+    def _K(self) -> Matrix:
+        return solve(self.A22.T, self.A12.T).T
+
+    def _slow(self, abar: float) -> Matrix:
+        return self.delta - abar / 2 * np.eye(self.m)
+
+    def _per_player(self, slow: float, fast: float) -> Float[np.ndarray, " size"]:
+        return np.repeat([slow, fast], [self.m, self.k])
+
+    def _blocks(self, S: Any) -> tuple[Any, Any, Any]:
+        m = self.m
+        return S[..., :m, :m], S[..., :m, m:], S[..., m:, m:]
+
+    def _normalized(self, S: Any, a: Any, b: Any) -> Covariances:
+        """From (theta, w) to (theta, w - lambda(theta)), divided by the step sizes."""
+        lag = np.block(
+            [[np.eye(self.m), np.zeros((self.m, self.k))], [self._response, np.eye(self.k)]]
+        )
+        S11, S12, S22 = self._blocks(lag @ S @ lag.T)
+        return Covariances(S11 / a, S12 / a, S22 / b)
+
+    def _noise(self, kind: NoiseKind) -> Noise | None:
+        if kind == "none":
+            return None
+        correlated = centered_exponential_noise if kind == "exponential" else gaussian_noise
+        return correlated(square_root(self.Gamma), self.m)

@@ -1,0 +1,257 @@
+"""Theorem 5: noise that the iterates steer moves where they settle; Adam's state is such noise."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ttur.theory.adam_state import (
+    Estimate,
+    adam_markov_field,
+    adam_shift_first_order,
+    adam_zero,
+    exponential_noise,
+    normal_noise,
+    run_adam,
+)
+from ttur.theory.checks import check_in_range
+from ttur.theory.controlled import CMN, Limit, solve_limit
+from ttur.theory.iterate import Trajectory, simulate
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.timescales import PowerLaw
+
+NOISES = {"skewed": exponential_noise, "symmetric": normal_noise}
+
+
+def controlled_noise(
+    alpha: float = 0.9,
+    beta: float = 0.6,
+    steps: int = 10_000,
+    replicas: int = 500,
+    beta1: float = 0.5,
+    beta2: float = 0.9,
+    seed: int = 0,
+) -> StudyResult:
+    """The steered two-state chain with a = n^-alpha, b = n^-beta; Adam with a = n^-0.8 / 2.
+
+    Raises:
+        ValueError: if the rates fail Theorem 5, or Adam's coefficients or a count are outside
+            their ranges.
+    """
+    check_in_range("beta", beta, 0.5, alpha, "Theorem 5 (A4: sum of b^2, a = o(b))")
+    check_in_range("alpha", alpha, beta, 1.0, "Theorem 5 (A4: sum of a, a = o(b))")
+    check_in_range("steps", float(steps), 199.0, np.inf, "a run of at least 200 steps")
+    check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
+    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "an average with beta1 in [0, 1)")
+    check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "an average with beta2 in [0, 1)")
+    limit, ignored = solve_limit(CMN), solve_limit(CMN, frozen_at=(0.0, 0.0))
+    times = np.unique(np.geomspace(10, steps, 60).astype(int))
+    occupied = np.zeros((steps + 1, replicas), dtype=bool)
+
+    def note(n, theta, w, z):
+        occupied[n] = z[2] == 1
+
+    run = simulate(
+        CMN.problem(),
+        PowerLaw(1.0, alpha),
+        PowerLaw(1.0, beta),
+        [0.0],
+        [0.0],
+        steps,
+        replicas=replicas,
+        seed=seed,
+        record=times,
+        callbacks=[note],
+    )
+    lag = np.abs(run.w - CMN.lam(run.theta))[..., 0] / np.sqrt(run.b)[:, None]
+
+    memory = (beta1, beta2)
+    frozen_steps = int(max(1500, 10 / (1 - beta2)))
+    frozen = {"replicas": 2 * replicas, "steps": frozen_steps, "seed": seed}
+    zeros = {name: adam_zero(*memory, noise, **frozen) for name, noise in NOISES.items()}
+    adam = {
+        name: run_adam(
+            PowerLaw(0.5, 0.8),
+            *memory,
+            noise,
+            n_steps=steps,
+            replicas=replicas,
+            seed=seed,
+            record=times,
+        )
+        for name, noise in NOISES.items()
+    }
+    first_order = adam_shift_first_order(beta1, beta2)
+    shift = adam["skewed"].theta[-1, :, 0]
+    rows = (
+        Row(f"mean theta at n = {steps}", float(limit.theta[0]), *_mean(run.theta[-1, :, 0])),
+        Row(f"mean w at n = {steps}", float(limit.w[0]), *_mean(run.w[-1, :, 0])),
+        Row(
+            "occupation of state 1, second half",
+            float(limit.pi[1]),
+            *_mean(occupied[steps // 2 + 1 :].mean(axis=0)),
+        ),
+        Row(
+            "mean theta, if steering is ignored (occupation as at (0, 0))",
+            float(ignored.theta[0]),
+            *_mean(run.theta[-1, :, 0]),
+        ),
+        Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", None, *_mean(lag[-1])),
+        *(
+            Row(
+                f"Adam, {name} noise: mean theta at n = {steps} (predicted: zero of hhat)",
+                float(zero.mean),
+                *_with_error_of(zero, adam[name].theta[-1, :, 0]),
+            )
+            for name, zero in zeros.items()
+        ),
+        Row(
+            "Adam, skewed noise: zero of hhat, first order",
+            first_order,
+            *map(float, zeros["skewed"]),
+        ),
+    )
+    panels = (
+        _settling(run, times, limit, ignored),
+        _occupation(occupied, limit, ignored),
+        _averaged_fields(zeros, max(3 * abs(first_order), 0.05), memory, frozen),
+        _adam_paths(adam, zeros, times),
+    )
+    sentence = _sentence(_mean(run.theta[-1, :, 0]), limit, ignored, _mean(shift), zeros["skewed"])
+    return StudyResult(rows, panels, sentence)
+
+
+def _settling(run: Trajectory, times: np.ndarray, limit: Limit, ignored: Limit) -> Panel:
+    curves = [_around(f"θ, mean of {run.theta.shape[1]} runs", times, run.theta[..., 0], 0)]
+    for label, point in (("limit, D at the limit", limit), ("limit, steering ignored", ignored)):
+        style = "prediction" if point is limit else "faint"
+        level = np.full(len(times), point.theta[0])
+        curves.append(Curve(label, times, level, style=style, colour=0))
+    middle = float(limit.theta[0])
+    return Panel(
+        "Steered noise: where θ settles",
+        "iteration n",
+        "mean θ ± 2 standard errors",
+        tuple(curves),
+        x_scale="log",
+        y_limits=(middle - 0.05, middle + 0.05),
+    )
+
+
+def _occupation(occupied: np.ndarray, limit: Limit, ignored: Limit) -> Panel:
+    count = len(occupied) - 1
+    edges = np.unique(np.geomspace(1, count + 1, 25).astype(int))
+    shares = np.array([occupied[start:end].mean(axis=0) for start, end in pairwise(edges)])
+    middle = np.sqrt(edges[:-1] * edges[1:])
+    return Panel(
+        "Occupation of the fast chain",
+        "iteration n",
+        "share of time in state 1 ± 2 standard errors",
+        (
+            _around("measured, in stretches of n", middle, shares, 1),
+            Curve(
+                "π(θ*, w*)", middle, np.full(len(middle), limit.pi[1]), style="prediction", colour=1
+            ),
+            Curve("π(0, 0)", middle, np.full(len(middle), ignored.pi[1]), style="faint", colour=1),
+        ),
+        x_scale="log",
+    )
+
+
+def _averaged_fields(
+    zeros: dict[str, Estimate], reach: float, memory: tuple[float, float], frozen: dict[str, int]
+) -> Panel:
+    theta = np.linspace(-reach, reach, 13)
+    curves = []
+    for number, (name, noise) in enumerate(NOISES.items(), start=2):
+        field = adam_markov_field(theta, *memory, noise, **frozen)
+        low, high = field.mean - 2 * field.se, field.mean + 2 * field.se
+        curves += [
+            Curve(f"ĥ(θ), {name} noise", theta, field.mean, low, high, colour=number),
+            Curve(
+                "its zero",
+                *(np.array([v]) for v in (zeros[name].mean, 0.0)),
+                style="points",
+                colour=number,
+            ),
+        ]
+    curves.append(Curve("", theta, np.zeros(len(theta)), style="faint"))
+    return Panel(
+        f"Adam's averaged field (β₁ = {memory[0]:g}, β₂ = {memory[1]:g})",
+        "θ (the loss θ²/2 has its minimum at 0)",
+        "E[−m / (√v + ε)]",
+        tuple(curves),
+    )
+
+
+def _adam_paths(
+    adam: dict[str, Trajectory], zeros: dict[str, Estimate], times: np.ndarray
+) -> Panel:
+    curves = []
+    for number, (name, run) in enumerate(adam.items(), start=2):
+        level = np.full(len(times), float(zeros[name].mean))
+        curves += [
+            _around(f"Adam, {name} noise", times, run.theta[..., 0], number),
+            Curve("zero of ĥ", times, level, style="prediction", colour=number),
+        ]
+    return Panel(
+        "Where Adam settles",
+        "iteration n",
+        "mean θ ± 2 standard errors",
+        tuple(curves),
+        x_scale="log",
+    )
+
+
+def _around(label: str, n: np.ndarray, values: np.ndarray, colour: int) -> Curve:
+    """Mean over the replicas with a band of two standard errors."""
+    mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+    return Curve(label, n, mean, mean - 2 * error, mean + 2 * error, colour=colour)
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Mean over the replicas, and its standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def _with_error_of(prediction: Estimate, values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard error, the prediction's own Monte-Carlo error added to the latter."""
+    mean, error = _mean(values)
+    return mean, float(np.hypot(error, prediction.se))
+
+
+def _sentence(
+    theta: tuple[float, float],
+    limit: Limit,
+    ignored: Limit,
+    adam: tuple[float, float],
+    zero: Estimate,
+) -> str:
+    def away(point: Limit) -> float:
+        return abs(theta[0] - float(point.theta[0])) / theta[1]
+
+    parts = [
+        f"theta settles at {theta[0]:.4f}, {away(limit):.1f} standard errors from the prediction "
+        f"with the occupation measure at the limit ({limit.theta[0]:.4f}) and {away(ignored):.0f} "
+        f"from the one that ignores the steering ({ignored.theta[0]:.4f})."
+    ]
+    if abs(adam[0]) > 4 * adam[1]:
+        parts.append(
+            f"Adam under skewed gradient noise settles at {adam[0]:.4f}, not at 0 (E8): "
+            f"its moments are steered noise, whose averaged field is 0 at {zero.mean:.4f}."
+        )
+    else:
+        parts.append(
+            f"Adam under skewed gradient noise settles at {adam[0]:.4f} ± {adam[1]:.4f}, here not "
+            f"told apart from the minimum 0 (zero of its averaged field: {zero.mean:.4f})."
+        )
+    return " ".join(parts)
+
+
+STUDY = Study(
+    name="controlled_noise",
+    theorem="Theorem 5",
+    question="Where do iterates settle that steer their own noise, and where does Adam?",
+    seconds=4.0,
+    run=controlled_noise,
+)

@@ -1,0 +1,214 @@
+"""Whether the theorem "carries over to Adam": a game that momentum breaks and time scales mend."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import root_scalar
+
+from ttur.theory.checks import check_in_range
+from ttur.theory.iterate import TwoTimeScaleProblem, simulate
+from ttur.theory.momentum import (
+    augment_with_momentum,
+    critical_time_scale,
+    growth_rate,
+    momentum_matrix,
+    momentum_threshold,
+    zero_sum_game,
+)
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.timescales import Constant
+
+
+def momentum_games(
+    mu: float = 1.0,
+    coupling: float = 2.0,
+    r: float = 1.0,
+    ratios: tuple[float, ...] = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05),
+    b: float = 0.01,
+    updates: int = 20_000,
+) -> StudyResult:
+    """h = -mu theta - coupling w, g = coupling theta - mu w, both played with momentum r.
+
+    Raises:
+        ValueError: if mu, r or b is not > 0, or a ratio a/b is not in (0, 1].
+    """
+    for name, value in (("mu", mu), ("r", r), ("coupling", coupling)):
+        check_in_range(name, value, 0.0, np.inf, f"{name} > 0")
+    check_in_range("b", b, 0.0, 0.1, "a small step size")
+    check_in_range("updates", float(updates), 99.0, np.inf, "at least 100 updates")
+    if not ratios or not (0 < min(ratios) <= max(ratios) <= 1):
+        raise ValueError(f"ratios a/b should lie in (0, 1], got {ratios}")
+    A = np.array([[mu, coupling], [-coupling, mu]])
+    game = zero_sum_game(mu, coupling)
+    played = augment_with_momentum(game, r, r)
+    threshold = momentum_threshold(A)
+    critical = critical_time_scale(A, r, r)
+
+    memories = (threshold * np.array([0.4, 0.6, 0.8, 0.95, 1.05, 1.5, 2.5])).tolist()
+    over_r = [_measured(augment_with_momentum(game, x, x)) for x in memories]
+    over_ratio = [_measured(played, ratio) / ratio for ratio in ratios]
+    rows = [Row("growth, gradient flow, a = b", growth_rate(-A), _measured(game))]
+    rows += [
+        Row(
+            f"growth with momentum, a/b = {ratio:g}",
+            growth_rate(momentum_matrix(A, r, r, ratio)) / ratio,
+            measured,
+        )
+        for ratio, measured in zip(ratios, over_ratio, strict=True)
+    ]
+    if critical < 1:
+        measured = _root(lambda x: _measured(played, x), critical, 1.0)
+        rows.append(Row("critical a/b", critical, measured))
+    measured = _root(lambda x: _measured(augment_with_momentum(game, x, x)), threshold)
+    rows.append(Row("critical memory r at a = b", threshold, measured))
+    runs, panel = _runs(game, played, b, updates, min(critical, 1.0))
+    return StudyResult(
+        tuple(rows),
+        (
+            panel,
+            _over_ratio(A, r, np.array(ratios), np.array(over_ratio), critical),
+            _over_memory(A, np.array(memories), np.array(over_r), threshold),
+            _plane(mu, coupling, r),
+        ),
+        _sentence(r, threshold, critical, runs),
+    )
+
+
+def _root(growth: Callable[..., float], near: float, most: float = np.inf) -> float:
+    return float(root_scalar(growth, bracket=(near / 2, min(2 * near, most))).root)
+
+
+def _measured(problem: TwoTimeScaleProblem, ratio: float = 1.0) -> float:
+    """Growth per unit of the fast time, from 50 updates of every unit vector with small steps."""
+    m, size, b, count = problem.m, problem.m + problem.k, 1e-4, 50
+    start = np.eye(size)
+    run = simulate(
+        problem,
+        Constant(ratio * b),
+        Constant(b),
+        start[:, :m],
+        start[:, m:],
+        count,
+        replicas=size,
+        record=count,
+    )
+    propagator = np.hstack([run.theta[-1], run.w[-1]])
+    return float(np.log(np.abs(np.linalg.eigvals(propagator)).max()) / (count * b))
+
+
+def _runs(
+    game: TwoTimeScaleProblem,
+    played: TwoTimeScaleProblem,
+    b: float,
+    updates: int,
+    critical: float,
+) -> tuple[dict[str, float], Panel]:
+    """|(theta, w)| over updates from (1, 1), and how many times its start it becomes."""
+    settings = {
+        "gradient steps, a = b": (game, 1.0),
+        "momentum, a = b": (played, 1.0),
+        f"momentum, a/b = {critical:.3f} (critical)": (played, critical),
+        f"momentum, a/b = {critical / 2:.3f}": (played, critical / 2),
+    }
+    curves, ends = [], {}
+    for name, (problem, ratio) in settings.items():
+        at_rest = [1.0, 0.0][: problem.m]
+        every = max(1, updates // 800)
+        run = simulate(
+            problem, Constant(ratio * b), Constant(b), at_rest, at_rest, updates, record=every
+        )
+        size = np.hypot(run.theta[:, 0, 0], run.w[:, 0, 0])
+        ends[name] = float(size[-1] / size[0])
+        curves.append(Curve(name, run.n, size))
+    return ends, Panel(
+        f"the game, b = {b:g}",
+        "update n",
+        "|(theta, w)|",
+        tuple(curves),
+        y_scale="log",
+        y_limits=(1e-8, 1e8),
+    )
+
+
+def _over_ratio(
+    A: np.ndarray, r: float, ratios: np.ndarray, measured: np.ndarray, critical: float
+) -> Panel:
+    grid = np.geomspace(ratios.min() / 2, 1, 300)
+    predicted = np.array([growth_rate(momentum_matrix(A, r, r, x)) / x for x in grid.tolist()])
+    zero = Curve("stable below 0", grid[[0, -1]], np.zeros(2), style="faint")
+    return Panel(
+        f"separated time-scales: critical a/b = {critical:.4f}"
+        if critical < 1
+        else "stable at every a/b",
+        "ratio of step sizes a/b",
+        "growth per slow time",
+        (
+            Curve("momentum, eigenvalues", grid, predicted, style="prediction", colour=0),
+            Curve("momentum, simulated", ratios, measured, style="points", colour=0),
+            zero,
+        ),
+        x_scale="log",
+    )
+
+
+def _over_memory(
+    A: np.ndarray, memories: np.ndarray, measured: np.ndarray, threshold: float
+) -> Panel:
+    grid = np.linspace(0.3 * threshold, 2.7 * threshold, 200)
+    predicted = np.array([growth_rate(momentum_matrix(A, x, x)) for x in grid.tolist()])
+    return Panel(
+        f"one time-scale: critical r = v^2/u = {threshold:g}",
+        "memory rate r = (1 - beta1)/a",
+        "growth per unit of time",
+        (
+            Curve("eigenvalues", grid, predicted, style="prediction", colour=0),
+            Curve("simulated", memories, measured, style="points", colour=0),
+            Curve("stable below 0", grid[[0, -1]], np.zeros(2), style="faint"),
+        ),
+    )
+
+
+def _plane(mu: float, coupling: float, r: float) -> Panel:
+    v = np.linspace(-1.5 * coupling, 3.2 * coupling, 200)
+    slow = mu + coupling**2 / mu
+    return Panel(
+        "which eigenvalues u + iv momentum keeps stable",
+        "real part u",
+        "imaginary part v",
+        (
+            Curve(f"u = v^2/r, stable right of it (r = {r:g})", v**2 / r, v, style="prediction"),
+            Curve("gradient flow, stable right of it", 0 * v, v, style="faint"),
+            Curve("game, a = b", np.full(2, mu), coupling * np.array([1, -1]), style="points"),
+            Curve("a/b to 0: each player alone", np.array([mu, slow]), np.zeros(2), style="points"),
+        ),
+        x_limits=(-0.1 * slow, 1.2 * slow),
+        y_limits=(-1.5 * coupling, 3.2 * coupling),  # room for the legend
+    )
+
+
+def _sentence(r: float, threshold: float, critical: float, ends: dict[str, float]) -> str:
+    plain, momentum, _, separated = ends.values()
+    text = (
+        f"Gradient steps at one time-scale end at {plain:.1g} of the start, momentum with "
+        f"r = {r:g} at {momentum:.1g} of it"
+    )
+    if critical < 1:
+        text += f", and with a/b at half its critical value at {separated:.1g}"
+    if plain < 1 < momentum:
+        text += (
+            '. So that the theorem "carries over to Adam" is false in general (E7): the energy of '
+            "the ball belongs to one player"
+        )
+    text += f". One time-scale needs r u > v^2, here r > {threshold:g}"
+    if critical < 1:
+        return f"{text}; separated, this zero-sum game is stable for a/b < {critical:.4f}."
+    return f"{text}; at this r every a/b up to 1 is stable."
+
+
+STUDY = Study(
+    name="momentum_games",
+    theorem="Theorem 2 = 12 with two time-scales (E7)",
+    question="When does a convergent game stay convergent under momentum, as Adam has it?",
+    seconds=3.0,
+    run=momentum_games,
+)

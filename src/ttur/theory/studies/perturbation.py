@@ -1,0 +1,249 @@
+"""Appendix A5: which early measurement of the players' fields tells whether the game settles."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ttur.theory.checks import check_in_range
+from ttur.theory.diagnosis import MOMENTA, ORDERS, Diagnosis, diagnose, dirac_map, separation
+from ttur.theory.games import LQGAN, MeanOnlyGAN
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.timescales.perturbation import field_probe
+
+EARLY = {
+    "tracking_gap": "tracking gap T_50",
+    "R": "R",
+    "Q": "Q",
+    "momentum_load": "momentum load",
+    "eps_eff": "eps_eff",
+    "rho_D": "rho_D",
+}
+
+
+def perturbation(
+    a: tuple[float, ...] = (0.0005, 0.001, 0.001, 0.001, 0.003, 0.003, 0.01, 0.01),
+    b: tuple[float, ...] = (0.1, 0.3, 0.1, 0.01, 0.1, 0.01, 0.01, 0.1),
+    beta1: float = 0.95,
+    gamma: float = 0.3,
+    batch: int = 64,
+    replicas: int = 16,
+    steps: int = 4000,
+    probe_every: int = 50,
+    early: int = 800,
+    settled: float = 0.05,
+    dirac_steps: int = 20_000,
+    seed: int = 0,
+) -> StudyResult:
+    """LQ-GAN at the pairs (a, b), the two-mode thresholds, the Dirac-GAN.
+
+    A pair has settled where its last distance is below `settled`.
+
+    Raises:
+        ValueError: if a and b are not of one length, or a number is outside its range.
+    """
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(
+            f"a and b should be at least two pairs of rates, got {len(a)} and {len(b)} rates"
+        )
+    for name, values in (("a", a), ("b", b)):
+        check_in_range(f"min({name})", min(values), 0.0, np.inf, "a positive step size")
+    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "momentum beta1 in [0, 1)")
+    check_in_range("early", float(early), probe_every - 1.0, float(steps), "a probe before the end")
+    for name, count, least in (("replicas", replicas, 2), ("dirac_steps", dirac_steps, 1)):
+        check_in_range(name, float(count), least - 1.0, np.inf, f"at least {least}")
+
+    lq = diagnose(
+        LQGAN(gamma=gamma, batch=batch),
+        a,
+        b,
+        steps=steps,
+        probe_every=probe_every,
+        early=early,
+        beta1=beta1,
+        replicas=replicas,
+        seed=seed,
+    )
+    good = lq.last < settled
+    apart = {name: separation(lq.early[name], good) for name in EARLY}
+    radius, size = dirac_map(dirac_steps)
+    agree = int(np.sum((radius < 1) == (size < 1e-6)))
+    rescaled = rescaling(gamma, batch, beta1)
+    pairs = [f"LQ-GAN a={rate_a:g} b={rate_b:g}" for rate_a, rate_b in zip(a, b, strict=True)]
+    gaps = zip(pairs, lq.exact_gap, lq.early["tracking_gap"], strict=True)
+    ends = zip(pairs, lq.last, lq.last_error, strict=True)
+    return StudyResult(
+        rows=(
+            *_two_mode_rows(gamma, beta1),
+            *(
+                Row(f"{pair}: tracking gap T_50 (predicted: exact)", _finite(exact), _finite(gap))
+                for pair, exact, gap in gaps
+            ),
+            *(
+                Row(f"{pair}: last distance", None, _finite(distance), _finite(error))
+                for pair, distance, error in ends
+            ),
+            *(
+                Row(f"{label}: least of the failed / largest of the settled", None, apart[name])
+                for name, label in EARLY.items()
+            ),
+            Row("eps_eff at theta = 0.1 theta', a' = 100 a (predicted: at theta, a)", *rescaled),
+            Row(f"Dirac-GAN: fates foretold, of {size.size}", float(size.size), float(agree)),
+        ),
+        panels=(*_lq_panels(lq, settled), _threshold_panel(gamma), _dirac_panel(radius, size)),
+        sentence=_sentence(good, apart, agree, size.size, rescaled),
+        columns=3,
+    )
+
+
+def rescaling(gamma: float, batch: int, beta1: float) -> tuple[float, float]:
+    """eps_eff of one game in two parameterisations, theta and theta / 0.1."""
+    first, second = (
+        diagnose(
+            LQGAN(gamma=gamma, batch=batch, scale=scale),
+            [0.001 / scale**2],
+            [0.05],
+            steps=100,
+            early=100,
+            beta1=beta1,
+            replicas=2,
+        ).early["eps_eff"][0]
+        for scale in (1.0, 0.1)
+    )
+    return float(first), float(second)
+
+
+def _two_mode_rows(gamma: float, beta1: float) -> list[Row]:
+    game, a, b = MeanOnlyGAN(gamma), 0.02, 0.3
+    theta, w = np.array([1.0]), np.array([0.5])
+    new_w = w + b * game.g(theta, w)
+    new_theta = theta + a * game.h(theta, new_w)
+    probe = field_probe(game.g, game.h, theta, w, new_theta, new_w, lr_g=a, lr_d=b)
+    return [
+        Row(f"mean-only GAN a={a:g} b={b:g}: eps_eff", a / (b * gamma**2), probe.eps_eff),
+        *(
+            Row(
+                f"mean-only GAN b={b:g} beta1={beta:g}: largest stable a, simultaneous",
+                game.threshold(b, beta),
+                game.largest_stable_rate(b, beta),
+            )
+            for beta in dict.fromkeys((0.0, 0.9, 0.99, beta1))
+            for b in (0.01, 0.1, 0.3)
+        ),
+    ]
+
+
+def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
+    medians = np.median(lq.distance, axis=-1)
+    over_time = Panel(
+        "LQ-GAN: where the pairs of rates go",
+        "iteration n",
+        "Fréchet distance (median of the replicas)",
+        tuple(
+            Curve(f"a={a:g}, b={b:g}", lq.n, median)
+            for a, b, median in zip(lq.a, lq.b, medians.T, strict=True)
+        ),
+        y_scale="log",
+        y_limits=(float(np.nanmin(medians)) / 1000, 1e3),  # room for the legend below
+    )
+
+    def early(title: str, *names: str) -> Panel:
+        values = [np.maximum(lq.early[name], 1e-3) for name in names]
+        ends = np.array([np.nanmin(values), np.nanmax(values)])
+        points = [
+            Curve(EARLY[name], x, lq.last, style="points")
+            for name, x in zip(names, values, strict=True)
+        ]
+        limit = Curve("settled below", ends, np.full(2, settled), style="faint")
+        return Panel(
+            title,
+            "median of the early probes, no unit (0.001: or less)",
+            "last Fréchet distance",
+            (*points, limit),
+            x_scale="log",
+            y_scale="log",
+        )
+
+    return [
+        over_time,
+        early("Early ratios against the end", "tracking_gap", "R", "Q"),
+        early("Early momentum load and time-scale ratio", "momentum_load", "eps_eff"),
+        early("The perturbation of appendix A5 alone", "rho_D"),
+    ]
+
+
+def _threshold_panel(gamma: float) -> Panel:
+    game, rates = MeanOnlyGAN(gamma), np.geomspace(0.01, 1, 9)
+    curves = []
+    for colour, beta in enumerate((0.0, 0.9, 0.99)):
+        exact = np.array([game.largest_stable_rate(b, beta) for b in rates])
+        closed = np.array([game.threshold(b, beta) for b in rates])
+        curves += [
+            Curve(f"beta1={beta:g}, spectral radius", rates, exact, style="points", colour=colour),
+            Curve("closed form", rates, closed, style="prediction", colour=colour),
+        ]
+    return Panel(
+        "Mean-only GAN, simultaneous: what b admits",
+        "discriminator rate b",
+        "largest stable generator rate a",
+        tuple(curves),
+        x_scale="log",
+        y_scale="log",
+    )
+
+
+def _dirac_panel(
+    radius: Float[np.ndarray, "orders betas pairs"], size: Float[np.ndarray, "orders betas pairs"]
+) -> Panel:
+    floor = 1e-16
+    return Panel(
+        "Dirac-GAN: fate and spectral radius",
+        "spectral radius of one iteration",
+        f"|(theta, w)| at the end ({floor:g} or less at the bottom)",
+        (
+            *(
+                Curve(f"{order}, beta1={beta:g}", r, np.maximum(z, floor), style="points")
+                for order, radii, sizes in zip(ORDERS, radius, size, strict=True)
+                for beta, r, z in zip(MOMENTA, radii, sizes, strict=True)
+            ),
+            Curve("1", np.ones(2), np.array([floor, size.max()]), style="faint"),
+        ),
+        y_scale="log",
+    )
+
+
+def _finite(value: np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _sentence(
+    good: Bool[np.ndarray, " pairs"],
+    apart: dict[str, float | None],
+    agree: int,
+    fates: int,
+    eps_eff: tuple[float, float],
+) -> str:
+    said = [f"{int(good.sum())} of {good.size} pairs settle."]
+    factors = {EARLY[name]: factor for name, factor in apart.items() if factor is not None}
+    tells = [f"{name} (factor {factor:.2g})" for name, factor in factors.items() if factor > 1]
+    fails = [f"{name} ({factor:.2g})" for name, factor in factors.items() if factor <= 1]
+    if tells:
+        said.append(f"Measured early, these tell them from the others: {', '.join(tells)}.")
+    if fails:
+        said.append(f"These do not: {', '.join(fails)}.")
+    first, second = eps_eff
+    if abs(first - second) < 1e-6 * first:
+        said.append(
+            "The paper says that learning rates cannot be translated into perturbation; eps_eff, "
+            "made of both players' perturbations, does, and is the same in another "
+            "parameterisation (E31)."
+        )
+    said.append(f"The Dirac-GAN does what the spectral radius says in {agree} of {fates} settings.")
+    return " ".join(said)
+
+
+STUDY = Study(
+    name="perturbation",
+    theorem="Appendix A5: the discriminator is only weakly perturbed",
+    question="Which early measurement of the fields tells whether a pair of rates settles?",
+    seconds=4.0,
+    run=perturbation,
+)

@@ -1,0 +1,231 @@
+"""Figure 4: the toy saddle under four pairs of learning rates, and under rates that A2 accepts."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ttur.theory.checks import check_in_range
+from ttur.theory.iterate import Trajectory
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.toy import (
+    A2_SETTING,
+    CURVATURE_X,
+    CURVATURE_Y,
+    FIGURE4_SETTINGS,
+    START,
+    SaddleToy,
+    hitting_time,
+    mean_norm,
+    norm,
+    run_figure4,
+    stationary_deviations,
+)
+from ttur.timescales import LearningRatePair
+
+A2 = "A2 rates"
+SETTINGS = {**FIGURE4_SETTINGS, A2: A2_SETTING}
+LIMIT = 2 / CURVATURE_X  # of a stable lr_x
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a run may diverge; it is then None or nan
+def toy_saddle(
+    sigma: float = 1.0,
+    steps: int = 5000,
+    replicas: int = 400,
+    radius: float = 0.1,
+    seed: int = 0,
+) -> StudyResult:
+    """Objective, norm and path of every setting: one run, and the mean over `replicas`.
+
+    Raises:
+        ValueError: if sigma, steps, replicas or radius is outside its range.
+    """
+    check_in_range("sigma", sigma, 0.0, np.inf, "noise")
+    check_in_range("steps", float(steps), 99.0, np.inf, "a run of at least 100 steps")
+    check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
+    check_in_range("radius", radius, 0.0, np.inf, "a ball around the saddle")
+    runs = run_figure4(SETTINGS, steps, sigma, replicas, seed)
+    calm = run_figure4(SETTINGS, steps, 0.0, 1)
+    reached = {name: hitting_time(run, radius) for name, run in runs.items()}
+    floors = {name: norm(run)[steps // 2 + 1 :].mean(axis=0) for name, run in runs.items()}
+    spread = {name: _finite(_f(run)[-1].std()) for name, run in runs.items()}
+
+    rows, panels = [], []
+    for name, run in runs.items():
+        expected = _expected_norm(SETTINGS[name], run, sigma)
+        first = _median(hitting_time(calm[name], radius))
+        measured = (_median(reached[name]), _median_error(reached[name]))
+        rows += [
+            Row(
+                f"{name}: median first n with norm < {radius:g} (predicted: without noise)",
+                first,
+                *measured,
+            ),
+            Row(f"{name}: share of runs that get there", None, *_mean(reached[name] > 0)),
+            Row(f"{name}: standard deviation of f at n = {steps}", None, spread[name]),
+            Row(f"{name}: norm, mean of the last half", expected[1], *_mean(floors[name])),
+        ]
+        panels += _panels(name, run, calm[name], expected[0])
+    lost, walk = _at_the_limit(sigma, steps, replicas, seed)
+    rows += [
+        Row(f"lr_x = {1.1 * LIMIT:g}: share of runs not finite at n = 500", 1.0, *_mean(lost)),
+        Row(f"lr_x = {LIMIT:g} from the saddle: mean square of x / (lr_x^2 n)", sigma**2, *walk),
+    ]
+    sentence = _sentence(radius, reached, floors, runs["orig fast"], spread["orig fast"])
+    return StudyResult(tuple(rows), tuple(panels), sentence, columns=3)
+
+
+def _f(run: Trajectory) -> np.ndarray:
+    return SaddleToy.f(run.theta[..., 0], run.w[..., 0])
+
+
+def _expected_norm(
+    pair: LearningRatePair, run: Trajectory, sigma: float
+) -> tuple[np.ndarray | None, float | None]:
+    """E norm under the linearised noise at each n, and its mean over the last half.
+
+    Of falling rates to first order in them: variances a sigma^2 / 400 and b sigma^2 / 4. None
+    where x has no stationary law.
+    """
+    if pair == A2_SETTING:
+        over = np.sqrt(np.stack([run.a / (2 * CURVATURE_X), run.b / (2 * CURVATURE_Y)]))
+        each = sigma * np.array([mean_norm(pair) for pair in over.T[1:].tolist()])
+        each = np.concatenate([[np.nan], each])
+    else:
+        b, a = pair.at(1)
+        level = mean_norm(stationary_deviations(a, b, sigma))
+        each = np.full(len(run.n), level)
+    last = float(each[len(each) // 2 + 1 :].mean())
+    return (each, last) if np.isfinite(last) else (None, None)
+
+
+def _mean(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Mean over the replicas, and its standard error; None where a replica is not finite."""
+    return _finite(np.mean(values)), _finite(np.std(values) / np.sqrt(len(values)))
+
+
+def _finite(value: float | np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _median(times: np.ndarray) -> float | None:
+    """The median first time; None where half of the runs never get there."""
+    median = float(np.median(np.where(times > 0, times, np.inf)))
+    return median if np.isfinite(median) else None
+
+
+def _median_error(times: np.ndarray) -> float | None:
+    """Half of what the ranks within one standard deviation of the middle one span."""
+    ordered = np.sort(np.where(times > 0, times, np.inf))
+    middle, away = len(times) / 2, np.sqrt(len(times)) / 2
+    low, high = ordered[[int(middle - away), min(int(middle + away), len(times) - 1)]]
+    return float(high - low) / 2 if np.isfinite(high) else None
+
+
+def _at_the_limit(
+    sigma: float, steps: int, replicas: int, seed: int
+) -> tuple[np.ndarray, tuple[float | None, float | None]]:
+    """Which runs just beyond the stability limit blow up, and how x walks exactly on it."""
+    beyond, on = (LearningRatePair(rate, rate) for rate in (1.1 * LIMIT, LIMIT))
+    lost = run_figure4({"": beyond}, 500, sigma, replicas, seed, record=[500])[""].diverged_at > 0
+    walk = run_figure4({"": on}, 500, sigma, replicas, seed, record=[500], start=(0.0, 0.0))[""]
+    return lost, _mean(walk.theta[0, :, 0] ** 2 / (LIMIT**2 * 500))
+
+
+def _panels(
+    name: str, run: Trajectory, calm: Trajectory, expected: np.ndarray | None
+) -> tuple[Panel, Panel, Panel]:
+    b, a = SETTINGS[name].at(1)
+    rates = "a = 0.009 n^-0.9, b = 0.3 n^-0.6" if name == A2 else f"lr_x = {a:g}, lr_y = {b:g}"
+    # About 1000 points; the stride is odd, because x may change its sign every step.
+    shown = slice(None, None, len(run.n) // 1000 | 1)
+    n, norms = run.n[shown], norm(run)[shown]
+    low, high = np.quantile(norms, [0.05, 0.95], axis=1)
+    x, y = run.theta[shown, 0, 0], run.w[shown, 0, 0]
+    distances = [
+        Curve("one run", n, norms[:, 0], style="faint"),
+        Curve("mean and 5–95 % of all runs", n, norms.mean(axis=1), low, high, colour=1),
+    ]
+    if expected is not None:
+        level = Curve(
+            "stationary mean, linearised", n, expected[shown], style="prediction", colour=1
+        )
+        distances.append(level)
+    return (
+        Panel(
+            f"{name}: {rates}",
+            "iteration n",
+            "objective f(x, y)",
+            (
+                Curve("one run", n, _f(run)[shown, 0], colour=0),
+                Curve("without noise", n, _f(calm)[shown, 0], style="prediction", colour=0),
+            ),
+        ),
+        Panel(
+            f"{name}: distance to the saddle",
+            "iteration n",
+            "norm of (x, y)",
+            tuple(distances),
+            y_scale="log",
+            y_limits=(1e-3, 4.0),
+        ),
+        Panel(
+            f"{name}: path",
+            "x (descends)",
+            "y (ascends)",
+            (
+                Curve("one run", x, y, colour=0),
+                Curve("start", *np.array(START)[:, None], style="points", colour=2),
+                Curve("saddle", np.zeros(1), np.zeros(1), style="points", colour=3),
+            ),
+        ),
+    )
+
+
+def _sentence(
+    radius: float,
+    reached: Mapping[str, np.ndarray],
+    floors: Mapping[str, np.ndarray],
+    fast: Trajectory,
+    fast_spread: float | None,
+) -> str:
+    medians = {name: _median(reached[name]) for name in FIGURE4_SETTINGS}
+    there = sorted((n, name) for name, n in medians.items() if n is not None)
+    never = [name for name, n in medians.items() if n is None]
+    parts = []
+    if there:
+        parts.append(
+            f"Of the paper's four settings {there[0][1]} is first within {radius:g} of the saddle "
+            f"(median n = {there[0][0]:.0f})"
+            + "".join(f", {name} follows at {n:.0f}" for n, name in there[1:])
+            + (
+                f"; half of the runs or more never get there under {' and '.join(never)}"
+                * bool(never)
+            )
+            + "."
+        )
+    ratio = floors["TTUR x"].mean() / floors["orig slow"].mean()
+    if ratio > 1:
+        parts.append(
+            f"But TTUR x stays {ratio:.1f} times as far from the saddle in the last half as orig "
+            "slow, and its 100 : 1 in rates only makes up for 100 : 1 in curvature (E9)."
+        )
+    finite = float((fast.diverged_at < 0).mean())
+    if finite == 1 and fast_spread is not None:
+        parts.append(
+            "orig fast does not diverge, as the paper says it does: lr_x = 0.01 is the stability "
+            f"limit itself, and x walks at random (standard deviation of f at the end "
+            f"{fast_spread:.3g})."
+        )
+    else:
+        parts.append(f"orig fast stays finite in {finite:.0%} of the runs.")
+    return " ".join(parts)
+
+
+STUDY = Study(
+    name="toy_saddle",
+    theorem="Figure 4 (and Theorem 1's assumption A2)",
+    question="Which learning rates lead gradient descent-ascent to a saddle, how fast, how near?",
+    seconds=4.0,
+    run=toy_saddle,
+)

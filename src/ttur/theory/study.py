@@ -1,0 +1,91 @@
+"""What a study is: a theorem, a question and settings; a table, curves and a sentence come out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Shaped
+
+Scale = Literal["linear", "log", "symlog"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number: what the theory says beside what was measured.
+
+    `measured` is None where it does not exist (never reached, not finite), `predicted` where the
+    theory is silent. `standard_error` is the Monte-Carlo error of `measured`, None where it has
+    none (a trajectory without noise, linear algebra).
+    """
+
+    quantity: str
+    predicted: float | None
+    measured: float | None
+    standard_error: float | None = None
+
+    @property
+    def z(self) -> float | None:
+        """(measured - predicted) / standard error."""
+        if self.predicted is None or self.measured is None or not self.standard_error:
+            return None
+        return (self.measured - self.predicted) / self.standard_error
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """y over x, with a band if `low` and `high` are there. A prediction is drawn dashed."""
+
+    label: str
+    x: Shaped[np.ndarray, " points"]
+    y: Shaped[np.ndarray, " points"]
+    low: Shaped[np.ndarray, " points"] | None = None
+    high: Shaped[np.ndarray, " points"] | None = None
+    style: Literal["line", "prediction", "points", "bars", "faint"] = "line"
+    colour: int | None = None  # curves of one number share a colour; None takes the next
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Curves over one pair of axes; labels carry their units."""
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: tuple[Curve, ...]
+    x_scale: Scale = "linear"
+    y_scale: Scale = "linear"
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """A table, the panels of a figure (row by row, `columns` beside each other), and a sentence.
+
+    The sentence says what the picture shows and where it departs from the paper; it is made of the
+    numbers that were measured, so that it stays true when a setting changes.
+    """
+
+    rows: tuple[Row, ...]
+    panels: tuple[Panel, ...]
+    sentence: str
+    columns: int = 2
+
+
+@dataclass(frozen=True)
+class Study:
+    """A theorem, a question, and the function that answers it.
+
+    The keyword arguments of `run`, all with defaults, are what may be set. `seconds` is about what
+    it takes on one core.
+    """
+
+    name: str
+    theorem: str
+    question: str
+    seconds: float
+    run: Callable[..., StudyResult]
+
+    def __call__(self, **settings: Any) -> StudyResult:
+        return self.run(**settings)

@@ -1,0 +1,161 @@
+"""Figures and ranks of what the monitor logs, of runs that never ran."""
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from scipy.stats import spearmanr
+
+from reports.records import cells_of, record, written
+from ttur.reports.groups import group_runs
+from ttur.reports.perturbation import QUANTITIES, draw_monitor, running_median
+from ttur.reports.ranking import ranking_table, rankings, spearman
+from ttur.timescales import LearningRatePair
+from ttur.training.record import RunRecord
+
+RATES = [(b, a) for b in (1e-3, 1e-4) for a in (1e-4, 3e-4, 1e-3)]
+UPDATES = 10_000
+
+
+def probes(gap: float, eps: float) -> tuple[dict[str, float | None], ...]:
+    """Every 100 updates; the tracking gap every 2,500. After the first fifth all is 50 times it."""
+    found: list[dict[str, float | None]] = []
+    for update in range(100, UPDATES + 1, 100):
+        factor = 1.0 if update <= UPDATES / 5 else 50.0
+        probe = dict.fromkeys(QUANTITIES, 0.1 * factor) | {"cos": -0.9, "update": update}
+        probe |= {"eps_eff": eps * factor, "momentum_load": 0.0, "tracking_gap": None}
+        if update % 2500 == 0:
+            probe["tracking_gap"] = gap * update / 2500
+        found.append(probe)
+    return tuple(found)
+
+
+def grid_run(b: float, a: float, seed: int, gap: float, eps: float, last: float) -> RunRecord:
+    """A finished run whose distance is `last` in its last fifth, and 1 before."""
+    values = {u: last if u > 8000 else 1.0 for u in (2000, 4000, 8000, 9000, 10_000)}
+    run = record("orig_5e-4", seed, values)
+    rates = TypeAdapter(LearningRatePair).dump_python(LearningRatePair(b, a), mode="json")
+    label = f"ttur_{b:g}_{a:g}"
+    return replace(
+        run,
+        directory=Path(label, f"seed-{seed}"),
+        experiment="grid",
+        label=label,
+        configuration=run.configuration | {"rates": rates},
+        probes=probes(gap, eps),
+    )
+
+
+def grid() -> list[RunRecord]:
+    """Six settings of two seeds: the gap ranks them, eps_eff the other way round but for a swap."""
+    eps = [6.0, 5.0, 4.0, 3.0, 1.0, 2.0]
+    return [
+        grid_run(b, a, seed, gap=0.1 * rank, eps=eps[rank - 1], last=10.0 * rank**2 + seed)
+        for rank, (b, a) in enumerate(RATES, start=1)
+        for seed in (0, 1)
+    ]
+
+
+def diverged(run: RunRecord) -> RunRecord:
+    ended = {"outcome": "diverged@900", "updates": 900, "evaluations": run.evaluations[:1]}
+    folder = run.directory.with_name("seed-2")
+    return replace(run, directory=folder, seed=2, **ended, probes=probes(9.0, 9.0)[:9])
+
+
+def scipy_spearman(x: Any, y: Any) -> float:
+    result: Any = spearmanr(x, y)
+    return float(result.statistic)
+
+
+def test_ranks_are_of_early_probes_against_late_distances():
+    (ranking,) = rankings(group_runs(grid()))
+    assert (ranking.experiment, ranking.metric, ranking.diverged) == ("grid", "fid", 0)
+    first = next(place for place in ranking.places if place.label == "ttur_0.001_0.0001")
+    assert first.early["R"] == pytest.approx(0.1)  # not the 5.0 of the later probes
+    assert first.early["tracking_gap"] == pytest.approx(0.1)  # the first, though it came late
+    assert first.early["a/b"] == pytest.approx(0.1)
+    assert first.late == 10.5  # of the last fifth, over two seeds; not the 1.0 before
+    found = {each.predictor: each for each in ranking.correlations}
+    assert found["tracking_gap"].spearman == pytest.approx(1.0)
+    assert found["eps_eff"].spearman == pytest.approx(-33 / 35)  # 1 - 6 · 2 / 210
+    assert found["R"].spearman is None
+    assert found["R"].settings == 6
+    # Ranks of a: 1.5, 3.5, 5.5 twice; those of the distance 1..6.
+    assert found["a"].spearman == pytest.approx(scipy_spearman([1, 2, 3] * 2, range(6)))
+
+
+def test_diverged_runs_are_counted_and_change_no_rank():
+    runs = grid()
+    alone = diverged(grid_run(5e-3, 5e-3, 0, gap=9.0, eps=9.0, last=1.0))
+    (ranking,) = rankings(group_runs([*runs, diverged(runs[0]), alone]))
+    (without,) = rankings(group_runs(runs))
+    assert ranking.correlations == without.correlations
+    assert (len(ranking.places), ranking.diverged) == (7, 2)
+    assert [place.late for place in ranking.places if place.late is None] == [None]
+    assert "7 settings, 14 runs, 2 diverged" in ranking.title
+
+
+def test_five_settings_or_none_monitored_are_no_ranking():
+    runs = grid()
+    assert rankings(group_runs(runs[:10])) == []
+    assert rankings(group_runs([replace(run, probes=()) for run in runs])) == []
+
+
+@pytest.mark.parametrize("settings", [5, 6])
+def test_p_is_the_share_of_all_orders_that_are_as_far(settings):
+    """Against all permutations: with 9,999 random ones p is within 4 · sqrt(.25 / 9999) = .02."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, settings))
+    found = spearman(x, y)
+    assert found is not None
+    exact = [scipy_spearman(x, order) for order in itertools.permutations(y)]
+    assert found[0] == pytest.approx(scipy_spearman(x, y))
+    assert found[1] == pytest.approx(np.mean(np.abs(exact) >= abs(found[0]) - 1e-9), abs=0.02)
+    assert spearman(np.arange(20.0), np.arange(20.0)) == (pytest.approx(1.0), 1e-4)
+
+
+def test_the_line_is_a_running_median_over_a_twentieth_of_the_probes():
+    """So one wild probe of a hundred is not seen, and probes without a value take no part."""
+    run = grid()[0]
+    wild = list(run.probes)
+    wild[50] = {**wild[50], "eps_eff": 1e9}
+    smooth = running_median(replace(run, probes=tuple(wild)), "eps_eff")
+    assert max(value for _, value in smooth.values()) == pytest.approx(300.0)
+    assert (smooth[2000][1], smooth[2100][1]) == (6.0, 300.0)  # of 1800 to 2200, 1900 to 2300
+    assert list(running_median(run, "tracking_gap")) == [2500, 5000, 7500, 10000]
+
+
+def test_runs_without_a_monitor_have_no_figure_of_it(tmp_path):
+    assert draw_monitor(group_runs([record("orig_5e-4", 0, {1: 2.0})]), tmp_path / "x.png") is None
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_report_draws_and_prints_both(ttur, tmp_path):
+    for run in grid()[::2]:
+        events = written(run, tmp_path / "runs") / "events.jsonl"
+        *before, end = events.read_text().splitlines(keepends=True)
+        logged = [json.dumps({"event": "probe", **probe}) + "\n" for probe in run.probes]
+        events.write_text("".join([*before, *logged, end]))
+    code, out, err = ttur("report runs --json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["files"]["monitor"] == ["runs/report-monitor.png"]
+    assert document["files"]["ranking"] == ["runs/report-ranking-grid.png"]
+    for kind in ("monitor", "ranking"):
+        assert Path(*document["files"][kind]).stat().st_size > 20_000
+    (ranking,) = document["rankings"]
+    found = {each["predictor"]: each["spearman"] for each in ranking["correlations"]}
+    assert found["tracking_gap"] == pytest.approx(1.0)
+    assert found["momentum_load"] is None
+
+
+def test_the_table_has_a_row_for_every_predictor():
+    (ranking,) = rankings(group_runs(grid()))
+    rows = cells_of(ranking_table(ranking))
+    assert len(rows) == len(QUANTITIES) + 3
+    assert rows[-1]["predictor"] == "ratio a/b"

@@ -1,0 +1,61 @@
+"""The studies of section 9 at small settings: the table holds, the sentence follows the numbers."""
+
+import pytest
+
+from ttur.theory.studies.adam_heavy_ball import adam_heavy_ball
+from ttur.theory.studies.flat_minimum import flat_minimum
+from ttur.theory.studies.momentum_games import momentum_games
+
+
+def test_adam_heavy_ball():
+    result = adam_heavy_ball(
+        steps=(0.05, 0.025), memories=(0.25, 1.0), weights=(0.1,), replicas=1000
+    )
+    rows = {row.quantity: row for row in result.rows}
+    assert len(result.panels) == 6
+    assert rows["largest moment of a constant gradient 1, as printed"].measured == pytest.approx(
+        3945, rel=1e-3
+    )
+    assert all(abs(row.z) < 4.5 for row in result.rows if row.z is not None)
+    assert all(
+        row.measured == pytest.approx(row.predicted, abs=0.01)
+        for row in result.rows
+        if row.quantity.startswith("energy of memory")
+    )
+    assert "r = 0.25: r > 1/2 is needed (E3)" in result.sentence
+    assert "(E5)" not in result.sentence  # one weight shows no growth
+
+
+def test_flat_minimum():
+    result = flat_minimum(learning_rates=(0.05, 0.025), adam_rate=0.01, adam_steps=1500)
+    rows = {row.quantity: row for row in result.rows}
+    extrapolated = rows["the same, extrapolated to a = 0"]
+    assert extrapolated.measured == pytest.approx(extrapolated.predicted, abs=2e-3)
+    assert "Past the sharp minimum: none. Caught: Adam, beta1 = 0.9" in result.sentence
+    assert "Momentum is what overshoots" not in result.sentence
+
+
+def test_momentum_games():
+    result = momentum_games(updates=1000)
+    assert all(row.measured == pytest.approx(row.predicted, abs=2e-3) for row in result.rows)
+    assert "is false in general (E7)" in result.sentence
+    harmless = momentum_games(coupling=0.5, ratios=(1.0,), updates=200)
+    assert "(E7)" not in harmless.sentence
+    assert "every a/b up to 1 is stable" in harmless.sentence
+
+
+@pytest.mark.parametrize(
+    ("study", "settings", "message"),
+    [
+        (adam_heavy_ball, {"steps": (0.1, 0.2)}, "each below the last"),
+        (adam_heavy_ball, {"r": 20.0}, "beta1 = 1 - a r > 0 fails"),
+        (adam_heavy_ball, {"weights": (1.5,)}, "weights in"),
+        (flat_minimum, {"depth": 0.05}, "deeper or narrower dip"),
+        (flat_minimum, {"learning_rates": (0.01,)}, "two or more that fall"),
+        (momentum_games, {"ratios": (2.0,)}, r"should lie in \(0, 1\]"),
+        (momentum_games, {"mu": -1.0}, "mu > 0 fails"),
+    ],
+)
+def test_settings_are_checked_first(study, settings, message):
+    with pytest.raises(ValueError, match=message):
+        study(**settings)

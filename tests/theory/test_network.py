@@ -1,0 +1,233 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.theory_network import primal_dual
+from ttur.theory.iterate import simulate
+from ttur.theory.network import LINE_ROUTES, NumNetwork, four_node_line
+from ttur.theory.saddle import in_contraction_region, recurrence_stats
+from ttur.theory.studies.network_flow import network_flow
+from ttur.timescales import PowerLaw
+
+FIGURE_1 = four_node_line()
+UNIT = NumNetwork(LINE_ROUTES, (1, 1, 1), box=(0.01, 5.0))
+UNIT_STEPS = PowerLaw(0.3, 0.6, offset=9)
+REPLICAS = 20
+
+
+@pytest.mark.parametrize(
+    ("network", "flows", "prices"),
+    [
+        (FIGURE_1, (1, 2, 3, 6), (1 / 2, 1 / 3, 1 / 6)),
+        (UNIT, (0.25, 0.75, 0.75, 0.75), (4 / 3, 4 / 3, 4 / 3)),
+        (
+            NumNetwork(LINE_ROUTES, (1, 2, 1.5), box=(0.01, 5.0)),
+            (0.336827, 0.663173, 1.663173, 1.163173),
+            (1.507903, 0.601260, 0.859718),
+        ),
+    ],
+)
+def test_num_optimum(network, flows, prices):
+    optimum = network.optimum()
+    np.testing.assert_allclose(optimum.flows, flows, atol=1e-6)
+    np.testing.assert_allclose(optimum.prices, prices, atol=1e-6)
+
+
+def test_linearisation_of_figure_1_is_a_stable_spiral():
+    x, routes = FIGURE_1.optimum().flows, FIGURE_1.R
+    jacobian = np.block([[np.zeros((3, 3)), routes], [-routes.T, -np.diag(1 / x**2)]])
+    expected = [-0.385 + 1.924j, -0.363, -0.096 + 0.994j, -0.032 + 0.999j]
+    values = np.linalg.eigvals(jacobian)
+    np.testing.assert_allclose(
+        np.sort_complex(values[values.imag >= -1e-9]), np.sort_complex(expected), atol=6e-4
+    )
+
+
+@given(
+    capacities=st.lists(st.floats(0.5, 9), min_size=3, max_size=3),
+    weights=st.lists(st.floats(0.2, 5), min_size=4, max_size=4),
+    alpha=st.floats(-0.5, 0.5),
+    share=st.floats(-0.5, 0.7),
+)
+@settings(deadline=None, max_examples=30)
+def test_num_biased_equilibrium_satisfies_the_optimality_conditions(
+    capacities, weights, alpha, share
+):
+    network = NumNetwork(LINE_ROUTES, capacities, weights)
+    beta = share * np.array(capacities)
+    prices, flows = network.biased_equilibrium(alpha, beta)
+    h, g = network.fields(prices, flows)
+    low, high = network.box
+    assert (prices >= 0).all()
+    assert (h + beta).max() < 1e-6
+    assert np.abs(prices * (h + beta)).max() < 1e-6
+    interior = (low < flows) & (flows < high)
+    assert np.abs((g + alpha)[interior]).max(initial=0) < 1e-6
+    assert ((g + alpha)[flows == low] <= 1e-6).all()
+    assert ((g + alpha)[flows == high] >= -1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "flows", "distance"),
+    [
+        (0.05, 0.05, (0.919, 2.031, 3.031, 6.031), 0.126),
+        (0.1, 0.5, (0.761, 1.739, 2.739, 5.739), 0.566),
+        (0.1, 2.0, (0.378, 0.622, 1.622, 4.622), 2.778),
+    ],
+)
+def test_num_biased_equilibrium_of_figure_1(alpha, beta, flows, distance):
+    biased = FIGURE_1.biased_equilibrium(alpha, beta)
+    np.testing.assert_allclose(biased.flows, flows, atol=6e-4)
+    assert FIGURE_1.optimum().distance(*biased) == pytest.approx(distance, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "distance"),
+    [
+        (0.1, 0.1, 0.225199),
+        (0.3, 0.3, 0.734543),
+        (0.5, 0.5, 1.352844),
+        (1, 1, 3.959271),
+        (0.5, 1.5, 15.3328),
+    ],
+)
+def test_num_biased_equilibrium_of_unit_capacities(alpha, beta, distance):
+    biased = UNIT.biased_equilibrium(alpha / 2, beta / 3**0.5)
+    assert UNIT.optimum().distance(*biased) == pytest.approx(distance, rel=4e-6)
+
+
+def test_num_biased_equilibrium_ends_where_the_bias_takes_the_capacity():
+    FIGURE_1.biased_equilibrium(0.1, 2.89)  # capacity 3, two flows of at least .05
+    with pytest.raises(ValueError, match=r"link 0 has capacity 3, a bias of 2\.95 .* 0\.05 too mu"):
+        FIGURE_1.biased_equilibrium(0.1, 2.95)
+    np.testing.assert_allclose(FIGURE_1.overload(5.0), [2.1, 1.1, -1.9])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (([[1, 2]], [1]), "matrix of 0 and 1"),
+        (([[1, 0]], [1]), "each flow on some link"),
+        (([[1, 1]], [1, 1]), "c should have the shape"),
+        (([[1, 1]], [1], [1, 0]), "weights should be > 0"),
+        (([[1, 1]], [0.1]), "link 0 has capacity 0.1"),
+    ],
+)
+def test_network_refuses(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        NumNetwork(*arguments)
+
+
+def test_problem_refuses_a_bias_of_another_size():
+    with pytest.raises(ValueError, match=r"beta should have 3 or 1 columns, got \(4,\)"):
+        FIGURE_1.problem(beta=np.ones(4))
+
+
+def test_iterate_is_the_written_out_one():
+    steps = PowerLaw(1, 0.6, offset=49)
+    path = simulate(
+        FIGURE_1.problem(0.1, 3.5, noise=0.5), steps, steps, np.ones(3), [2, 1, 1, 1], 300, seed=3
+    )
+    sizes = [(n + 49) ** -0.6 for n in range(1, 301)]
+    start = (1, 1, 1), (2, 1, 1, 1)
+    prices, flows = primal_dual((3, 4, 7), 0.1, 3.5, 0.5, sizes, *start, 0.05, 20, seed=3)
+    np.testing.assert_allclose(path.theta[-1, 0], prices, rtol=1e-9)
+    np.testing.assert_allclose(path.w[-1, 0], flows, rtol=1e-9)
+
+
+def run(biases, n_steps, bias):
+    """Distances (n, bias, replica) of the unit network, and the path."""
+    alpha, beta = np.repeat(np.array(biases) / (2, 3**0.5), REPLICAS, axis=0).T[:, :, None]
+    path = simulate(
+        UNIT.problem(alpha, beta, 0.2, bias),
+        UNIT_STEPS,
+        UNIT_STEPS,
+        np.full(3, 0.5),
+        np.full(4, 0.5),
+        n_steps,
+        replicas=len(alpha),
+    )
+    distance = UNIT.optimum().distance(path.theta, path.w)
+    return distance.reshape(n_steps + 1, len(biases), REPLICAS), path
+
+
+@pytest.fixture(scope="module")
+def constant():
+    return run([(0.1, 0.1), (0.5, 0.5), (0.5, 2), (0.5, 3)], 8000, "constant")
+
+
+def test_num_recurrence_small_bias_stays_at_the_biased_equilibrium(constant):
+    distance, path = constant
+    np.testing.assert_allclose(distance[-1, :2].mean(-1), [0.225199, 1.352844], rtol=0.03)
+    h, g = UNIT.fields(path.theta[4000:, :REPLICAS], path.w[4000:, :REPLICAS])
+    assert in_contraction_region(h, g, 0.1, 0.1, 0.5).mean() > 0.99
+
+
+def test_num_recurrence_wave_returns_again_and_again():
+    distance, _ = run([(0.3, 0.3), (0.5, 0.5)], 8000, "wave")
+    assert (distance[4000:, 0] < 0.5).mean() > 0.99
+    half, all_of_it = (recurrence_stats(distance[:, 1], 0.5, n) for n in (4000, 100))
+    assert (half.entries >= 2).all()
+    assert all_of_it.entries.mean() == pytest.approx(7, abs=0.5)
+    assert 0.3 < half.fraction_inside.mean() < 0.6
+
+
+def test_num_divergence(constant):
+    distance, path = constant
+    growth = distance[8000, 2:] / distance[2000, 2:]
+    np.testing.assert_allclose(growth.mean(-1), [1.53, 1.635], atol=0.02)
+    assert (growth > 1.35).all()
+    assert (recurrence_stats(distance[:, 2:].reshape(8001, -1), 0.5, 100).last_visit == -1).all()
+    prices = path.theta.mean(axis=2).reshape(8001, 4, REPLICAS)[:, 2:].mean(-1)
+    slope = (prices[8000] - prices[2000]) / (path.t_a[8000] - path.t_a[2000])
+    least = UNIT.overload(np.array(2) / 3**0.5)[0], UNIT.overload(np.array(3) / 3**0.5)[0]
+    # Noise lifts the clipped flows above their smallest value: more than the bound, not much.
+    assert least[0] < slope[0] < least[0] + 0.15
+    assert least[1] < slope[1] < least[1] + 0.15
+
+
+def test_figure_1_small_bounds_return_large_diverge():
+    biases = [(0.05, 0.05), (0.1, 0.5), (0.1, 2.0), (0.1, 3.5), (0.1, 5.0), (0.1, 7.5)]
+    alpha, beta = np.repeat(biases, 8, axis=0).T[:, :, None]
+    steps = PowerLaw(1, 0.6, offset=49)
+    path = simulate(
+        FIGURE_1.problem(alpha, beta, 0.5),
+        *(steps, steps, np.ones(3), [2, 1, 1, 1], 5000),
+        replicas=48,
+        record=[0, 1000, 5000],
+    )
+    distance = FIGURE_1.optimum().distance(path.theta, path.w).reshape(3, 6, 8).mean(-1)
+    np.testing.assert_allclose(distance[0], 5.69, atol=0.01)
+    np.testing.assert_allclose(distance[1, 2:], [2.77, 23.9, 73.0, 171], rtol=0.04)
+    np.testing.assert_allclose(distance[2, :3], [0.29, 0.60, 2.78], atol=0.08)
+    np.testing.assert_allclose(distance[2, 3:], [44.8, 157, 379], rtol=0.02)
+
+
+def test_study_says_what_its_numbers_bear_out():
+    result = network_flow(replicas=4, steps=1200, sweep=6)
+    rows = {row.quantity: row for row in result.rows}
+    far = rows["(0.1, 2): distance of the 2nd half's mean to the optimum"]
+    assert far.predicted == pytest.approx(2.77813, abs=1e-5)
+    assert far.measured == pytest.approx(2.778, abs=0.06)
+    grows = rows["(0.1, 5): growth of the prices per unit of sum a"]
+    assert grows.measured == pytest.approx(grows.predicted, rel=0.03)
+    assert rows["beta above which the price of AB grows"].measured == pytest.approx(2.9, abs=0.05)
+    assert "grow for ever" in result.sentence
+    mild = network_flow(replicas=4, steps=20, sweep=2, alphas=(0.1,), betas=(0.5,))
+    assert "grow for ever" not in mild.sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"alphas": (0.1,)}, "should pair up"),
+        ({"replicas": 1}, "at least 2 fails: replicas"),
+        ({"capacities": (3.0, 4.0)}, "c should have the shape"),
+        ({"eta": 1.0, "steps": 10}, "0 < eta < 1"),
+        ({"noise": -1.0}, "a standard deviation fails"),
+    ],
+)
+def test_study_refuses(settings, says):
+    with pytest.raises(ValueError, match=says):
+        network_flow(**settings)

@@ -1,0 +1,65 @@
+"""The studies of Figure 4 and Theorems 4 and 5: what they claim follows from what they measured."""
+
+import pytest
+
+from ttur.theory.studies.controlled_noise import controlled_noise
+from ttur.theory.studies.markov_critic import markov_critic
+from ttur.theory.studies.toy_saddle import toy_saddle
+
+
+def rows_of(result):
+    return {row.quantity: row for row in result.rows}
+
+
+def z_of(row):
+    assert row.z is not None, row.quantity
+    return row.z
+
+
+def test_toy_saddle_claims_only_what_it_saw():
+    short = toy_saddle(steps=200, replicas=20)
+    assert "TTUR x is first within 0.1" in short.sentence
+    assert "never get there under orig fast and orig slow and TTUR y" in short.sentence
+    assert "orig slow follows" not in short.sentence
+    assert [panel.title for panel in short.panels[::3]][2] == "TTUR x: lr_x = 0.0001, lr_y = 0.01"
+    row = rows_of(short)["TTUR y: median first n with norm < 0.1 (predicted: without noise)"]
+    assert (row.predicted, row.measured, row.standard_error) == (None, None, None)
+
+
+def test_toy_saddle_under_strong_noise_says_what_stays_finite():
+    loud = toy_saddle(sigma=400.0, steps=200, replicas=20)
+    assert "orig fast stays finite in 0% of the runs" in loud.sentence
+    assert "does not diverge" not in loud.sentence
+
+
+def test_markov_critic_measures_what_it_predicts():
+    result = markov_critic(steps=400, replicas=200)
+    for name, row in rows_of(result).items():
+        if "simulated" in name or "mean w" in name:
+            assert abs(z_of(row)) < 4.5, name
+    assert "+ G w, E13" in result.sentence
+
+
+def test_controlled_noise_tells_the_two_limits_apart():
+    result = controlled_noise(steps=2000, replicas=200)
+    rows = rows_of(result)
+    assert abs(z_of(rows["mean theta at n = 2000"])) < 4
+    assert z_of(rows["mean theta, if steering is ignored (occupation as at (0, 0))"]) > 5
+    assert "not at 0 (E8)" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("study", "settings", "assumption"),
+    [
+        (toy_saddle, {"steps": 10}, "at least 100 steps fails"),
+        (toy_saddle, {"sigma": 0.0}, "sigma should lie in"),
+        (markov_critic, {"beta": 0.5}, "Theorem 4"),
+        (markov_critic, {"alpha": 0.6, "beta": 0.6}, "Eq. 32"),
+        (controlled_noise, {"alpha": 1.2}, "Theorem 5"),
+        (controlled_noise, {"beta2": 1.0}, "beta2"),
+        (controlled_noise, {"replicas": 1}, "Monte-Carlo"),
+    ],
+)
+def test_settings_outside_the_theorems_are_refused(study, settings, assumption):
+    with pytest.raises(ValueError, match=assumption):
+        study(**settings)

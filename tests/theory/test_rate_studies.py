@@ -1,0 +1,71 @@
+"""The studies of Theorems 1, 3 and 6 to 9, small: what they tell apart, what they refuse."""
+
+import numpy as np
+import pytest
+
+from ttur.theory.studies.linear_rates import STUDY as LINEAR_RATES
+from ttur.theory.studies.nonlinear_clt import STUDY as NONLINEAR_CLT
+from ttur.theory.studies.time_scales import STUDY as TIME_SCALES
+
+
+def test_time_scales_lag_is_of_first_order_and_only_a2_keeps_converging():
+    result = TIME_SCALES(b=0.05, ratios=(1.0, 0.1, 0.05), steps=1_500, replicas=60)
+    rows = {row.quantity: row for row in result.rows}
+    lags = [row for name, row in rows.items() if name.startswith("|w")]
+    assert [row.measured > row.predicted for row in lags] == [True] * 3
+    assert lags[-1].measured == pytest.approx(lags[-1].predicted, rel=0.05)
+    assert rows["order in a/b of the error of the slow equation"].measured == pytest.approx(
+        1, abs=0.02
+    )
+    assert all(abs(row.z) < 5 for row in result.rows if row.z is not None)
+    theta = {
+        name.split(", ")[1]: row.measured for name, row in rows.items() if "rms |theta" in name
+    }
+    assert theta["A2 holds"] < 0.2 * theta["sum a finite"]
+    assert len(result.panels) == 4
+
+
+def test_linear_rates_two_time_scales_and_one_agree_with_the_exact_covariance():
+    result = LINEAR_RATES(horizon=1_000, steps=300, replicas=400)
+    assert len([row for row in result.rows if row.z is not None and abs(row.z) < 4.5]) == 6
+    orders = [row.measured for row in result.rows if row.quantity.startswith("order")]
+    np.testing.assert_allclose(orders, 1, atol=0.01)
+    to_limit, to_finite, slow_to_limit, slow_to_finite = [
+        row.measured for row in result.rows if row.quantity.startswith("distance")
+    ]
+    assert to_finite < 0.1 * to_limit
+    assert slow_to_finite < 0.1 * slow_to_limit
+    assert slow_to_limit > 3 * to_limit
+
+
+def test_nonlinear_clt_settles_unless_a0_is_too_small():
+    result = NONLINEAR_CLT(steps=2_000, replicas=300)
+    rows = {row.quantity: row for row in result.rows}
+    settled = rows["var theta / a at n = 2000, a = 2/n"]
+    assert abs(settled.z) < 4.5
+    grown = rows["power of n that var theta / a grows with, a = 0.4/n"]
+    assert grown.measured == pytest.approx(grown.predicted, abs=0.25)
+    assert rows["p-value of theta being normal"].measured > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("study", "settings", "message"),
+    [
+        (TIME_SCALES, {"beta": 0.95}, "alpha, beta should satisfy A2: a is not o"),
+        (TIME_SCALES, {"summable_alpha": 0.9}, "summable_alpha should be above 1, got 0.9"),
+        (TIME_SCALES, {"ratios": (0.1, 30.0)}, "a/b > 0 with a <= 0.5"),
+        (TIME_SCALES, {"ratios": (0.1,)}, "two or more"),
+        (TIME_SCALES, {"replicas": 1}, "replicas >= 2 are needed, got 10000 and 1"),
+        (LINEAR_RATES, {"slow_alpha": 1.3}, r"a ~ n\^-1\.3.*sum a\(n\) is finite"),
+        (LINEAR_RATES, {"beta": 1.0}, "needs 0 < beta < alpha <= 1"),
+        (LINEAR_RATES, {"a0": 0.3}, r"A4\(c\) fails: .* its largest is 0\.48"),
+        (LINEAR_RATES, {"horizon": 10}, "horizon >= 1000"),
+        (NONLINEAR_CLT, {"a0": 0.5}, r"a0 should exceed 1 / \(2 e_min\) = 0\.625, got 0\.5"),
+        (NONLINEAR_CLT, {"small_a0": 0.7}, r"small_a0 should lie in \(0, 0\.625\)"),
+        (NONLINEAR_CLT, {"beta": 0.4}, "1/2 < beta < slow_alpha < 1 is needed, got beta = 0.4"),
+        (NONLINEAR_CLT, {"steps": 10}, "steps >= 1000"),
+    ],
+)
+def test_settings_outside_the_theorem_are_refused_before_anything_runs(study, settings, message):
+    with pytest.raises(ValueError, match=message):
+        study(**settings)
