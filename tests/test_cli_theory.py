@@ -76,7 +76,7 @@ def test_a_study_prints_its_table_and_draws_its_figure_twice(ttur, of_these, tmp
     (row,) = [line.split() for line in out.splitlines() if "the end" in line]
     assert row == ["the", "end", "0.125", "0.07", "0.005", "-11.0"]  # z = (0.07 - 0.125) / 0.005
     (row,) = [line.split() for line in out.splitlines() if "half-life" in line]
-    assert row == ["half-life", "–", "inf", "–", "–"]
+    assert row == ["half-life", "–", "–", "–", "–"]
     assert (tmp_path / "pictures/halving.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "pictures/halving.pdf").read_bytes().startswith(b"%PDF")
     assert out.endswith("pictures/halving.png\npictures/halving.pdf\n")

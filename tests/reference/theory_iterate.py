@@ -14,10 +14,8 @@ def iterate(problem, a, b, theta, w, n_steps, seed, order):
         old_theta, old_w, old_z = theta, w, z
         noise_theta, noise_w = problem.noise(rng, 1, n)
         bias_theta, bias_w = problem.bias(old_theta, old_w, n, t)
-        if order == "simultaneous":
-            pairs = {"theta": (old_theta, old_w), "w": (old_theta, old_w)}
         for player in {"fast_first": ["w", "theta"]}.get(order, ["theta", "w"]):
-            seen = pairs[player] if order == "simultaneous" else (theta, w)
+            seen = (old_theta, old_w) if order == "simultaneous" else (theta, w)
             if player == "theta":
                 field = problem.h(*seen, old_z) + noise_theta + bias_theta
                 theta = problem.project_theta(theta + a(n) * field)

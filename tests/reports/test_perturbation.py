@@ -14,7 +14,8 @@ from scipy.stats import spearmanr
 from reports.records import cells_of, record, written
 from ttur.reports.groups import group_runs
 from ttur.reports.perturbation import QUANTITIES, draw_monitor, running_median
-from ttur.reports.ranking import ranking_table, rankings, spearman
+from ttur.reports.rank_correlation import spearman
+from ttur.reports.ranking import PREDICTORS, ranking_table, rankings
 from ttur.timescales import LearningRatePair
 from ttur.training.record import RunRecord
 
@@ -89,6 +90,58 @@ def test_ranks_are_of_early_probes_against_late_distances():
     assert found["a"].spearman == pytest.approx(scipy_spearman([1, 2, 3] * 2, range(6)))
 
 
+def test_ranks_at_equal_a_compare_settings_of_one_generator_rate():
+    """Each a has two settings here: the gap ranks all three pairs, eps_eff two of them."""
+    (ranking,) = rankings(group_runs(grid()))
+    found = {each.predictor: each for each in ranking.correlations}
+    assert found["tracking_gap"].within_a == pytest.approx(1.0)
+    assert found["eps_eff"].within_a == pytest.approx(-1.0)  # 6 > 3, 5 > 1, 4 > 2 by rank 1..6
+    assert found["a"].within_a is None  # nothing is left of it
+    assert found["tracking_gap"].within_a_p == pytest.approx(2 / 8, abs=0.02)  # 2 of 2³ orders
+
+
+def test_strata_are_ranked_and_permuted_by_themselves():
+    """As the sum over strata of centred ranks, written out; a shift of a stratum is no matter."""
+    x = np.array([1.0, 5.0, 3.0, 10.0, 30.0, 20.0])
+    y = np.array([2.0, 1.0, 3.0, 7.0, 9.0, 8.0])
+    strata = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+    a, b = [-1, 1, 0, -1, 1, 0], [0, -1, 1, -1, 1, 0]
+    found = spearman(x, y, strata)
+    assert found is not None
+    assert found[0] == pytest.approx(np.dot(a, b) / 4)
+    assert spearman(x + 100 * strata, y - 7 * strata, strata) == found
+    assert spearman(x, y, np.zeros(6)) == spearman(x, y)
+    assert spearman(x, y, np.arange(6.0)) is None
+
+
+def test_seeds_agree_as_far_as_their_late_values_rank_alike():
+    def ranking_of(runs: list[RunRecord]):
+        return rankings(group_runs(runs))[0]
+
+    assert ranking_of(grid()).agreement == pytest.approx(1.0)
+    reverse = {0: 1.0, 1: -1.0}
+    turned = [
+        grid_run(b, a, seed, gap=0.1, eps=1.0, last=10.0 + rank * reverse[seed])
+        for rank, (b, a) in enumerate(RATES)
+        for seed in (0, 1)
+    ]
+    assert ranking_of(turned).agreement == pytest.approx(-1.0)
+    assert "two seeds agree to -1.00" in ranking_of(turned).title
+    assert ranking_of([run for run in turned if run.seed == 0]).agreement is None
+
+
+def test_the_early_value_of_the_metric_is_a_predictor_too():
+    """The last evaluation of the first fifth; an evaluation after one update alone says nothing."""
+    early = [
+        replace(run, evaluations=({**run.evaluations[0], "update": 1}, *run.evaluations))
+        for run in grid()
+    ]
+    (ranking,) = rankings(group_runs(early))
+    assert {place.early["early_value"] for place in ranking.places} == {1.0}
+    (alone,) = rankings(group_runs(grid()))
+    assert all("early_value" not in place.early for place in alone.places)
+
+
 def test_diverged_runs_are_counted_and_change_no_rank():
     runs = grid()
     alone = diverged(grid_run(5e-3, 5e-3, 0, gap=9.0, eps=9.0, last=1.0))
@@ -157,5 +210,5 @@ def test_report_draws_and_prints_both(ttur, tmp_path):
 def test_the_table_has_a_row_for_every_predictor():
     (ranking,) = rankings(group_runs(grid()))
     rows = cells_of(ranking_table(ranking))
-    assert len(rows) == len(QUANTITIES) + 3
-    assert rows[-1]["predictor"] == "ratio a/b"
+    assert len(rows) == len(PREDICTORS)
+    assert [row["predictor"] for row in rows] == list(PREDICTORS.values())

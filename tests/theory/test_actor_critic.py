@@ -153,6 +153,8 @@ def test_ac_gamma_effect_and_ac_floor():
         ({"lam": 1.0}, "0 <= lam < 1"),
         ({"theta0": np.zeros(3)}, "theta0 should have the shape"),
         ({"record": 0}, "record should keep"),
+        ({"replicas": 0}, "replicas should be at least 1, got 0"),
+        ({"start": 5}, "start should be one of 5 states from 0 on, got 5"),
     ],
 )
 def test_run_refuses(change, says):
@@ -190,8 +192,9 @@ def test_study_measures_what_the_mean_differential_equation_says():
     [
         ({"speeds": (1.0,)}, "at least two, rising"),
         ({"exponent": 0.5}, "Theorem 11 .* exponent should lie in"),
-        ({"steps": 10}, "at least 100 fails"),
+        ({"steps": 10}, "steps should be at least 100, got 10"),
         ({"forward": 1.0}, "forward should lie"),
+        ({"speeds": (0.5, 100.0)}, r"a first step that is stable fails: a\(1\) times"),
     ],
 )
 def test_study_refuses(settings, says):

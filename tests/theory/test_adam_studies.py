@@ -44,12 +44,28 @@ def test_momentum_games():
     assert "every a/b up to 1 is stable" in harmless.sentence
 
 
+def test_flat_minimum_says_what_step_sizes_did():
+    coarse = {"learning_rates": (0.1, 0.05), "adam_steps": 1}
+    early = flat_minimum(**coarse)
+    assert "Caught: none. Neither, at the end: Adam, beta1 = 0.9; Adam" in early.sentence
+    jumps = flat_minimum(**(coarse | {"adam_rate": 20.0, "adam_steps": 1500}))
+    assert "Momentum is what overshoots" not in jumps.sentence
+
+
+def test_momentum_games_of_a_strong_coupling():
+    result = momentum_games(coupling=100.0, updates=1000)
+    rows = {row.quantity: row for row in result.rows}
+    assert rows["critical memory r at a = b"].measured == pytest.approx(1e4, rel=1e-3)
+    assert "nan" not in result.sentence
+
+
 @pytest.mark.parametrize(
     ("study", "settings", "message"),
     [
         (adam_heavy_ball, {"steps": (0.1, 0.2)}, "each below the last"),
         (adam_heavy_ball, {"r": 20.0}, "beta1 = 1 - a r > 0 fails"),
         (adam_heavy_ball, {"weights": (1.5,)}, "weights in"),
+        (adam_heavy_ball, {"theta0": 100.0}, r"first steps that are stable fails: a theta0\^2"),
         (flat_minimum, {"depth": 0.05}, "deeper or narrower dip"),
         (flat_minimum, {"learning_rates": (0.01,)}, "two or more that fall"),
         (momentum_games, {"ratios": (2.0,)}, r"should lie in \(0, 1\]"),

@@ -1,5 +1,7 @@
 """Theorems 8 and 9: limits in both sign conventions, normality, decorrelation, almost sure rate."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -58,6 +60,7 @@ def test_mp_nonlinear_clt(nonlinear):
     # Against the exact recursion of the linearisation, so that the O(a/b) bias of w is in it.
     exact = NONLINEAR_1_1_LINEARISED.exact_covariance(A, B, 5_000, nonlinear.n)
     response = 0.4  # lambda(theta) = 0.4 theta + ...
+    report = None
     for i, n in enumerate(nonlinear.n):
         a, b = nonlinear.a[i], nonlinear.b[i]
         report = clt_report(nonlinear.theta[i], nonlinear.w[i], a, b, S_theta, S_w)
@@ -69,6 +72,7 @@ def test_mp_nonlinear_clt(nonlinear):
         S11, S12, S22 = (float(block[i, 0, 0]) for block in exact)
         var_w = S22 + a / b * (2 * response * S12 + response**2 * S11)
         assert abs(report.cov_w[0, 0] - var_w) < 4 * report.cov_w_error[0, 0], n
+    assert report is not None
     assert report.ks_chi2 > 1e-3
 
 
@@ -85,6 +89,7 @@ def test_mp_nonlinear_clt_below_alpha_one_needs_abar_at_n():
 def test_mp_normality_is_refused_for_the_noise_itself(nonlinear):
     # One step of the skewed noise is not normal, and half a variance is not the predicted one.
     rng = np.random.default_rng(0)
+    assert NONLINEAR_1_1.noise is not None
     theta, w = NONLINEAR_1_1.noise(rng, 1_000, 1)
     report = clt_report(theta, w, 1.0, 1.0, [[1.0]], [[0.5]])
     assert report.ks_theta.max() < 1e-6
@@ -116,7 +121,8 @@ def test_mp_as_rate():
     path = simulate(
         NONLINEAR_1_1, A, B, [1.0], [-1.0], 10_000, replicas=200, record=range(100, 10_001, 3)
     )
-    for of, low, high in (("theta", 0.8, 1.8), ("w", 0.4, 0.9)):
+    cases: list[tuple[Literal["theta", "w"], float, float]] = [("theta", 0.8, 1.8), ("w", 0.4, 0.9)]
+    for of, low, high in cases:
         early, late = (as_rate_statistic(path, w, of) for w in ((100, 1_000), (1_000, 10_000)))
         assert low < np.median(late) < high
         assert max(early.max(), late.max()) < 4.5
@@ -136,6 +142,9 @@ def test_as_rate_statistic_is_its_formula():
     ("change", "message"),
     [
         ({"a0": 0.6}, r"at alpha = 1, a0 should exceed 1 / \(2 e_min\) = 0\.625, got 0\.6"),
+        ({"a0": -1.0}, r"Theorem 8 A3 fails: a0 should lie in \(0, inf\), got -1, 1 outside"),
+        ({"a0": np.nan}, r"a0 should lie in \(0, inf\), got nan"),
+        ({"J": ((-1, [[0.5, 1]]), ([[0.8]] * 2, [[-2, 0, 0]] * 2))}, r"A22 should have the shape"),
         ({"alpha": 0.5}, r"Theorem 8 A3 fails: alpha should lie in \(0\.5, 1\], got 0\.5"),
         ({"alpha": 1.2}, r"got 1\.2, 0\.2 outside"),
         ({"J": ((-1, 0.5), (0.8, 2))}, "Theorem 8 A2 fails: A22 should be Hurwitz .* largest is 2"),
@@ -158,3 +167,5 @@ def test_statistics_of_what_was_not_recorded_are_refused(nonlinear):
         as_rate_statistic(slow, (1, 9))
     with pytest.raises(ValueError, match="theta_hat should be finite, got nan"):
         clt_report(np.array([[np.nan]]), np.ones((1, 1)), 1.0, 1.0, [[1.0]], [[1.0]])
+    with pytest.raises(ValueError, match=r"b should lie in .*, got -1"):
+        clt_report(np.ones((1, 1)), np.ones((1, 1)), 1.0, -1.0, [[1.0]], [[1.0]])

@@ -131,6 +131,12 @@ def test_wrong_arguments_are_named():
         ControlledChain(lambda theta, w: np.ones((1, 1, 1)), policy=(0.5, 0.6))
     with pytest.raises(ValueError, match="never reaches"):
         ControlledChain(lambda theta, w: np.eye(2)[:, None]).occupation(np.zeros(1), np.zeros(1))
+    with pytest.raises(ValueError, match="policy should hold probabilities"):
+        ControlledChain(lambda theta, w: np.ones((1, 1, 1)), policy=(np.nan,))
+    with pytest.raises(ValueError, match=r"Forgetting the start fails: .* got 3000"):
+        adam_markov_field(0.0, 0.999, 0.9)
+    with pytest.raises(ValueError, match="replicas should be at least 2, got 1"):
+        adam_markov_field(0.0, 0.5, 0.9, replicas=1)
     with pytest.raises(ValueError, match="beta2"):
         adam_markov_field(0.0, 0.5, 1.0)
     with pytest.raises(ValueError, match="Forgetting the start fails"):

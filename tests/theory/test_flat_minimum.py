@@ -83,5 +83,7 @@ def test_gradient_descent_is_caught():
 def test_a_dip_that_is_no_minimum_is_refused():
     with pytest.raises(ValueError, match=r"the gradient right of the dip's centre.*deeper"):
         Potential(depth=0.05)
+    with pytest.raises(ValueError, match="a learning rate a > 0 fails"):
+        momentum_crosses_barrier(POTENTIAL, -0.1, 0.9)
     with pytest.raises(ValueError, match="is caught at both"):
         critical_friction(Potential(start=-3.05))

@@ -223,6 +223,11 @@ def test_reparam_invariance():
         (lambda: MeanOnlyGAN().spectral_radius(0.0, 0.1), "positive step size fails: a"),
         (lambda: MeanOnlyGAN().spectral_radius(0.1, 0.1, 1.0), "beta1"),
         (lambda: next(play(DiracGAN(), 0.1, 0.1, [1.0, 2.0], [0.0], 1)), r"theta0 .* \(1,\)"),
+        (lambda: next(play(DiracGAN(), -0.1, 0.1, [1.0], [0.0], 1)), "step size fails: a"),
+        (lambda: next(play(DiracGAN(), 0.1, 0.1, [1.0], [0.0], 1, beta1=[0, 1])), "beta1"),
+        (lambda: next(play(DiracGAN(), 0.1, 0.1, [1.0], [0.0], 1, replicas=0)), "replicas"),
+        (lambda: STUDY(probe_every=0), "probe_every should be at least 1, got 0"),
+        (lambda: STUDY(gamma=3.0), r"stable at b = 1 fails: gamma .* got 3, 1.01 outside"),
         (lambda: STUDY(a=(0.1,), b=(0.1, 0.2)), "pairs of rates, got 1 and 2"),
         (lambda: STUDY(a=(0.1, -0.1), b=(0.1, 0.2)), r"min\(a\)"),
         (lambda: STUDY(early=10), "early"),
@@ -244,6 +249,11 @@ def test_the_study_claims_no_more_than_it_measured():
     foretold = rows["Dirac-GAN: fates foretold, of 32"].measured
     assert foretold is not None
     assert foretold < 32  # 50 steps are too few
+    none = STUDY(a=(5.0, 5.0), b=(5.0, 6.0), **small)
+    limits = none.panels[0].y_limits
+    assert limits is not None
+    assert np.isfinite(limits).all()
+    assert np.isfinite(none.panels[1].curves[-1].x).all()
     settled = STUDY(a=(0.001, 5.0), b=(0.1, 0.3), settled=100.0, **small)
     assert "1 of 2 pairs settle" in settled.sentence
     assert replace(settled, sentence="").panels  # frozen, with its panels

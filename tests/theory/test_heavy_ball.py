@@ -198,7 +198,25 @@ def test_noise_of_the_second_moment_is_that_of_simulated_gradients():
         assert abs(values.mean() - expected) < 4 * error
 
 
+def test_a_weight_of_one_forgets_everything():
+    """D3 asks for 0 < c <= 1: beta1 = 0 is gradient descent, r/t may start at t = r a(1)."""
+    a = np.full(5, 0.1)
+    np.testing.assert_array_equal(BiasCorrectedMemory(10.0).weights(a), 1)
+    means = PolynomialMemory(1.0, start=0.1).weights(a)
+    np.testing.assert_allclose(means, 1 / np.arange(1, 6), rtol=1e-12)
+    with pytest.raises(ValueError, match=r"a\(n\) should be > 0, the weight of gradient 2 is -0.1"):
+        ConstantMemory(1.0).weights(np.array([0.1, -0.1]))
+
+
 def test_wrong_arguments_name_what_fails():
+    with pytest.raises(ValueError, match="a time after the start fails: T"):
+        hbf_ode(f_grad, 0.5, 2.0, T=-1.0)
+    with pytest.raises(ValueError, match=r"a finite memory r\(t\) fails"):
+        energy_trajectory(f, f_grad, PolynomialMemory(2.0), 2.0, 0.0, np.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match="0 <= beta1 < 1 fails"):
+        second_moment_noise(1.0, 1.0, 1.0, 0.9)
+    with pytest.raises(ValueError, match="s2 should lie in"):
+        hbf_covariance(1.5, 0.7, -1.0)
     with pytest.raises(ValueError, match="r > 0 fails: r should lie in"):
         ConstantMemory(-1.0)
     with pytest.raises(ValueError, match=r"0 <= beta1 < 1 fails.*gradient 1 is 1.2, 0.2 above 1"):

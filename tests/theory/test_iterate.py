@@ -141,6 +141,8 @@ def test_step_sizes_begin_at_one_for_our_sequences_and_any_callable(sequence):
     ("change", "message"),
     [
         ({"theta0": [1.0, 2.0]}, r"theta0 should have the shape \(1,\) or \(3, 1\), got \(2,\)"),
+        ({"theta0": [np.nan]}, "theta0 should be finite, got nan"),
+        ({"replicas": 0}, "replicas should be at least 1, got 0"),
         ({"n_steps": 0}, "number of updates should be at least 1, got 0"),
         ({"record": [4, 11]}, r"recorded n should lie in 0 \.\.\. 10, got \[4, 11\]"),
         ({"record": 0}, "every so many updates >= 1, got 0"),
@@ -162,3 +164,5 @@ def test_what_does_not_fit_is_refused(change, message):
 def test_a_mixing_matrix_without_rows_for_both_players_is_refused():
     with pytest.raises(ValueError, match=r"m \+ k rows with m = 3 .* got the shape \(3, 3\)"):
         gaussian_noise(MIXING, m=3)
+    with pytest.raises(ValueError, match="C should be finite, got nan"):
+        gaussian_noise(np.where(MIXING == 1, np.nan, MIXING), m=2)

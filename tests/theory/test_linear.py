@@ -258,6 +258,8 @@ def test_the_assumption_that_fails_is_named_with_its_margin():
         EX22.limit_covariance(abar=3.0)
     with pytest.raises(ValueError, match=r"A4\(a\) fails: abar should be >= 0, got -1"):
         EX22.limit_covariance(abar=-1.0)
+    with pytest.raises(ValueError, match=r"A4\(a\) fails: abar should be >= 0, got -1"):
+        EX22.covariance_eps(0.1, abar=-1.0)
     with pytest.raises(ValueError, match="eps should be > 0, got 0"):
         EX22.covariance_eps(0.0)
     with pytest.raises(ValueError, match="at n = 3 is not stable, spectral radius"):

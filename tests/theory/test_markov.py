@@ -161,5 +161,19 @@ def test_reducible_and_improper_chains_are_refused():
         stationary_distribution(np.array([[1.5, -0.5], [0.5, 0.5]]))
     with pytest.raises(ValueError, match="one value for each of 2 states, got 3"):
         poisson_solution(np.full((2, 2), 0.5), np.zeros(3))
-    with pytest.raises(ValueError, match=r"1 … 10"):
-        MC3.exact_moments(B, 10, [11])
+    with pytest.raises(ValueError, match="f should be finite, got nan"):
+        poisson_solution(np.full((2, 2), 0.5), np.array([0.0, np.nan]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"record": [11]}, r"1 … 10"),
+        ({"b": lambda n: 1 - n / 4}, r"b\(n\) should be finite and > 0, got 0.0 at n = 4"),
+        ({"z0": 3}, r"z0 should be one of the states 0 … 2, got 3"),
+        ({"w0": [1.0]}, r"w0 should have the shape \(2,\), got \(1,\)"),
+    ],
+)
+def test_moments_of_what_does_not_fit_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        MC3.exact_moments(**({"b": B, "N": 10, "record": [10]} | change))

@@ -111,6 +111,8 @@ def test_wrong_arguments_name_what_fails():
         momentum_threshold(np.ones((2, 3)))
     with pytest.raises(ValueError, match="r > 0 fails"):
         momentum_stable(GAME, 0.0)
+    with pytest.raises(ValueError, match="step sizes > 0 fails: eps"):
+        momentum_matrix(GAME, 1.0, 1.0, eps=0.0)
     with pytest.raises(ValueError, match=r"time-scale separation fails: .* growth rate"):
         critical_time_scale(np.array([[1.0, 2.0], [1.0, 1.0]]), 1.0, 1.0)
     assert momentum_threshold([[-1.0, 0], [0, 1]]) == np.inf

@@ -5,6 +5,7 @@ import pytest
 from ttur.theory.studies.controlled_noise import controlled_noise
 from ttur.theory.studies.markov_critic import markov_critic
 from ttur.theory.studies.toy_saddle import toy_saddle
+from ttur.theory.study import Row
 
 
 def rows_of(result):
@@ -24,6 +25,17 @@ def test_toy_saddle_claims_only_what_it_saw():
     assert [panel.title for panel in short.panels[::3]][2] == "TTUR x: lr_x = 0.0001, lr_y = 0.01"
     row = rows_of(short)["TTUR y: median first n with norm < 0.1 (predicted: without noise)"]
     assert (row.predicted, row.measured, row.standard_error) == (None, None, None)
+
+
+def test_toy_saddle_a_start_within_the_radius_is_there():
+    wide = toy_saddle(radius=1.0, steps=100, replicas=4)
+    assert "never get there" not in wide.sentence
+    assert rows_of(wide)["TTUR y: share of runs that get there"].measured == 1
+
+
+def test_a_row_has_no_numbers_that_are_not_finite():
+    row = Row("q", float("nan"), float("inf"), float("nan"))
+    assert (row.predicted, row.measured, row.standard_error, row.z) == (None, None, None, None)
 
 
 def test_toy_saddle_under_strong_noise_says_what_stays_finite():

@@ -1,16 +1,24 @@
 """The studies of Theorems 1, 3 and 6 to 9, small: what they tell apart, what they refuse."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ttur.theory.studies.linear_rates import STUDY as LINEAR_RATES
 from ttur.theory.studies.nonlinear_clt import STUDY as NONLINEAR_CLT
 from ttur.theory.studies.time_scales import STUDY as TIME_SCALES
+from ttur.theory.study import StudyResult
+
+
+def rows_of(result: StudyResult) -> dict[str, Any]:
+    """By quantity; the numbers that are compared exist."""
+    return {row.quantity: row for row in result.rows}
 
 
 def test_time_scales_lag_is_of_first_order_and_only_a2_keeps_converging():
     result = TIME_SCALES(b=0.05, ratios=(1.0, 0.1, 0.05), steps=1_500, replicas=60)
-    rows = {row.quantity: row for row in result.rows}
+    rows = rows_of(result)
     lags = [row for name, row in rows.items() if name.startswith("|w")]
     assert [row.measured > row.predicted for row in lags] == [True] * 3
     assert lags[-1].measured == pytest.approx(lags[-1].predicted, rel=0.05)
@@ -28,10 +36,11 @@ def test_time_scales_lag_is_of_first_order_and_only_a2_keeps_converging():
 def test_linear_rates_two_time_scales_and_one_agree_with_the_exact_covariance():
     result = LINEAR_RATES(horizon=1_000, steps=300, replicas=400)
     assert len([row for row in result.rows if row.z is not None and abs(row.z) < 4.5]) == 6
-    orders = [row.measured for row in result.rows if row.quantity.startswith("order")]
+    rows = rows_of(result).values()
+    orders = [row.measured for row in rows if row.quantity.startswith("order")]
     np.testing.assert_allclose(orders, 1, atol=0.01)
     to_limit, to_finite, slow_to_limit, slow_to_finite = [
-        row.measured for row in result.rows if row.quantity.startswith("distance")
+        row.measured for row in rows if row.quantity.startswith("distance")
     ]
     assert to_finite < 0.1 * to_limit
     assert slow_to_finite < 0.1 * slow_to_limit
@@ -40,7 +49,7 @@ def test_linear_rates_two_time_scales_and_one_agree_with_the_exact_covariance():
 
 def test_nonlinear_clt_settles_unless_a0_is_too_small():
     result = NONLINEAR_CLT(steps=2_000, replicas=300)
-    rows = {row.quantity: row for row in result.rows}
+    rows = rows_of(result)
     settled = rows["var theta / a at n = 2000, a = 2/n"]
     assert abs(settled.z) < 4.5
     grown = rows["power of n that var theta / a grows with, a = 0.4/n"]

@@ -27,7 +27,10 @@ def test_without_bias_only_the_saddle_point_is_in_the_region():
     assert in_contraction_region(z, z, 0.0, 0.0, 0.9).tolist() == [True, False]
 
 
-@pytest.mark.parametrize(("alpha", "eta", "says"), [(0.1, 1.0, "0 < eta < 1"), (-0.1, 0.5, ">= 0")])
+@pytest.mark.parametrize(
+    ("alpha", "eta", "says"),
+    [(0.1, 1.0, "0 < eta < 1"), (-0.1, 0.5, ">= 0"), (np.nan, 0.5, ">= 0, got alpha = nan")],
+)
 def test_region_refuses(alpha, eta, says):
     with pytest.raises(ValueError, match=says):
         in_contraction_region(np.ones((1, 1)), np.ones((1, 1)), alpha, 0.1, eta)
@@ -53,6 +56,8 @@ def test_num_recurrence_counts_as_a_loop_does(inside, data):
 def test_recurrence_refuses_an_empty_range():
     with pytest.raises(ValueError, match="from_n should lie in"):
         recurrence_stats(np.ones((3, 1)), 1.0, 3)
+    with pytest.raises(ValueError, match="radius should lie in"):
+        recurrence_stats(np.ones((3, 1)), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,14 @@ def test_monotone_saddle_keeps_within_bias_over_mu(bias, norm, bound):
     # One component's deviation is about noise sqrt(a / (2 mu)) = .0045, of the mean .0007.
     assert np.linalg.norm(mean) == pytest.approx(norm, abs=0.003)
     assert np.linalg.norm(mean) < bound
+
+
+def test_a_number_is_the_bias_of_every_component():
+    both = np.full(2, 0.1)
+    assert SADDLE.bound(0.1, 0.0) == SADDLE.bound(both, [0.0, 0.0]) == pytest.approx(0.2 * 2**0.5)
+    assert SADDLE.biased_equilibrium(0.1, 0.0).norm == SADDLE.biased_equilibrium(both, 0.0).norm
+    with pytest.raises(ValueError, match=r"bias_w should have the shape \(2,\), got \(3,\)"):
+        SADDLE.problem(0.1, np.ones(3))
 
 
 def test_jacobian_of_the_saddle_is_that_of_its_fields():

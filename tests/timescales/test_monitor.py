@@ -2,13 +2,16 @@
 
 import copy
 import math
+import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
+from torch.utils.checkpoint import checkpoint
 
 from ttur.losses import NON_SATURATING, wasserstein_gradient_penalty
 from ttur.timescales.monitor import PerturbationMonitor, Samples
@@ -160,6 +163,66 @@ def test_nothing_is_left_behind(losses):
     assert torch.equal(torch.get_rng_state(), state)
     assert all(p.grad is None for network in networks for p in network.parameters())
     assert all(network.training for network in networks)
+
+
+class Counting(nn.Module):
+    """Depends on how often it was called, a moving average, and generators not of torch."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(size)
+            self.inner = nn.Linear(2, size).double()
+        self.calls, self.average = 0, torch.zeros(()).double()
+
+    def features(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        noise = random.random() + float(np.random.normal())  # noqa: NPY002
+        y = self.inner(x * self.calls) + noise
+        self.average = 0.9 * self.average + 0.1 * y.mean().detach()
+        return y - self.average
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.features, x, use_reentrant=False).squeeze(1)
+
+
+def _of_numpy() -> np.ndarray:
+    """The state of numpy's global generator."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return state[1].copy()
+
+
+def test_what_networks_keep_outside_of_buffers_is_put_back_and_losses_see_all_of_them():
+    """Feature matching reads a method; checkpointing calls it again during the backward pass."""
+
+    def matching(D, fake):
+        return (D.features(fake).mean() - D.features(fake.detach() + 1).mean()).square()
+
+    generator, critic = Counting(2), Counting(1)
+    monitor = PerturbationMonitor(generator, critic, NON_SATURATING.discriminator, matching)
+    critic(samples(1).real)
+    average = critic.average
+    state = _of_numpy()  # Python's is drawn from by beartype
+    monitor.before_step()
+    norms = monitor.after_step(samples(2), lr_g=A, lr_d=B).norms
+    assert norms["g00"] > 0
+    assert norms["h00"] > 0
+    assert [norms[name] for name in ("dD_g", "dG_g", "dD_h", "dG_h")] == [0, 0, 0, 0]
+    assert (generator.calls, critic.calls) == (0, 1)
+    assert critic.average is average
+    assert np.array_equal(_of_numpy(), state)
+
+
+def test_a_tracking_gap_of_low_precision():
+    generator, critic = Shift([1.0, 1.0]).bfloat16(), Linear([0.0, 0.0]).bfloat16()
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
+
+    def draw(seed: int = 0) -> Samples:
+        some = samples(seed)
+        return Samples(some.real.bfloat16(), some.latents.bfloat16() - 3, seed)
+
+    gap = monitor.tracking_gap(draw, [draw(1)], uninformative=2 * math.log(2), rate=1e-2)
+    assert gap == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize(("w", "expected"), [((0.0, 0.0), 1.0), ((-1.0, -1.0), None)])

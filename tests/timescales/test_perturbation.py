@@ -247,6 +247,8 @@ def test_tracking_gap_closed_form():
     assert gap(1.5) > 1  # worse than the uninformative discriminator
     assert gap(0.8, v0=-2.0) < gap(0.8)
     assert math.isnan(gap(0.8, v0=1.0))  # nothing to be had
+    with pytest.raises(ValueError, match="k >= 1 more steps, got 0"):
+        gap(0.8, k=0)
     worse = tracking_gap(lambda w: -w, lambda w: w + 1, -10.0, 3)
     assert worse == 0  # the steps made it worse: clipped
     np.testing.assert_allclose(gap(np.array([0.8, 1.5])), [gap(0.8), gap(1.5)], rtol=1e-15)

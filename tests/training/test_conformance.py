@@ -177,8 +177,8 @@ def test_an_evaluation_leaves_the_game_as_it_is(config, tmp_path):
     config = looking_often(config)
     game = game_of(config)
     game.play()
-    before = copy.deepcopy(game.state_dict())
     looking = build_evaluator(config, load_data(config, None), CPU, None, print)
+    before = copy.deepcopy(game.state_dict())
     assert looking.score is not None
     assert looking.write_samples is not None
     first = looking.score(game, lambda: None)

@@ -7,6 +7,7 @@ import torch
 
 from ttur.data.demo import digits
 from ttur.experiments.registry import experiment
+from ttur.timescales.monitor import PerturbationMonitor, Samples
 from ttur.training.build import build_game, run
 from ttur.training.config import TrainingConfig
 
@@ -63,3 +64,28 @@ def test_a_run_in_two_pieces_has_the_updates_of_one(tmp_path):
         for updates in (15, 30)
     )
     assert (record.outcome, record.updates, record.discriminator_updates) == ("finished", 30, 30)
+
+
+def test_a_probe_equals_the_cpus_in_float64():
+    """On the same samples, after the same step of both players; and it leaves CUDA's generator."""
+    probes = []
+    for device in (torch.device("cpu"), CUDA):
+        game = build_game(config(), digits(), device)
+        game.generator.double()
+        game.discriminator.double()
+        monitor = PerturbationMonitor(
+            game.generator, game.discriminator, game.losses.discriminator, game.losses.generator
+        )
+        real = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double()
+        latents = torch.rand(8, 100, generator=torch.Generator().manual_seed(1)).double()
+        state = torch.cuda.get_rng_state(CUDA)
+        monitor.before_step()
+        with torch.no_grad():
+            for network in (game.generator, game.discriminator):
+                for parameter in network.parameters():
+                    parameter.mul_(1.01)
+        samples = Samples(real.to(device), latents.to(device), seed=0)
+        found = monitor.after_step(samples, lr_g=1e-3, lr_d=1e-3).to_json()
+        probes.append({name: value for name, value in found.items() if value is not None})
+        assert torch.equal(torch.cuda.get_rng_state(CUDA), state)
+    assert probes[0] == pytest.approx(probes[1], rel=1e-6)

@@ -10,7 +10,7 @@ import torch
 from ttur import train
 from ttur.losses import NON_SATURATING, Losses
 from ttur.runtime.run_directory import read_events
-from ttur.timescales import LearningRatePair
+from ttur.timescales import Halving, LearningRatePair
 from ttur.training.build import build_game, build_monitor, load_data, run
 from ttur.training.config import TrainingConfig
 from ttur.training.monitoring import Monitoring
@@ -104,6 +104,18 @@ def test_a_generator_that_stays_has_no_ratios(tmp_path):
     assert probe["c_D"] > 0
     assert probe["eps_eff"] is None
     assert probe["chi"] is None
+
+
+def test_a_rate_that_has_halved_down_to_nothing_is_probed_all_the_same():
+    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
+    monitoring = build_monitor(CONFIG, game)
+    assert monitoring is not None
+    monitoring.before_step()
+    game.play()
+    game.rates = LearningRatePair(Halving(1e-3, 1), 1e-3)
+    game.update = 2000
+    assert game.rates.at(2000) == (0, 1e-3)
+    assert monitoring.after_step()["rho_D"] > 0
 
 
 def test_probe_seconds_are_not_training_seconds(tmp_path):

@@ -61,6 +61,31 @@ def test_more_updates_continue_to_the_uninterrupted_weights(tmp_path):
     assert play(tmp_path / "cut").weights_sha256 == whole.weights_sha256
 
 
+class Stateful(nn.Sequential):
+    """Dropout draws from torch's own generator; a module may save what is no tensor."""
+
+    def get_extra_state(self) -> int:
+        return 7
+
+    def set_extra_state(self, state: int) -> None:
+        assert state == 7
+
+
+def test_networks_with_dropout_continue_to_the_uninterrupted_weights(tmp_path):
+    def piece(name: str, updates: int):
+        torch.manual_seed(0)
+        generator, _ = networks()
+        discriminator = Stateful(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        return ttur.train(
+            generator, discriminator, ring(), tmp_path / name, rates=RATES, updates=updates,
+            latents=3, batch_size=16, device="cpu",
+        ).weights_sha256  # fmt: skip
+
+    whole = piece("whole", 30)
+    piece("cut", 11)
+    assert piece("cut", 30) == whole
+
+
 def test_another_configuration_in_the_folder_is_refused_by_field(tmp_path):
     play(tmp_path)
     with pytest.raises(ValueError, match="batch_size was 16, is 20"):

@@ -5,7 +5,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from errno import EACCES
 from inspect import signature
+from math import prod
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ttur.theory.study import Study, StudyResult
 
 ALL = "all"
+MOST = 1000  # times the default's work, which may be asked of a study: hours
 
 
 def theory(
@@ -42,7 +45,9 @@ def theory(
         from ttur.theory.catalogue import study
 
         chosen = study(name)
-        report = _write(chosen, arguments(chosen.run, assignments(settings or ())), out)
+        chosen_settings = arguments(chosen.run, assignments(settings or ()))
+        _check_size(chosen, chosen_settings)
+        report = _write(chosen, chosen_settings, out)
         print_json(report.to_json()) if as_json else report.print()
 
 
@@ -105,15 +110,42 @@ def _list(as_json: bool) -> None:
     )
 
 
+def _check_size(study: "Study", settings: dict[str, Any]) -> None:
+    """Refuse counts that would take days, or all memory.
+
+    Raises:
+        ValueError: if a seed is below 0, or the others together are `MOST` times their defaults.
+    """
+    if settings.get("seed", 0) < 0:
+        raise ValueError(f"seed: expected at least 0, got {settings['seed']}")
+    counts = {name: n for name, n in settings.items() if isinstance(n, int) and name != "seed"}
+    defaults = _defaults(study)
+    work = prod(max(n, 1) / defaults[name] for name, n in counts.items())
+    if work > MOST:
+        asked = ", ".join(f"{name}={n}" for name, n in counts.items())
+        raise ValueError(
+            f"{asked} is {work:.2g} times the work of {study.name} with its defaults; expected at "
+            f"most {MOST:,} times"
+        )
+
+
+def _make_folder(out: Path) -> None:
+    """Raises: NotADirectoryError, PermissionError: if no figure can be written there."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise PermissionError(EACCES, "cannot be written to", str(out))
+
+
 def _write(study: "Study", settings: dict[str, Any], out: Path) -> _Report:
     """Run `study` and draw what came out."""
-    from ttur.reports.theory import draw_study
+    from ttur.reports.theory import draw_study, figure_files
 
-    out.mkdir(parents=True, exist_ok=True)  # rather refused now than after the study
+    figure = out / f"{study.name}.png"
+    _make_folder(out)  # rather refused now than after the study
+    figure_files(figure)
     start = time.perf_counter()
     result = study(**settings)
-    title = f"{study.theorem}\n{study.question}"
-    files = draw_study(result, out / f"{study.name}.png", title)
+    files = draw_study(result, figure, f"{study.theorem}\n{study.question}")
     seconds = round(time.perf_counter() - start, 1)
     return _Report(study, _defaults(study) | settings, result, files, seconds)
 
@@ -130,6 +162,7 @@ def _run_all(out: Path, as_json: bool) -> None:
     """Every study; one that fails does not stop the others, but sets the exit code."""
     from ttur.theory.catalogue import STUDIES
 
+    _make_folder(out)
     reports: dict[str, _Report] = {}
     failures: dict[str, str] = {}
     for name, outcome in _side_by_side(out):
@@ -165,5 +198,9 @@ def _side_by_side(out: Path) -> Iterator[tuple[str, _Report | BaseException]]:
         futures = {pool.submit(_write_by_name, name, out): name for name in names}
         for future in as_completed(futures):
             yield futures[future], future.exception() or future.result()
+    except BaseException:  # interrupted: what runs would go on to its end, and queued work too
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -3,28 +3,28 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib import pyplot as plt
 from rich.table import Table
-from scipy.stats import rankdata
 
 from ttur.reports.figures import save
 from ttur.reports.groups import Group, by_experiment, curve
 from ttur.reports.perturbation import PANEL, QUANTITIES, plain_ticks, setting_colours
+from ttur.reports.rank_correlation import spearman
 from ttur.training.record import RunRecord
 
 EARLY = 0.2  # of a run's updates: its first probes
 LATE = 0.2  # and its last evaluations
 FEWEST_SETTINGS = 6  # fewer have no rank correlation to speak of
-PERMUTATIONS = 9999
-# What is known before the first update, to compare with what the monitor adds.
-RATES = {"a": "generator rate a", "b": "discriminator rate b", "a/b": "ratio a/b"}
-PREDICTORS = {name: quantity.label for name, quantity in QUANTITIES.items()} | RATES
+# What is known before the first update, and without a monitor: does it add anything to that?
+KNOWN = {"a": "generator rate a", "b": "discriminator rate b", "a/b": "ratio a/b"}
+KNOWN |= {"early_value": "the metric itself, early"}
+PREDICTORS = {name: quantity.label for name, quantity in QUANTITIES.items()} | KNOWN
 COLUMNS = 5
 
 
@@ -32,13 +32,15 @@ COLUMNS = 5
 class Place:
     """One setting: medians over its finished runs of each early quantity and of the late value.
 
-    A quantity without a value is not in `early`. `late` is None where no run of `runs` finished.
+    A quantity without a value is not in `early`. `late` is None where no run of `runs` finished,
+    `late_by_seed` has what it is the median of.
     """
 
     label: str
     title: str
     early: dict[str, float]
     late: float | None
+    late_by_seed: dict[int, float]
     runs: int
     diverged: int
 
@@ -47,13 +49,16 @@ class Place:
 class Correlation:
     """Spearman's rank correlation over `settings`, with a two-sided permutation p-value.
 
-    Both are None where all settings have one value.
+    `within_a` ranks among settings of one generator rate only: a smaller one perturbs less and
+    learns more slowly, so that both effects meet in the other. None where all have one value.
     """
 
     predictor: str
     settings: int
     spearman: float | None
     p: float | None
+    within_a: float | None
+    within_a_p: float | None
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,26 @@ class Ranking:
         return sum(place.diverged for place in self.places)
 
     @property
+    def agreement(self) -> float | None:
+        """Mean Spearman correlation of the late values of two seeds: no predictor of one run can
+        be expected to do much better. None with one seed.
+        """
+        seeds = sorted({seed for place in self.places for seed in place.late_by_seed})
+        found = []
+        for one, other in combinations(seeds, 2):
+            both = [p.late_by_seed for p in self.places if {one, other} <= p.late_by_seed.keys()]
+            pair = np.array([(late[one], late[other]) for late in both], dtype=np.float64)
+            if len(both) >= FEWEST_SETTINGS and (of_pair := spearman(*pair.T)) is not None:
+                found.append(of_pair[0])
+        return float(np.mean(found)) if found else None
+
+    @property
     def title(self) -> str:
         settings, runs = len(self.places), sum(place.runs for place in self.places)
+        agree = "" if self.agreement is None else f"; two seeds agree to {self.agreement:+.2f}"
         return (
             f"{self.experiment}: the first {EARLY:.0%} of updates against {self.metric} in the "
-            f"last {LATE:.0%}; {settings} settings, {runs} runs, {self.diverged} diverged"
+            f"last {LATE:.0%}; {settings} settings, {runs} runs, {self.diverged} diverged{agree}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +102,7 @@ class Ranking:
             "experiment": self.experiment,
             "metric": self.metric,
             "diverged": self.diverged,
+            "agreement_of_seeds": self.agreement,
             "correlations": [asdict(each) for each in self.correlations],
             "settings": [asdict(place) for place in self.places],
         }
@@ -105,37 +126,16 @@ def rankings(groups: Sequence[Group]) -> list[Ranking]:
     return found
 
 
-def spearman(
-    x: Float[np.ndarray, " settings"], y: Float[np.ndarray, " settings"]
-) -> tuple[float, float] | None:
-    """Spearman's correlation and the share of permutations of `y` at least as far from 0.
-
-    Ties share their mean rank; the order that was found counts as one permutation, so p > 0. The
-    permutations are the same at every call. None if all of `x` or of `y` are equal.
-    """
-    a, b = rankdata(x), rankdata(y)
-    a, b = a - a.mean(), b - b.mean()
-    size = math.sqrt((a @ a) * (b @ b))
-    if size == 0:
-        return None
-    shuffled = np.random.default_rng(0).permuted(np.tile(b, (PERMUTATIONS, 1)), axis=1)
-    found = float(a @ b) / size
-    as_far = np.abs(shuffled @ a) / size >= abs(found) - 1e-12  # but for rounding
-    return found, float(1 + as_far.sum()) / (1 + PERMUTATIONS)
-
-
 def ranking_table(ranking: Ranking) -> Table:
-    """One row per predictor: its correlation with the late value, and p."""
+    """One row per predictor: its correlation with the late value, and p; both at equal a too."""
     table = Table("predictor", box=None)
-    for heading in ("Spearman", "p", "settings"):
+    for heading in ("Spearman", "p", "at equal a", "p", "settings"):
         table.add_column(heading, justify="right")
     for each in ranking.correlations:
-        table.add_row(
-            PREDICTORS[each.predictor],
-            "–" if each.spearman is None else f"{each.spearman:+.2f}",
-            "–" if each.p is None else f"{each.p:.2g}",
-            str(each.settings),
-        )
+        found = ((each.spearman, "+.2f"), (each.p, ".2g"))
+        found += ((each.within_a, "+.2f"), (each.within_a_p, ".2g"))
+        cells = ["–" if number is None else format(number, form) for number, form in found]
+        table.add_row(PREDICTORS[each.predictor], *cells, str(each.settings))
     return table
 
 
@@ -207,6 +207,9 @@ def _place(group: Group) -> Place:
         values = [value for run in runs if (value := _early(run, name)) is not None]
         if values:
             early[name] = median(values)
+    values = [value for run in runs if (value := _early_value(run, group)) is not None]
+    if values:
+        early["early_value"] = median(values)
     config = group.runs[0].config
     if config is not None:
         b, a = config.rates.at(1)
@@ -216,6 +219,7 @@ def _place(group: Group) -> Place:
         title=group.title,
         early=early,
         late=median(late.values()) if late else None,
+        late_by_seed={run.seed: late[id(run)] for run in runs},
         runs=len(group.runs),
         diverged=len(group.diverged),
     )
@@ -229,6 +233,12 @@ def _early(run: RunRecord, name: str) -> float | None:
     return median(early) if early else None
 
 
+def _early_value(run: RunRecord, group: Group) -> float | None:
+    """The last that is early; the first evaluation is of one update."""
+    points = [p for p in curve(run, str(group.metric)) if p.event["update"] <= EARLY * run.updates]
+    return points[-1].value if len(points) > 1 else None
+
+
 def _late(run: RunRecord, group: Group) -> float | None:
     points = curve(run, str(group.metric))
     late = [p.value for p in points if p.event["update"] > (1 - LATE) * run.updates]
@@ -236,6 +246,16 @@ def _late(run: RunRecord, group: Group) -> float | None:
 
 
 def _correlation(predictor: str, places: Sequence[Place]) -> Correlation:
-    pairs = [(p.early[predictor], p.late) for p in places if predictor in p.early]
-    found = spearman(*np.array(pairs, dtype=np.float64).T) if len(pairs) > 1 else None
-    return Correlation(predictor, len(pairs), *(found or (None, None)))
+    """Of `predictor`, over the settings that have it."""
+    here = [place for place in places if predictor in place.early]
+    early, late, a = (
+        np.array(values, dtype=np.float64)
+        for values in (
+            [place.early[predictor] for place in here],
+            [place.late for place in here],
+            [place.early.get("a", math.nan) for place in here],
+        )
+    )
+    found = spearman(early, late) if len(here) > 1 else None
+    within = spearman(early, late, strata=a) if len(here) > 1 and np.isfinite(a).all() else None
+    return Correlation(predictor, len(here), *(found or (None, None)), *(within or (None, None)))

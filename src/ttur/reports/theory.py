@@ -15,13 +15,16 @@ from jaxtyping import Shaped
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from rich.markup import escape
 from rich.table import Table
 
+from ttur.runtime.files import replaced
 from ttur.theory.study import Curve, Panel, Row, Scale, StudyResult
 
 PANEL = (5.4, 4.0)  # inches
 LETTERS = 10  # of a title, in an inch
 SUFFIXES = (".png", ".pdf")
+MARK = "ttur theory"  # the title of a file of ours, in its metadata
 DRAWABLE = 1e100  # what has exploded further ends its line
 COLOURS = 10  # of matplotlib's cycle
 
@@ -30,7 +33,11 @@ def draw_study(result: StudyResult, path: Path, title: str = "") -> list[Path]:
     """Write `path` as PNG and as PDF, whatever its suffix; the folder is made. Returns both.
 
     The panels stand row by row, `result.columns` beside each other; long lines of `title` break.
+
+    Raises:
+        FileExistsError: if a file of that name is no figure of a study.
     """
+    written = figure_files(path)
     columns = min(result.columns, len(result.panels))
     rows = -(-len(result.panels) // columns)
     width, height = PANEL
@@ -49,12 +56,28 @@ def draw_study(result: StudyResult, path: Path, title: str = "") -> list[Path]:
         lines = (fill(line, int(LETTERS * width * columns)) for line in title.splitlines())
         figure.suptitle("\n".join(lines))
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = [path.with_suffix(suffix) for suffix in SUFFIXES]
     for file in written:  # without a date: the same numbers give the same bytes
-        undated = {"CreationDate": None} if file.suffix == ".pdf" else None
-        figure.savefig(file, dpi=110, metadata=undated)
+        undated = {"CreationDate": None} if file.suffix == ".pdf" else {}
+        with replaced(file) as stream:
+            kind = file.suffix.removeprefix(".")
+            figure.savefig(stream, format=kind, dpi=110, metadata={"Title": MARK} | undated)
     plt.close(figure)
     return written
+
+
+def figure_files(path: Path) -> list[Path]:
+    """The files of a figure that may be written: new ones, or older figures of a study.
+
+    Raises:
+        FileExistsError: if one of them is something else.
+    """
+    files = [path.with_suffix(suffix) for suffix in SUFFIXES]
+    for file in files:
+        if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()):
+            raise FileExistsError(
+                f"{file} is no figure of `{MARK}`; move it or choose another --out"
+            )
+    return files
 
 
 def rows_table(rows: Sequence[Row]) -> Table:
@@ -64,7 +87,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
-            row.quantity,
+            escape(row.quantity),
             _text(row.predicted, ".5g"),
             _text(row.measured, ".5g"),
             _text(row.standard_error, ".2g"),

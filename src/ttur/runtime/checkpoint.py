@@ -119,6 +119,8 @@ def weights_sha256(network: nn.Module) -> str:
     """SHA-256 over name, dtype, shape and bytes of every parameter and buffer."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, torch.Tensor):  # what a module adds is no weight
+            continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         digest.update(raw.numpy().tobytes())

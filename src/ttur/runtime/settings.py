@@ -51,10 +51,12 @@ def arguments(function: Callable[..., Any], settings: Mapping[str, str]) -> dict
         if get_origin(annotation) is tuple and not isinstance(value, list):
             value = [setting_value(part) for part in text.split(",")]
         adapter = TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
+        if any(isinstance(part, bool) for part in (value if isinstance(value, list) else [value])):
+            raise ValueError(f"{name}: expected no truth value, got {text!r}")
         try:
             values[name] = adapter.validate_python(value)
         except ValidationError as error:
-            why = "; ".join(detail["msg"] for detail in error.errors())
+            why = "; ".join(dict.fromkeys(detail["msg"] for detail in error.errors()))
             raise ValueError(f"{name}: {why}, got {text!r}") from error
     return values
 

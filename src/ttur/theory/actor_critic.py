@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
-from ttur.theory.checks import Numbers, array_of_shape
+from ttur.theory.checks import Numbers, array_of_shape, check_at_least
 from ttur.theory.iterate import StepSizes, step_sizes
 from ttur.theory.markov import draw
 from ttur.theory.mdp import FiniteMDP
@@ -119,8 +119,12 @@ def actor_critic_run(
     theta0 (m,), zeros if None. Every `record`-th n is kept, and the last.
 
     Raises:
-        ValueError: if features, step sizes, multipliers or lam do not fit.
+        ValueError: if features, step sizes, multipliers or lam do not fit, `start` is no state, or
+            there are no replicas.
     """
+    check_at_least("replicas", replicas, 1)
+    if not 0 <= start < len(mdp.r):
+        raise ValueError(f"start should be one of {len(mdp.r)} states from 0 on, got {start}")
     Phi, lam = _features(mdp, Phi), _decay(lam)
     speed = np.broadcast_to(np.asarray(gamma_w, np.float64), replicas)[:, None]
     if not (speed > 0).all() or not gamma_eta > 0:

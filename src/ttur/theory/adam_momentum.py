@@ -77,6 +77,8 @@ def adam_momentum(
     Returns:
         Of the shape of `gs`.
     """
+    if convention not in ("kingma_ba", "paper_literal"):
+        raise ValueError(f"convention should be kingma_ba or paper_literal, got {convention!r}")
     gradients = np.asarray(gs, dtype=np.float64)
     betas = _betas(beta1, len(gradients))
     corrected = np.empty_like(gradients)

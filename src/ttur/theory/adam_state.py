@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, no_type_check
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.iterate import StepSizes, Trajectory, TwoTimeScaleProblem, simulate
 
 GradientNoise = Callable[..., Any]  # (generator, shape) -> noise of that shape
@@ -48,11 +48,13 @@ def adam_markov_field(
     `steps`; every theta sees the same noise, so that differences between them are smooth.
 
     Raises:
-        ValueError: if a coefficient is outside [0, 1), or half of `steps` is below 3 / (1 - beta2).
+        ValueError: if a coefficient is outside [0, 1), half of `steps` is below 3 / (1 - beta) of
+            either, or there are fewer than two replicas.
     """
     _check_betas(beta1, beta2)
-    burn = steps // 2
-    check_in_range("3 / (1 - beta2)", 3 / (1 - beta2), 0.0, float(burn), "Forgetting the start")
+    check_at_least("replicas", replicas, 2)
+    burn, slowest = steps // 2, 3 / (1 - max(beta1, beta2))
+    check_in_range("3 / (1 - beta)", slowest, 0.0, float(burn), "Forgetting the start")
     theta = np.asarray(theta, dtype=float)
     rng, total = np.random.default_rng(seed), np.zeros((*theta.shape, replicas))
     m = v = np.zeros_like(total)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from ttur.theory.iterate import Trajectory, simulate
 from ttur.theory.network import NumNetwork
 from ttur.theory.saddle import in_contraction_region, tanh_game
-from ttur.theory.study import Row
+from ttur.theory.study import Row, mean_and_error, standard_error
 from ttur.timescales import PowerLaw
 
 Bias = tuple[float, float]  # alpha on the gradient of every flow, beta on that of every price
@@ -63,7 +63,7 @@ class BiasedRuns:
             excess = np.maximum(self.network.overload(self.biases[index][1]), 0)
             rates = np.linalg.norm(self.growth[index], axis=-1)
             quantity = f"{label}: growth of the prices per unit of sum a"
-            return Row(quantity, float(np.linalg.norm(excess)), float(rates.mean()), _error(rates))
+            return Row(quantity, float(np.linalg.norm(excess)), *mean_and_error(rates))
         optimum = self.network.optimum()
         moved = np.concatenate(
             [
@@ -75,7 +75,7 @@ class BiasedRuns:
         mean = moved.mean(axis=0)
         size = float(np.linalg.norm(mean))
         quantity = f"{label}: distance of the 2nd half's mean to the optimum"
-        return Row(quantity, self.exact(index), size, _error(moved @ mean / size))
+        return Row(quantity, self.exact(index), size, standard_error(moved @ mean / size))
 
     def share_row(self, index: int, label: str) -> Row:
         share = self.shares[index]
@@ -84,7 +84,7 @@ class BiasedRuns:
             f"{label}: share of the 2nd half in the contraction region",
             None if self.survives(index) else 1.0,
             float(share.mean()),
-            _error(share),
+            standard_error(share),
         )
 
     def thresholds(self, swept: slice) -> list[float | None]:
@@ -145,7 +145,7 @@ class TanhRuns:
         size, t = self.size[half], self.path.t_a[half]
         rates = (size[-1] - size[0]) / (t[-1] - t[0])
         quantity = f"tanh game {self.label}: growth of |(theta, w)| per unit of sum a"
-        return Row(quantity, 2**0.5 * (1 + TANH_BIAS), float(rates.mean()), _error(rates))
+        return Row(quantity, 2**0.5 * (1 + TANH_BIAS), *mean_and_error(rates))
 
 
 def tanh_runs(theta_from_w: float, w_from_theta: float, steps: int, seed: int) -> TanhRuns:
@@ -170,7 +170,3 @@ def tanh_runs(theta_from_w: float, w_from_theta: float, steps: int, seed: int) -
         float(np.linalg.norm(rest)),
         float(inside[last].any(axis=0).mean()),
     )
-
-
-def _error(values: Float[np.ndarray, " replicas"]) -> float:
-    return float(values.std(ddof=1) / len(values) ** 0.5)

@@ -57,17 +57,29 @@ def check_covariance(name: str, matrix: Float[np.ndarray, "size size"]) -> None:
 
 
 def check_in_range(name: str, value: float, low: float, high: float, assumption: str) -> None:
-    """low < value <= high, as `assumption` asks.
+    """low < value <= high and value finite, as `assumption` asks.
 
     Raises:
         ValueError: if not; names the assumption and the distance to the range.
     """
-    if not low < value <= high:
+    if not low < value <= high or not np.isfinite(value):
         beyond = low - value if value <= low else value - high
+        distance = f", {beyond:.3g} outside" if np.isfinite(beyond) else ""
+        close = "]" if np.isfinite(high) else ")"
         raise ValueError(
-            f"{assumption} fails: {name} should lie in ({low:g}, {high:g}], got {value:g}, "
-            f"{beyond:.3g} outside"
+            f"{assumption} fails: {name} should lie in ({low:g}, {high:g}{close}, got {value:g}"
+            f"{distance}"
         )
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    """A count that is large enough.
+
+    Raises:
+        ValueError: if it is below `least`.
+    """
+    if value < least:
+        raise ValueError(f"{name} should be at least {least}, got {value}")
 
 
 def check_positive_definite(
@@ -87,11 +99,13 @@ def check_positive_definite(
 
 
 def check_stochastic(name: str, chains: Float[np.ndarray, "... states states"]) -> None:
-    """Entries are probabilities and rows sum to 1.
+    """Square matrices whose entries are probabilities and whose rows sum to 1.
 
     Raises:
-        ValueError: if not; names the worst entry or the worst sum.
+        ValueError: if not; names the shape, the worst entry or the worst sum.
     """
+    if chains.ndim < 2 or chains.shape[-1] != chains.shape[-2]:
+        raise ValueError(f"{name} should be (states, states), got the shape {chains.shape}")
     if not chains.min() >= 0:
         raise ValueError(f"{name} should hold probabilities, its smallest entry is {chains.min()}")
     sums = chains.sum(axis=-1)

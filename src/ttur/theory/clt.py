@@ -39,11 +39,13 @@ def mp_limits(
     """
     A11, A12, A21, A22 = (np.atleast_2d(np.asarray(A, float)) for row in J for A in row)
     m, k = len(A11), len(A22)
-    for name, block, shape in (("A11", A11, (m, m)), ("A12", A12, (m, k)), ("A21", A21, (k, m))):
+    blocks, shapes = (A11, A12, A21, A22), ((m, m), (m, k), (k, m), (k, k))
+    for name, block, shape in zip(("A11", "A12", "A21", "A22"), blocks, shapes, strict=True):
         array_of_shape(name, block, shape)
     G = array_of_shape("Gamma", Gamma, (m + k, m + k))
     check_covariance("Gamma", G)
     check_in_range("alpha", alpha, 0.5, 1.0, "Theorem 8 A3")
+    check_in_range("a0", a0, 0.0, np.inf, "Theorem 8 A3")
     check_hurwitz("A22", A22, "Theorem 8 A2")
     K = np.linalg.solve(A22.T, A12.T).T
     delta = A11 - K @ A21
@@ -87,9 +89,11 @@ def clt_report(
     """Judges replicas of theta_n - theta* and w_n - w*, shapes (R, m) and (R, k).
 
     Raises:
-        ValueError: if a replica is not finite, the numbers of replicas differ, or S_theta or S_w
-            has another shape.
+        ValueError: if a step size is not > 0, a replica is not finite, the numbers of replicas
+            differ, or S_theta or S_w has another shape.
     """
+    check_in_range("a", a, 0.0, np.inf, "a step size > 0")
+    check_in_range("b", b, 0.0, np.inf, "a step size > 0")
     theta = array_of_shape("theta_hat", theta_hat, theta_hat.shape) / np.sqrt(a)
     w = array_of_shape("w_hat", w_hat, (len(theta), w_hat.shape[1])) / np.sqrt(b)
     distance = _mahalanobis("S_theta", theta, S_theta) + _mahalanobis("S_w", w, S_w)

@@ -34,7 +34,7 @@ class ControlledChain:
     policy: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if min(self.policy) < 0 or abs(sum(self.policy) - 1) > 1e-9:
+        if not (min(self.policy) >= 0 and abs(sum(self.policy) - 1) <= 1e-9):
             raise ValueError(f"policy should hold probabilities of sum 1, got {self.policy}")
 
     def occupation(self, theta: Iterate, w: Iterate) -> Occupation:

@@ -93,6 +93,7 @@ def crosses_barrier(potential: Potential, gamma: float) -> bool:
 
 def momentum_crosses_barrier(potential: Potential, a: float, beta1: float) -> bool:
     """The same for Adam's momentum with learning rate a, no normaliser and no bias correction."""
+    check_in_range("a", a, 0.0, np.inf, "a learning rate a > 0")
     check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "0 <= beta1 < 1")
     x, m = potential.start, 0.0
     # 100 units of the ball's time; it passes, or turns back, within 20.

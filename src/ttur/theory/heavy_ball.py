@@ -12,9 +12,9 @@ from jaxtyping import Float
 from scipy.integrate import solve_ivp
 
 from ttur.theory.adam_momentum import Gradient, Order, hbf_step
-from ttur.theory.checks import Numbers
+from ttur.theory.checks import Numbers, check_in_range
 from ttur.theory.iterate import StepSizes, step_sizes
-from ttur.theory.memory import BiasCorrectedMemory, Memory, as_memory
+from ttur.theory.memory import BiasCorrectedMemory, Memory, PolynomialMemory, as_memory
 
 Times = Float[np.ndarray, " times"]
 Positions = Float[np.ndarray, "times dim"]
@@ -56,11 +56,12 @@ def hbf_ode(
         times: when to look; None takes 1001 equal steps.
 
     Raises:
-        ValueError: if a velocity other than None is given with bias correction, whose solutions
-            have only one that is finite.
+        ValueError: if T is not after the start, or a velocity other than None is given with bias
+            correction, whose solutions have only one that is finite.
     """
     memory = as_memory(r)
     first = memory.start
+    check_in_range("T", T, first, np.inf, "a time after the start")
     theta = _point(theta0)
     if isinstance(memory, BiasCorrectedMemory):
         if v0 is not None:
@@ -117,7 +118,12 @@ def energy_trajectory(
         law: friction gamma (a number or a function of time), or a memory.
         theta0, v0: as in `hbf_ode`.
         times: when to look; the first is the start.
+
+    Raises:
+        ValueError: if a memory is infinite at the first of the times.
     """
+    if isinstance(law, PolynomialMemory | BiasCorrectedMemory):
+        check_in_range("times[0]", float(times[0]), 0.0, np.inf, "a finite memory r(t)")
     motion = _solve(f_grad, law, _point(theta0), v0, float(times[0]), times)
     gravity = law(motion.t) if isinstance(law, Memory) else 1.0
     potential = np.array([np.asarray(f(theta)).item() for theta in motion.theta])

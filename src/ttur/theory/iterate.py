@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from ttur.theory.checks import array_of_shape, check_at_least
 from ttur.timescales import Constant, Halving, PowerLaw
 
 StepSizes = Callable[..., Any]  # n -> s(n) > 0, with n from 1
 Noise = Callable[..., Any]  # (generator, replicas, n) -> (M^theta, M^w)
 Callback = Callable[..., Any]  # (n, theta, w, z) after update n
 Order = Literal["simultaneous", "fast_first", "slow_first"]
+MOST_GIB = 2  # of iterates kept, and of step sizes
 ORDERS: tuple[Order, ...] = ("simultaneous", "fast_first", "slow_first")
 
 
@@ -99,14 +101,19 @@ def simulate(
         stop_nonfinite: end with the first replica that diverges; later records are missing.
 
     Raises:
-        ValueError: if a step size is not finite and > 0, a shape does not fit, the order is
-            unknown, or a recorded n is not among 0 ... n_steps.
+        ValueError: if a step size is not finite and > 0, a shape does not fit, a start is not
+            finite, the order is unknown, there are no replicas, or a recorded n is not among
+            0 ... n_steps.
     """
+    check_at_least("replicas", replicas, 1)
     if order not in ORDERS:
         raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
+    _check_memory("step sizes", n_steps, 4, f"{n_steps} updates")
     a_n, b_n = step_sizes("a", a, n_steps), step_sizes("b", b, n_steps)
     t_a, t_b = (np.concatenate([[0.0], np.cumsum(steps)]) for steps in (a_n, b_n))
     kept = _recorded(record, n_steps)
+    size = problem.m + problem.k
+    _check_memory("iterates", len(kept) * replicas, size, f"{len(kept)} n of {replicas} replicas")
     theta = _start("theta0", theta0, (replicas, problem.m))
     w = _start("w0", w0, (replicas, problem.k))
     rng = np.random.default_rng(seed)
@@ -195,7 +202,7 @@ def _correlated(C: ArrayLike, m: int, draw: Callable[..., Any]) -> Noise:
         raise ValueError(
             f"C should have m + k rows with m = {m} of them for theta, got the shape {factor.shape}"
         )
-    mixing = factor.T
+    mixing = array_of_shape("C", factor, factor.shape).T
 
     def noise(rng, replicas, n):
         both = draw(rng, (replicas, len(mixing))) @ mixing
@@ -228,11 +235,20 @@ def _fast(problem, b_n, theta, w, z, push):
     return problem.project_w(moved) if problem.project_w else moved
 
 
+def _check_memory(what: str, count: int, size: int, which: str) -> None:
+    gib = count * size * 8 / 2**30
+    if gib > MOST_GIB:
+        raise ValueError(
+            f"the {what} of {which} take {gib:.3g} GiB, expected at most {MOST_GIB}; take fewer "
+            "updates or replicas, or record fewer n"
+        )
+
+
 def _start(name: str, values: ArrayLike, shape: tuple[int, int]) -> Float[np.ndarray, "R dim"]:
     start = np.asarray(values, dtype=np.float64)
     if start.shape not in {shape, shape[1:]}:
         raise ValueError(f"{name} should have the shape {shape[1:]} or {shape}, got {start.shape}")
-    return np.broadcast_to(start, shape).copy()
+    return np.broadcast_to(array_of_shape(name, start, start.shape), shape).copy()
 
 
 def _recorded(

@@ -105,8 +105,7 @@ class LinearTwoTimeScale:
         Raises:
             ValueError: if one is not below 0, or abar < 0 (E17: the paper asks for abar <= 0).
         """
-        if not abar >= 0:
-            raise ValueError(f"Theorem 6 A4(a) fails: abar should be >= 0, got {abar:g}")
+        _check_abar(abar)
         return {
             name: check_hurwitz(name, matrix, f"Theorem 6 {assumption}")
             for name, matrix, assumption in (
@@ -136,8 +135,9 @@ class LinearTwoTimeScale:
         """The limits Sigma^(eps) for a/b -> eps > 0, which tend to those of eps = 0 (Eq. 102).
 
         Raises:
-            ValueError: if eps <= 0, or the system at this ratio of step sizes is not stable.
+            ValueError: if eps <= 0 or abar < 0, or the system at this ratio is not stable.
         """
+        _check_abar(abar)
         if not eps > 0:
             raise ValueError(f"eps should be > 0, got {eps:g}; limit_covariance is eps = 0")
         scale = np.r_[np.ones(self.m), np.full(self.k, 1 / eps)]
@@ -275,3 +275,8 @@ class LinearTwoTimeScale:
             return None
         correlated = centered_exponential_noise if kind == "exponential" else gaussian_noise
         return correlated(square_root(self.Gamma), self.m)
+
+
+def _check_abar(abar: float) -> None:
+    if not abar >= 0:
+        raise ValueError(f"Theorem 6 A4(a) fails: abar should be >= 0, got {abar:g}")

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov
 
 from ttur.theory.checks import (
+    array_of_shape,
     check_irreducible,
     check_positive_definite,
     check_stochastic,
 )
-from ttur.theory.iterate import TwoTimeScaleProblem
+from ttur.theory.iterate import StepSizes, TwoTimeScaleProblem, step_sizes
 
 Chain = Float[np.ndarray, "... states states"]
 Slow = Float[np.ndarray, "... m"]  # theta
@@ -59,6 +60,7 @@ def poisson_solution(
     pi = stationary_distribution(P)
     if len(f) != len(pi):
         raise ValueError(f"f should have one value for each of {len(pi)} states, got {len(f)}")
+    f = array_of_shape("f", f, f.shape)
     fbar = np.tensordot(pi, f, axes=1)
     flat = (f - fbar).reshape(len(pi), -1)
     fhat = np.linalg.solve(np.eye(len(pi)) - P + pi, flat)  # + pi is + 1 pi^T by broadcasting
@@ -134,7 +136,7 @@ class MarkovLinearCritic:
 
     def exact_moments(
         self,
-        b: Callable[[Any], Any],
+        b: StepSizes,
         N: int,
         record: Sequence[int] | Int[np.ndarray, " times"],
         theta: Point = 0.0,
@@ -147,8 +149,10 @@ class MarkovLinearCritic:
         in b, so its three coefficient matrices are found once, from b = -1, 0 and 1.
 
         Raises:
-            ValueError: if a recorded n is outside 1 … N, or an assumption fails.
+            ValueError: if a step size is not > 0, a recorded n is outside 1 … N, z0 is no state,
+                w0 has another shape, or an assumption fails.
         """
+        rates = step_sizes("b", b, N)
         theta, times = _slow(theta), np.unique(np.asarray(record, dtype=int))
         if not times.size or times[0] < 1 or times[-1] > N:
             raise ValueError(f"record should hold numbers of steps in 1 … {N}, got {record}")
@@ -173,14 +177,15 @@ class MarkovLinearCritic:
 
         down, still, up = step(-1.0), step(0.0), step(1.0)
         linear, quadratic = (up - down) / 2, (up + down) / 2 - still
-        e0 = (np.zeros(k) if w0 is None else np.asarray(w0, dtype=float)) - root
+        e0 = array_of_shape("w0", np.zeros(k) if w0 is None else w0, (k,)) - root
+        if not 0 <= z0 < S:
+            raise ValueError(f"z0 should be one of the states 0 … {S - 1}, got {z0}")
         at_z0 = np.eye(S)[z0]
         state = np.concatenate(
             [at_z0, np.outer(at_z0, e0).ravel(), np.multiply.outer(at_z0, np.outer(e0, e0)).ravel()]
         )
         kept = np.empty((len(times), len(state)))
-        rates = np.asarray(b(np.arange(1, times[-1] + 1)), dtype=float)
-        for n, rate in enumerate(rates.tolist(), start=1):
+        for n, rate in enumerate(rates[: times[-1]].tolist(), start=1):
             state = still @ state + rate * (linear @ state + rate * (quadratic @ state))
             kept[times == n] = state
         mean = kept[:, S : S + S * k].reshape(-1, S, k).sum(axis=1)

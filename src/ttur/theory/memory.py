@@ -83,15 +83,19 @@ class BiasCorrectedMemory:
 
     def weights(self, a: Steps) -> Steps:
         c = _weights(self.r * a)
-        return c / -np.expm1(np.cumsum(np.log1p(-c)))
+        with np.errstate(divide="ignore"):  # c = 1, where beta1 = 0 and nothing is to be corrected
+            return c / -np.expm1(np.cumsum(np.log1p(-c)))
 
 
 Memory = ConstantMemory | PolynomialMemory | BiasCorrectedMemory
 
 
 def _weights(c: Steps) -> Steps:
-    if (c >= 1).any():
-        n = int(np.argmax(c >= 1)) + 1
+    if not (c > 0).all():
+        n = int(np.argmax(~(c > 0))) + 1
+        raise ValueError(f"steps a(n) should be > 0, the weight of gradient {n} is {c[n - 1]:.4g}")
+    if (c > 1).any():
+        n = int(np.argmax(c > 1)) + 1
         raise ValueError(
             f"0 <= beta1 < 1 fails: the weight c = 1 - beta1 of gradient {n} is {c[n - 1]:.4g}, "
             f"{c[n - 1] - 1:.3g} above 1; take smaller steps, or start r/t at a larger t"

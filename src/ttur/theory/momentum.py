@@ -48,6 +48,9 @@ def momentum_matrix(
         eps: ratio of the step sizes a/b.
         m: dimension of theta; half of A's size if None.
     """
+    for name, value in (("r_theta", r_theta), ("r_w", r_w)):
+        check_in_range(name, value, 0.0, np.inf, "a memory rate r > 0")
+    check_in_range("eps", eps, 0.0, np.inf, "step sizes > 0")
     A = _square(A)
     size = len(A)
     is_theta = np.arange(size) < (size // 2 if m is None else m)

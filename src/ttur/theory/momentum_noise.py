@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import solve_continuous_lyapunov
 
-from ttur.theory.checks import check_hurwitz
+from ttur.theory.checks import check_hurwitz, check_in_range
 
 Covariance = Float[np.ndarray, "2 2"]
 
@@ -32,6 +32,7 @@ def hbf_covariance(L: float, r: float, s2: float, abar: float = 0.0) -> Covarian
     Raises:
         ValueError: if abar >= 2 min Re eig(B), where the covariance does not exist.
     """
+    check_in_range("s2", s2, 0.0, np.inf, "a variance of the gradient's noise")
     matrix = hbf_linearisation(L, r)
     slowest = 2 * float(np.linalg.eigvals(matrix).real.min())
     if not 0 <= abar < slowest:
@@ -78,6 +79,9 @@ def second_moment_noise(mu: float, sigma: float, beta1: float, beta2: float) -> 
     spreads by sqrt(1 - beta2) and not by 1 - beta2. The drift it adds, c E[M^v], still vanishes:
     the conclusion survives, the reason does not.
     """
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        check_in_range(f"1 - {name}", 1 - beta, 0.0, 1.0, f"0 <= {name} < 1")
+    check_in_range("E g^2 = mu^2 + sigma^2", mu**2 + sigma**2, 0.0, np.inf, "v > 0")
     gaussian = [1.0, mu]  # E g^k
     for k in range(2, 7):
         gaussian.append(mu * gaussian[k - 1] + (k - 1) * sigma**2 * gaussian[k - 2])

@@ -128,6 +128,8 @@ class NumNetwork:
         `alpha` and `beta` as in `biased_equilibrium`, or with a leading dimension of replicas;
         "wave" multiplies them with cos(sum a(n)). `noise` is the deviation of every component.
         """
+        if bias not in ("constant", "wave"):
+            raise ValueError(f"bias should be constant or wave, got {bias!r}")
         links, flows = self.R.shape
         alpha, beta = np.asarray(alpha, np.float64), np.asarray(beta, np.float64)
         for name, size, given in (("alpha", flows, alpha), ("beta", links, beta)):

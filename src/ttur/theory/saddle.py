@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ttur.theory.checks import Numbers, array_of_shape
+from ttur.theory.checks import Numbers, array_of_shape, check_in_range
 from ttur.theory.iterate import TwoTimeScaleProblem, gaussian_noise
 
 Array = Float[np.ndarray, "..."]
@@ -29,7 +29,7 @@ def in_contraction_region(
     """
     if not 0 < eta < 1:
         raise ValueError(f"Theorem 10 asks for 0 < eta < 1, got {eta:g}")
-    if np.min(alpha) < 0 or np.min(beta) < 0:
+    if not (np.min(alpha) >= 0 and np.min(beta) >= 0):
         raise ValueError(f"bounds of a bias should be >= 0, got alpha = {alpha}, beta = {beta}")
     by_h = alpha >= eta * np.linalg.norm(h, axis=-1)
     return by_h | (beta >= eta * np.linalg.norm(g, axis=-1))
@@ -50,8 +50,9 @@ def recurrence_stats(
     """Entries into the ball of `radius` at index `from_n` or later; starting inside is none.
 
     Raises:
-        ValueError: if nothing is left from `from_n` on.
+        ValueError: if nothing is left from `from_n` on, or the radius is not > 0.
     """
+    check_in_range("radius", radius, 0.0, np.inf, "A ball")
     if not 0 <= from_n < len(dist):
         raise ValueError(
             f"from_n should lie in [0, {len(dist)}), the number of times, got {from_n}"
@@ -107,23 +108,20 @@ class LinearQuadraticSaddle:
 
     def biased_equilibrium(self, bias_theta: Numbers, bias_w: Numbers) -> SaddlePoint:
         """Where h + bias_theta = 0 and g + bias_w = 0."""
-        m, k = self.coupling.shape
-        bias = [
-            array_of_shape("bias_theta", bias_theta, (m,)),
-            array_of_shape("bias_w", bias_w, (k,)),
-        ]
-        point = np.linalg.solve(-self.jacobian, np.concatenate(bias))
+        m = len(self.coupling)
+        bias = np.concatenate(self._biases(bias_theta, bias_w))
+        point = np.linalg.solve(-self.jacobian, bias)
         return SaddlePoint(point[:m], point[m:])
 
     def bound(self, bias_theta: Numbers, bias_w: Numbers) -> float:
         """||(bias_theta, bias_w)|| / mu."""
-        return float(np.linalg.norm([np.linalg.norm(bias_theta), np.linalg.norm(bias_w)])) / self.mu
+        return float(np.linalg.norm(np.concatenate(self._biases(bias_theta, bias_w)))) / self.mu
 
     def problem(
         self, bias_theta: Numbers = 0.0, bias_w: Numbers = 0.0, noise: float = 0.0
     ) -> TwoTimeScaleProblem:
         """The biased iterate; `noise` is the deviation of every component."""
-        bias = np.asarray(bias_theta, np.float64), np.asarray(bias_w, np.float64)
+        bias = self._biases(bias_theta, bias_w)
         m, k = self.coupling.shape
         return TwoTimeScaleProblem(
             m=m,
@@ -132,6 +130,15 @@ class LinearQuadraticSaddle:
             g=lambda theta, w, z: theta @ self.coupling - self.mu * w,
             noise=gaussian_noise(noise * np.eye(m + k), m),
             bias=lambda theta, w, n, t: bias,
+        )
+
+    def _biases(self, bias_theta: Numbers, bias_w: Numbers) -> tuple[Array, Array]:
+        """Of shapes (m,) and (k,); a number is that in every component."""
+        m, k = self.coupling.shape
+        theta, w = (np.asarray(bias, np.float64) for bias in (bias_theta, bias_w))
+        return (
+            array_of_shape("bias_theta", theta if theta.ndim else np.full(m, theta), (m,)),
+            array_of_shape("bias_w", w if w.ndim else np.full(k, w), (k,)),
         )
 
 

@@ -14,9 +14,9 @@ Scale = Literal["linear", "log", "symlog"]
 class Row:
     """One number: what the theory says beside what was measured.
 
-    `measured` is None where it does not exist (never reached, not finite), `predicted` where the
-    theory is silent. `standard_error` is the Monte-Carlo error of `measured`, None where it has
-    none (a trajectory without noise, linear algebra).
+    `measured` is None where it does not exist (never reached), `predicted` where the theory is
+    silent. `standard_error` is the Monte-Carlo error of `measured`, None where it has none (a
+    trajectory without noise, linear algebra). What is given and not finite becomes None.
     """
 
     quantity: str
@@ -24,12 +24,27 @@ class Row:
     measured: float | None
     standard_error: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("predicted", "measured", "standard_error"):
+            if (value := getattr(self, name)) is not None and not np.isfinite(value):
+                object.__setattr__(self, name, None)
+
     @property
     def z(self) -> float | None:
         """(measured - predicted) / standard error."""
         if self.predicted is None or self.measured is None or not self.standard_error:
             return None
         return (self.measured - self.predicted) / self.standard_error
+
+
+def standard_error(values: Shaped[np.ndarray, " replicas"]) -> float:
+    """Of the mean over two or more replicas."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def mean_and_error(values: Shaped[np.ndarray, " replicas"]) -> tuple[float, float]:
+    """The mean over the replicas, and its standard error."""
+    return float(np.mean(values)), standard_error(values)
 
 
 @dataclass(frozen=True, eq=False)

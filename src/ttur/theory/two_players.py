@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import root_scalar
 
-from ttur.theory.checks import Numbers, array_of_shape, check_in_range
+from ttur.theory.checks import Numbers, array_of_shape, check_at_least, check_in_range
 from ttur.theory.iterate import ORDERS, Order, TwoTimeScaleProblem
 
 Matrix = Float[np.ndarray, "size size"]
@@ -171,10 +171,18 @@ def play(
     every setting sees the same batches. An iteration has one batch, as DCGAN is trained.
 
     Raises:
-        ValueError: if the order is unknown, or a start has not the game's number of parameters.
+        ValueError: if a rate is not > 0, beta1 not in [0, 1), the order unknown, there are no steps
+            or replicas, or a start has not the game's number of parameters.
     """
     if order not in ORDERS:
         raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
+    for name, rates in (("a", a), ("b", b)):
+        for rate in np.ravel(rates):
+            check_in_range(name, float(rate), 0.0, np.inf, "a positive step size")
+    for momentum in np.ravel(beta1):
+        check_in_range("1 - beta1", 1 - float(momentum), 0.0, 1.0, "momentum beta1 in [0, 1)")
+    check_at_least("steps", steps, 1)
+    check_at_least("replicas", replicas, 1)
     rate_a, rate_b, beta = (np.asarray(v, dtype=np.float64)[..., None, None] for v in (a, b, beta1))
     axes = (*np.broadcast_shapes(rate_a.shape, rate_b.shape, beta.shape)[:-2], replicas)
     theta = np.broadcast_to(array_of_shape("theta0", theta0, (game.m,)), (*axes, game.m))

@@ -1,19 +1,19 @@
 """The perturbation of one player by the other, measured while two networks train (section A5)."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from ttur.timescales.optimizers import Adam, Describable, Optimizer
+from ttur.timescales.borrowing import Weights, randomness_from, values, with_weights
+from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
 from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 
-Weights = list[Tensor]
 Field = Callable[[Weights, Weights], Weights]
 Generate = Callable[[Weights], Tensor]
 # As in `ttur.losses.Losses`: (D, real, fake, noise) -> loss, and (D, fake) -> loss.
@@ -29,6 +29,10 @@ class Samples:
     latents: Tensor
     seed: int
 
+    def randomness(self) -> AbstractContextManager[None]:
+        """Whatever is drawn in this context begins at the seed, and leaves no trace."""
+        return randomness_from(self.seed, self.latents.device)
+
 
 class PerturbationMonitor:
     """Probes any two networks around an iteration of training, which never notices.
@@ -37,7 +41,8 @@ class PerturbationMonitor:
     All six gradients of a probe are of the losses as they are trained, at copies of the weights,
     with one batch and one seed: dropout masks, mixing weights of a gradient penalty and whatever
     else is random agree. Networks stay in their mode; batch norm uses the statistics of the batch,
-    its moving averages and the vectors of spectral norm are copies too.
+    its moving averages and the vectors of spectral norm are copies too, and what a network counts
+    or keeps in attributes is put back.
 
     An iteration is a generator update with its `n_critic` discriminator updates, so that
     `after_step` takes the discriminator's rate times n_critic: all quantities are per iteration.
@@ -61,8 +66,8 @@ class PerturbationMonitor:
     def before_step(self) -> None:
         """Keep a copy of both players' weights."""
         self._before = (
-            [weights.clone() for weights in _values(self.generator)],
-            [weights.clone() for weights in _values(self.discriminator)],
+            [weights.clone() for weights in values(self.generator)],
+            [weights.clone() for weights in values(self.discriminator)],
         )
 
     def after_step(
@@ -87,8 +92,8 @@ class PerturbationMonitor:
             self.generator_field(batch),
             theta,
             w,
-            _values(self.generator),
-            _values(self.discriminator),
+            values(self.generator),
+            values(self.discriminator),
             lr_g=lr_g * scale_g,
             lr_d=lr_d * scale_d,
             beta1=max(momentum, default=0.0),
@@ -126,16 +131,15 @@ class PerturbationMonitor:
         that cannot tell, 2 log 2 for the logistic one and 0 for critics. nan if no better response
         was found.
         """
-        theta = _values(self.generator)
-        copy = [weights.clone() for weights in _values(self.discriminator)]
-        optimizer = Adam(copy, beta1=0.5, beta2=0.999)
-
+        theta = values(self.generator)
+        copy = [weights.clone() for weights in values(self.discriminator)]
+        optimizer = _adam(copy)
         losses = [self._loss_on(samples) for samples in held_out]
 
         def value(w: Weights) -> float:
             # Not under no_grad: a gradient penalty differentiates with respect to the samples.
-            values = [loss(theta, w).detach() for loss in losses]
-            return -float(torch.stack(values).mean())
+            found = [loss(theta, w, Tensor.detach) for loss in losses]
+            return -float(torch.stack(found).mean())
 
         def step(w: Weights) -> Weights:
             field = self.discriminator_field(batches())(theta, w)
@@ -150,7 +154,7 @@ class PerturbationMonitor:
 
         def field(theta: Weights, w: Weights) -> Weights:
             w = [weights.detach().requires_grad_() for weights in w]
-            return _ascent(loss_of(theta, w), w)
+            return loss_of(theta, w, lambda loss: _ascent(loss, w))
 
         return field
 
@@ -159,25 +163,34 @@ class PerturbationMonitor:
 
         def field(theta: Weights, w: Weights) -> Weights:
             theta = [weights.detach().requires_grad_() for weights in theta]
-            with _randomness_of(batch):
-                fake = _call(self.generator, theta, batch.latents)
-            with _randomness_of(batch):
-                loss = self._generator_loss(_bound(self.discriminator, w), fake)
-            return _ascent(loss, theta)
+
+            def ascent(generator: nn.Module, discriminator: nn.Module) -> Weights:
+                with batch.randomness():
+                    fake = generator(batch.latents)
+                with batch.randomness():
+                    return _ascent(self._generator_loss(discriminator, fake), theta)
+
+            return with_weights(
+                self.generator,
+                theta,
+                lambda generator: with_weights(self.discriminator, w, partial(ascent, generator)),
+            )
 
         return field
 
-    def _loss_on(
-        self, batch: Samples, generate: Generate | None = None
-    ) -> Callable[[Weights, Weights], Tensor]:
+    def _loss_on(self, batch: Samples, generate: Generate | None = None) -> Callable[..., Any]:
+        """(theta, w, use) → use(L_D), while the discriminator still has the weights w."""
         generate = generate or self._generating(batch)
 
-        def loss(theta: Weights, w: Weights) -> Tensor:
+        def loss(theta: Weights, w: Weights, use: Callable[[Tensor], Any]) -> Any:
             fake = generate(theta)
             noise = torch.Generator(fake.device).manual_seed(batch.seed)
-            with _randomness_of(batch):
-                discriminator = _bound(self.discriminator, w)
-                return self._discriminator_loss(discriminator, batch.real, fake, noise)
+
+            def used(discriminator: nn.Module) -> Any:
+                return use(self._discriminator_loss(discriminator, batch.real, fake, noise))
+
+            with batch.randomness():
+                return with_weights(self.discriminator, w, used)
 
         return loss
 
@@ -189,9 +202,12 @@ class PerturbationMonitor:
         @torch.no_grad()
         def output(theta: Weights, w: Weights) -> tuple[Tensor, Tensor]:
             fake = generate(theta)
-            with _randomness_of(batch):
-                discriminator = _bound(self.discriminator, w)
+
+            def scores(discriminator: nn.Module) -> tuple[Tensor, Tensor]:
                 return discriminator(fake), discriminator(batch.real)
+
+            with batch.randomness():
+                return with_weights(self.discriminator, w, scores)
 
         return output
 
@@ -202,44 +218,22 @@ class PerturbationMonitor:
         @torch.no_grad()
         def generated(theta: Weights) -> Tensor:
             if id(theta) not in drawn:  # what is kept here keeps its id
-                with _randomness_of(batch):
-                    drawn[id(theta)] = theta, _call(self.generator, theta, batch.latents)
+                with batch.randomness():
+                    fake = with_weights(
+                        self.generator, theta, lambda generator: generator(batch.latents)
+                    )
+                drawn[id(theta)] = theta, fake
             return drawn[id(theta)][1]
 
         return generated
 
 
-@contextmanager
-def _randomness_of(batch: Samples) -> Iterator[None]:
-    """torch's own generators, which dropout uses, begin at the seed and are put back."""
-    device = batch.latents.device
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(batch.seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(batch.seed)
-        yield
-
-
-def _trainable(network: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: p for name, p in network.named_parameters() if p.requires_grad}
-
-
-def _values(network: nn.Module) -> Weights:
-    """The parameters that the network's player moves: their values, not copies."""
-    return [parameter.detach() for parameter in _trainable(network).values()]
-
-
-def _call(network: nn.Module, weights: Weights, samples: Tensor) -> Tensor:
-    """The network with other weights, and with copies of its buffers."""
-    tensors: dict[str, Tensor] = dict(zip(_trainable(network), weights, strict=True))
-    tensors |= {name: buffer.clone() for name, buffer in network.named_buffers()}
-    return functional_call(network, tensors, (samples,))
-
-
-def _bound(network: nn.Module, weights: Weights) -> Callable[[Tensor], Tensor]:
-    return lambda samples: _call(network, weights, samples)
+def _adam(parameters: Weights) -> Optimizer:
+    """The tracking gap's; torch's own for parameters of other types than `Adam` takes."""
+    try:
+        return Adam(parameters, beta1=0.5, beta2=0.999)
+    except ValueError:
+        return TorchOptimizer(torch.optim.Adam(parameters, betas=(0.5, 0.999)))
 
 
 def _ascent(loss: Tensor, weights: Weights) -> Weights:

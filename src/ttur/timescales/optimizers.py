@@ -182,7 +182,8 @@ class TorchOptimizer:
             return [1 / (second.sqrt() + epsilon) for second in corrected]
         if all("square_avg" in state for state in states):
             return [1 / (state["square_avg"].sqrt() + settings["eps"]) for state in states]
-        return (1 - float(settings.get("dampening", 0))) / (1 - self.momentum)
+        forgets = 1 - self.momentum
+        return (1 - float(settings.get("dampening", 0))) / forgets if forgets > 0 else 1.0
 
     def state_dict(self) -> dict[str, Any]:
         return self.optimizer.state_dict()

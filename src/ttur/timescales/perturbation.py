@@ -132,6 +132,8 @@ def tracking_gap(
     GAN); above 1: worse. A negative numerator counts as 0; nan where V_K <= v0. `step_d` returns
     the discriminator it made (the same object where it moves in place). An array if v_d gives one.
     """
+    if k < 1:
+        raise ValueError(f"the tracking gap takes k >= 1 more steps, got {k}")
     before = v_d(w_copy)
     for _ in range(k):
         w_copy = step_d(w_copy)

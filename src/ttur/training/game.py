@@ -186,9 +186,8 @@ class TwoPlayerGame:
         if seen := self.health.diagnosis():
             return seen
         for name in ("discriminator", "generator"):
-            tensors = [
-                t for t in getattr(self, name).state_dict().values() if t.is_floating_point()
-            ]
+            state = getattr(self, name).state_dict().values()  # a module may add what is no tensor
+            tensors = [t for t in state if isinstance(t, Tensor) and t.is_floating_point()]
             norms = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
             if tensors and not torch.isfinite(torch.stack(norms)).all():
                 return self.update, f"non-finite {name} weights"
@@ -200,6 +199,7 @@ class TwoPlayerGame:
             "update": self.update,
             "discriminator_updates": self.discriminator_updates,
             "noise": self.noise.get_state(),
+            **self._torch_noise(),
             **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
@@ -208,8 +208,19 @@ class TwoPlayerGame:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.noise.set_state(state["noise"])
+        if "torch_noise" in state:  # older checkpoints have none
+            torch.set_rng_state(state["torch_noise"])
+        if "cuda_noise" in state:
+            torch.cuda.set_rng_state(state["cuda_noise"], self.noise.device)
         self.update = state["update"]
         self.discriminator_updates = state["discriminator_updates"]
+
+    def _torch_noise(self) -> dict[str, Tensor]:
+        """torch's own generators, which networks with dropout draw from."""
+        state = {"torch_noise": torch.get_rng_state()}
+        if self.noise.device.type == "cuda":
+            state["cuda_noise"] = torch.cuda.get_rng_state(self.noise.device)
+        return state
 
     def _parts(self) -> dict[str, Any]:
         balance = {} if self.losses.balance is None else {"balance": self.losses.balance}

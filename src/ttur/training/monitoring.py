@@ -15,6 +15,7 @@ from ttur.timescales.orders import generator_twice
 from ttur.training.game import TwoPlayerGame
 
 HELD_OUT_BATCHES = 4
+LEAST_RATE, MOST_RATE = 1e-300, 1e300  # a rate that has halved down to 0 is probed like any other
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Monitoring:
     def after_step(self) -> dict[str, Any]:
         """The quantities of the iteration just played, by name; None where one has no value."""
         game, draw = self.game, self._samples(self.game.update)
-        b, a = game.rates.at(game.update)
+        b, a = (min(max(rate, LEAST_RATE), MOST_RATE) for rate in game.rates.at(game.update))
         moves = 2 if game.order is generator_twice else 1
         with self._balance_untouched():
             probe = self.monitor.after_step(

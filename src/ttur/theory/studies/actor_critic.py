@@ -15,9 +15,9 @@ from ttur.theory.actor_critic import (
     approximation_error,
     joint_mean_field,
 )
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.mdp import COARSE_FEATURES, EXACT_FEATURES, FiniteMDP, corridor
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
 from ttur.timescales import PowerLaw
 
 PerSpeed = Float[np.ndarray, "times speeds replicas"]
@@ -44,17 +44,18 @@ def actor_critic(
         ValueError: if a number is outside its range.
     """
     for name, count, least in (("replicas", replicas, 2), ("steps", steps, 100)):
-        check_in_range(name, float(count), least - 1.0, np.inf, f"at least {least}")
+        check_at_least(name, count, least)
     check_in_range("exponent", exponent, 0.5, 1.0, "Theorem 11 (sum a = inf, sum a^2 < inf)")
     if list(speeds) != sorted(set(speeds)) or len(speeds) < 2:
         raise ValueError(f"speeds should be at least two, rising, got {speeds}")
     mdp = corridor(forward)
     a = PowerLaw(1.0, exponent, offset=100)
+    check_in_range("a(1) times Γ_w", a(1) * speeds[-1], 0.0, 2.0, "a first step that is stable")
     games = exact, coarse = [
         _play(mdp, name, features, speeds, a, lam, replicas, steps, seed)
         for name, features in (("exact", EXACT_FEATURES), ("coarse", COARSE_FEATURES))
     ]
-    best = root(mdp.grad_eta, exact.rest).x
+    best = root(mdp.grad_eta, exact.rest)
     shown = sorted({0, len(speeds) // 2, len(speeds) - 1})
     return StudyResult(
         rows=(
@@ -64,13 +65,15 @@ def actor_critic(
             Row(
                 "coarse: approximation error there, value of E being 0",
                 None,
-                approximation_error(mdp, COARSE_FEATURES, coarse.rest, PAYING),
+                approximation_error(mdp, COARSE_FEATURES, coarse.rest, PAYING)
+                if np.isfinite(coarse.floor)
+                else None,
             ),
         ),
         panels=(
             _gradient_panel(exact, shown, "Exact features (dashed: mean differential equation)"),
             _gradient_panel(coarse, shown, "Coarse features"),
-            _reward_panel(exact, shown, float(mdp.eta(best))),
+            _reward_panel(exact, shown, float(mdp.eta(best.x)) if best.success else np.nan),
             _speed_panel(games),
         ),
         sentence=_sentence(exact, coarse),
@@ -89,7 +92,7 @@ class _Game:
     mean_gradient: Float[np.ndarray, "times speeds"]  # of the differential equation
     mean_reward: Float[np.ndarray, "times speeds"]
     rest: Float[np.ndarray, " m"]  # where the actor's mean field vanishes
-    floor: float  # |grad eta| there
+    floor: float  # |grad eta| there, nan where no such point is found
 
     def least(self, gradient: Float[np.ndarray, "times ..."]) -> Float[np.ndarray, "..."]:
         """The least in the second half, which stands for the limes inferior."""
@@ -101,16 +104,14 @@ class _Game:
             Row(
                 f"{self.name}: least |grad eta| of the 2nd half, Γ_w = {speed:g}",
                 float(predicted[i]),
-                float(least[i].mean()),
-                _error(least[i]),
+                *mean_and_error(least[i]),
             )
             for i, speed in enumerate(self.speeds)
         ] + [
             Row(
                 f"{self.name}: average reward at the end, Γ_w = {speed:g}",
                 float(self.mean_reward[-1, i]),
-                float(self.reward[-1, i].mean()),
-                _error(self.reward[-1, i]),
+                *mean_and_error(self.reward[-1, i]),
             )
             for i, speed in enumerate(self.speeds)
         ]
@@ -135,6 +136,10 @@ def _play(
         theta0=THETA0,
     )
     theta = run.theta.reshape(len(run.n), len(speeds), replicas, -1)
+    if not np.isfinite(theta).all():
+        raise ValueError(
+            f"the {name} critic diverged at Γ_w up to {speeds[-1]:g}, lam = {lam:g}: lower them"
+        )
     start = np.concatenate([np.zeros(1 + features.shape[1]), THETA0])
     means = np.stack(
         [
@@ -151,7 +156,7 @@ def _play(
         ],
         axis=1,
     )
-    rest = root(lambda theta: actor_mean_field(mdp, features, theta, lam), np.zeros(2)).x
+    rest = root(lambda theta: actor_mean_field(mdp, features, theta, lam), np.zeros(2))
     return _Game(
         name=name,
         speeds=speeds,
@@ -160,8 +165,8 @@ def _play(
         reward=mdp.eta(theta),
         mean_gradient=np.linalg.norm(mdp.grad_eta(means), axis=-1),
         mean_reward=mdp.eta(means),
-        rest=rest,
-        floor=float(np.linalg.norm(mdp.grad_eta(rest))),
+        rest=rest.x,
+        floor=float(np.linalg.norm(mdp.grad_eta(rest.x))) if rest.success else np.nan,
     )
 
 
@@ -227,8 +232,10 @@ def _sentence(exact: _Game, coarse: _Game) -> str:
     parts = [
         f"With exact features the least gradient of the second half is {least[0]:.3g} at "
         f"Γ_w = {slow:g} and {least[-1]:.3g} at Γ_w = {fast:g}; with coarse features it ends at "
-        f"{rough[-1]:.3g}; its actor would rest at {coarse.floor:.3g}. Predicted is the mean "
-        "differential equation, without noise and exact only as the steps go to 0."
+        f"{rough[-1]:.3g}"
+        + (f"; its actor would rest at {coarse.floor:.3g}" if np.isfinite(coarse.floor) else "")
+        + ". Predicted is the mean differential equation, without noise and exact only as the "
+        "steps go to 0."
     ]
     if least[-1] < least[0] / 2:
         parts.append(
@@ -236,10 +243,6 @@ def _sentence(exact: _Game, coarse: _Game) -> str:
             "same point whatever Γ_w is, only the time to get there falls with it (E30)."
         )
     return " ".join(parts)
-
-
-def _error(values: Float[np.ndarray, " replicas"]) -> float:
-    return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
 STUDY = Study(

@@ -39,6 +39,7 @@ class Part(NamedTuple):
     claim: str
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a coarse step may diverge; it is then None
 def adam_heavy_ball(
     r: float = 0.5,
     theta0: float = 2.0,
@@ -66,6 +67,7 @@ def adam_heavy_ball(
     if len(steps) < 2 or not (np.diff(steps) < 0).all() or steps[-1] <= 0:
         raise ValueError(f"steps should be two or more, > 0, each below the last, got {steps}")
     check_in_range("r times the first step", r * steps[0], 0.0, 0.99, "beta1 = 1 - a r > 0")
+    check_in_range("a theta0^2", steps[0] * theta0**2, -1e-300, 1.0, "first steps that are stable")
     check_in_range("time", time, 2 * steps[0], np.inf, "more than two steps")
     if not (memories and weights and min(memories) > 0 and 0 < min(weights) <= max(weights) < 1):
         raise ValueError(

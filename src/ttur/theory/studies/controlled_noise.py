@@ -1,6 +1,5 @@
 """Theorem 5: noise that the iterates steer moves where they settle; Adam's state is such noise."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,7 @@ from ttur.theory.adam_state import (
 from ttur.theory.checks import check_in_range
 from ttur.theory.controlled import CMN, Limit, solve_limit
 from ttur.theory.iterate import Trajectory, simulate
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
 from ttur.timescales import PowerLaw
 
 NOISES = {"skewed": exponential_noise, "symmetric": normal_noise}
@@ -66,7 +65,7 @@ def controlled_noise(
     lag = np.abs(run.w - CMN.lam(run.theta))[..., 0] / np.sqrt(run.b)[:, None]
 
     memory = (beta1, beta2)
-    frozen_steps = int(max(1500, 10 / (1 - beta2)))
+    frozen_steps = int(max(1500, 10 / (1 - max(memory))))
     frozen = {"replicas": 2 * replicas, "steps": frozen_steps, "seed": seed}
     zeros = {name: adam_zero(*memory, noise, **frozen) for name, noise in NOISES.items()}
     adam = {
@@ -84,19 +83,23 @@ def controlled_noise(
     first_order = adam_shift_first_order(beta1, beta2)
     shift = adam["skewed"].theta[-1, :, 0]
     rows = (
-        Row(f"mean theta at n = {steps}", float(limit.theta[0]), *_mean(run.theta[-1, :, 0])),
-        Row(f"mean w at n = {steps}", float(limit.w[0]), *_mean(run.w[-1, :, 0])),
+        Row(
+            f"mean theta at n = {steps}",
+            float(limit.theta[0]),
+            *mean_and_error(run.theta[-1, :, 0]),
+        ),
+        Row(f"mean w at n = {steps}", float(limit.w[0]), *mean_and_error(run.w[-1, :, 0])),
         Row(
             "occupation of state 1, second half",
             float(limit.pi[1]),
-            *_mean(occupied[steps // 2 + 1 :].mean(axis=0)),
+            *mean_and_error(occupied[steps // 2 + 1 :].mean(axis=0)),
         ),
         Row(
             "mean theta, if steering is ignored (occupation as at (0, 0))",
             float(ignored.theta[0]),
-            *_mean(run.theta[-1, :, 0]),
+            *mean_and_error(run.theta[-1, :, 0]),
         ),
-        Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", None, *_mean(lag[-1])),
+        Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", None, *mean_and_error(lag[-1])),
         *(
             Row(
                 f"Adam, {name} noise: mean theta at n = {steps} (predicted: zero of hhat)",
@@ -117,7 +120,9 @@ def controlled_noise(
         _averaged_fields(zeros, max(3 * abs(first_order), 0.05), memory, frozen),
         _adam_paths(adam, zeros, times),
     )
-    sentence = _sentence(_mean(run.theta[-1, :, 0]), limit, ignored, _mean(shift), zeros["skewed"])
+    sentence = _sentence(
+        mean_and_error(run.theta[-1, :, 0]), limit, ignored, mean_and_error(shift), zeros["skewed"]
+    )
     return StudyResult(rows, panels, sentence)
 
 
@@ -209,14 +214,9 @@ def _around(label: str, n: np.ndarray, values: np.ndarray, colour: int) -> Curve
     return Curve(label, n, mean, mean - 2 * error, mean + 2 * error, colour=colour)
 
 
-def _mean(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """Mean over the replicas, and its standard error."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
 def _with_error_of(prediction: Estimate, values: np.ndarray) -> tuple[float, float]:
     """Mean and standard error, the prediction's own Monte-Carlo error added to the latter."""
-    mean, error = _mean(values)
+    mean, error = mean_and_error(values)
     return mean, float(np.hypot(error, prediction.se))
 
 

@@ -9,6 +9,7 @@ from ttur.theory.heavy_ball import friction_ode
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a run may diverge; it is then None
 def flat_minimum(
     depth: float = 0.3,
     width: float = 0.15,
@@ -91,10 +92,11 @@ def _landscape(potential: Potential, rests: dict[str, float]) -> Panel:
 
 
 def _where(potential: Potential, x: float) -> str:
-    """Whether x lies in the flat minimum's basin, in the sharp one's, or nowhere."""
+    """Whether x lies in the flat minimum's basin, around the sharp one, or elsewhere."""
     if potential.barrier < x < -potential.start:
         return "past"
-    return "caught" if potential.start < x <= potential.barrier else "lost"
+    around = potential.barrier - potential.sharp
+    return "caught" if abs(x - potential.sharp) <= around else "elsewhere"
 
 
 def _balls(potential: Potential, gamma: float) -> Panel:
@@ -145,9 +147,9 @@ def _sentence(
     rates: tuple[float, ...],
     rests: dict[str, float],
 ) -> str:
-    past, caught = (
+    past, caught, elsewhere = (
         [name for name, x in rests.items() if _where(potential, x) == verdict]
-        for verdict in ("past", "caught")
+        for verdict in ("past", "caught", "elsewhere")
     )
     return (
         f"The ball leaves the sharp minimum iff its friction is below {gamma:.5f}. In Adam's "
@@ -155,10 +157,11 @@ def _sentence(
         f"a = {rates[0]:g}, {frictions[-1]:.4f} at a = {rates[-1]:g}, {extrapolated:.4f} "
         f"extrapolated to a = 0. Past the sharp minimum: {'; '.join(past) or 'none'}. Caught: "
         f"{'; '.join(caught) or 'none'}."
+        + (f" Neither, at the end: {'; '.join(elsewhere)}." if elsewhere else "")
         + (
             " Momentum is what overshoots, and only with a beta1 large enough for the learning "
             "rate; the paper names no such condition."
-            if past and caught
+            if past == ["Adam, beta1 = 0.9"] and len(caught) == 2
             else ""
         )
     )

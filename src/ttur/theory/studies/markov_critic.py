@@ -7,7 +7,7 @@ import numpy as np
 from ttur.theory.checks import check_in_range
 from ttur.theory.iterate import simulate
 from ttur.theory.markov import MC3, mc3_slow_field, stationary_distribution
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
 from ttur.timescales import PowerLaw
 
 ENTRIES = ((0, 0), (0, 1), (1, 1))
@@ -56,10 +56,12 @@ def markov_critic(
     length = _mean_length(limit)
     error = run.w[-1] - critic
     rows = [
-        Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", length, *_mean(rate[-1])),
-        Row(f"mean theta at n = {steps}", float(root[0]), *_mean(run.theta[-1, :, 0])),
+        Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", length, *mean_and_error(rate[-1])),
+        Row(f"mean theta at n = {steps}", float(root[0]), *mean_and_error(run.theta[-1, :, 0])),
         *(
-            Row(f"mean w_{i + 1} at n = {steps}", float(critic[i]), *_mean(run.w[-1, :, i]))
+            Row(
+                f"mean w_{i + 1} at n = {steps}", float(critic[i]), *mean_and_error(run.w[-1, :, i])
+            )
             for i in range(2)
         ),
         *(
@@ -74,7 +76,7 @@ def markov_critic(
             Row(
                 f"E[e e^T]_{i + 1}{j + 1} / b at n = {steps}, simulated (theta moves)",
                 float(scaled[-1, i, j]),
-                *_mean(error[:, i] * error[:, j] / run.b[-1]),
+                *mean_and_error(error[:, i] * error[:, j] / run.b[-1]),
             )
             for i, j in ENTRIES
         ),
@@ -86,8 +88,8 @@ def markov_critic(
             )
             for i, j in ENTRIES
         ),
-        Row("mean |w| at n = 100 with the paper's + G w", None, *_mean(explosion[-1])),
-        Row("mean |w| at n = 100 with - G w", None, *_mean(tame[-1])),
+        Row("mean |w| at n = 100 with the paper's + G w", None, *mean_and_error(explosion[-1])),
+        Row("mean |w| at n = 100 with - G w", None, *mean_and_error(tame[-1])),
     ]
     covariance = [
         curve
@@ -198,11 +200,6 @@ def _mean_length(covariance: np.ndarray) -> float:
     directions = np.stack([np.cos(angles), np.sin(angles)])
     factor = np.linalg.cholesky(covariance)
     return float(np.sqrt(np.pi / 2) * np.linalg.norm(factor @ directions, axis=0).mean())
-
-
-def _mean(values: np.ndarray) -> tuple[float, float]:
-    """Mean over the replicas, and its standard error."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def _averaged(label: str, n: np.ndarray, values: np.ndarray, colour: int = 0) -> Curve:

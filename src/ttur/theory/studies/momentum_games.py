@@ -61,7 +61,7 @@ def momentum_games(
         rows.append(Row("critical a/b", critical, measured))
     measured = _root(lambda x: _measured(augment_with_momentum(game, x, x)), threshold)
     rows.append(Row("critical memory r at a = b", threshold, measured))
-    runs, panel = _runs(game, played, b, updates, min(critical, 1.0))
+    runs, panel = _runs(game, played, b, updates, critical)
     return StudyResult(
         tuple(rows),
         (
@@ -80,8 +80,10 @@ def _root(growth: Callable[..., float], near: float, most: float = np.inf) -> fl
 
 def _measured(problem: TwoTimeScaleProblem, ratio: float = 1.0) -> float:
     """Growth per unit of the fast time, from 50 updates of every unit vector with small steps."""
-    m, size, b, count = problem.m, problem.m + problem.k, 1e-4, 50
+    m, size, count = problem.m, problem.m + problem.k, 50
     start = np.eye(size)
+    at_start = start[:, :m], start[:, m:], None
+    b = 1e-4 / max(1.0, np.abs(problem.h(*at_start)).max(), np.abs(problem.g(*at_start)).max())
     run = simulate(
         problem,
         Constant(ratio * b),
@@ -104,12 +106,12 @@ def _runs(
     critical: float,
 ) -> tuple[dict[str, float], Panel]:
     """|(theta, w)| over updates from (1, 1), and how many times its start it becomes."""
-    settings = {
-        "gradient steps, a = b": (game, 1.0),
-        "momentum, a = b": (played, 1.0),
-        f"momentum, a/b = {critical:.3f} (critical)": (played, critical),
-        f"momentum, a/b = {critical / 2:.3f}": (played, critical / 2),
-    }
+    settings = {"gradient steps, a = b": (game, 1.0), "momentum, a = b": (played, 1.0)}
+    if critical < 1:
+        settings |= {
+            f"momentum, a/b = {critical:.3g} (critical)": (played, critical),
+            f"momentum, a/b = {critical / 2:.3g}": (played, critical / 2),
+        }
     curves, ends = [], {}
     for name, (problem, ratio) in settings.items():
         at_rest = [1.0, 0.0][: problem.m]
@@ -118,7 +120,7 @@ def _runs(
             problem, Constant(ratio * b), Constant(b), at_rest, at_rest, updates, record=every
         )
         size = np.hypot(run.theta[:, 0, 0], run.w[:, 0, 0])
-        ends[name] = float(size[-1] / size[0])
+        ends[name] = float(np.nan_to_num(size[-1] / size[0], nan=np.inf))  # overflown
         curves.append(Curve(name, run.n, size))
     return ends, Panel(
         f"the game, b = {b:g}",
@@ -187,13 +189,13 @@ def _plane(mu: float, coupling: float, r: float) -> Panel:
 
 
 def _sentence(r: float, threshold: float, critical: float, ends: dict[str, float]) -> str:
-    plain, momentum, _, separated = ends.values()
+    plain, momentum, *separated = ends.values()
     text = (
         f"Gradient steps at one time-scale end at {plain:.1g} of the start, momentum with "
         f"r = {r:g} at {momentum:.1g} of it"
     )
     if critical < 1:
-        text += f", and with a/b at half its critical value at {separated:.1g}"
+        text += f", and with a/b at half its critical value at {separated[-1]:.1g}"
     if plain < 1 < momentum:
         text += (
             '. So that the theorem "carries over to Adam" is false in general (E7): the energy of '

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ttur.theory.biased_runs import TANH_BIAS, Bias, BiasedRuns, TanhRuns, biased_runs, tanh_runs
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.network import four_node_line
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
 
@@ -37,8 +37,10 @@ def network_flow(
     if len(alphas) != len(betas) or not alphas or min(*alphas, *betas) < 0:
         raise ValueError(f"alphas and betas should pair up, all >= 0, got {alphas} and {betas}")
     check_in_range("noise", noise, -1e-300, np.inf, "a standard deviation")
+    if not 0 < eta < 1:
+        raise ValueError(f"Theorem 10 asks for 0 < eta < 1, got {eta:g}")
     for name, count, least in (("replicas", replicas, 2), ("steps", steps, 8), ("sweep", sweep, 2)):
-        check_in_range(name, float(count), least - 1.0, np.inf, f"at least {least}")
+        check_at_least(name, count, least)
     network = four_node_line(capacities)
     limits = -network.overload()  # the beta that uses up a link
     pairs = list(zip(alphas, betas, strict=True))
@@ -185,9 +187,10 @@ def _sentence(
     if lost and all(distance[-1, i] > 1.2 * distance[quarter, i] for i in lost):
         share = runs.shares[lost].mean()
         parts.append(
-            f"Beyond, no equilibrium exists and the prices grow for ever (distance "
-            f"{distance[-1, lost[-1]]:.0f} at the end), though {100 * share:.0f} % of the second "
-            "half lies in the contraction region: Theorem 10 is not violated, it says nothing."
+            "Where a bias takes all capacity of a link no equilibrium exists and the prices grow "
+            f"for ever (distance {distance[-1, lost[-1]]:.0f} at the end), though "
+            f"{100 * share:.0f} % of the second half lies in the contraction region"
+            + (": Theorem 10 is not violated, it says nothing." if share > 0.99 else ".")
         )
     if runaway.returned == 0 and monotone.returned == 1:
         parts.append(

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.diagnosis import MOMENTA, ORDERS, Diagnosis, diagnose, dirac_map, separation
 from ttur.theory.games import LQGAN, MeanOnlyGAN
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
@@ -47,9 +47,11 @@ def perturbation(
     for name, values in (("a", a), ("b", b)):
         check_in_range(f"min({name})", min(values), 0.0, np.inf, "a positive step size")
     check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "momentum beta1 in [0, 1)")
+    counts = ("replicas", replicas, 2), ("dirac_steps", dirac_steps, 1), ("batch", batch, 1)
+    for name, count, least in (*counts, ("probe_every", probe_every, 1)):
+        check_at_least(name, count, least)
     check_in_range("early", float(early), probe_every - 1.0, float(steps), "a probe before the end")
-    for name, count, least in (("replicas", replicas, 2), ("dirac_steps", dirac_steps, 1)):
-        check_in_range(name, float(count), least - 1.0, np.inf, f"at least {least}")
+    check_in_range("gamma", gamma, 0.0, 1.99, "a discriminator that is stable at b = 1")
 
     lq = diagnose(
         LQGAN(gamma=gamma, batch=batch),
@@ -74,11 +76,11 @@ def perturbation(
         rows=(
             *_two_mode_rows(gamma, beta1),
             *(
-                Row(f"{pair}: tracking gap T_50 (predicted: exact)", _finite(exact), _finite(gap))
+                Row(f"{pair}: tracking gap T_50 (predicted: exact)", float(exact), float(gap))
                 for pair, exact, gap in gaps
             ),
             *(
-                Row(f"{pair}: last distance", None, _finite(distance), _finite(error))
+                Row(f"{pair}: last distance", None, float(distance), float(error))
                 for pair, distance, error in ends
             ),
             *(
@@ -133,6 +135,7 @@ def _two_mode_rows(gamma: float, beta1: float) -> list[Row]:
 
 def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
     medians = np.median(lq.distance, axis=-1)
+    least = np.min(medians, where=np.isfinite(medians), initial=1.0)
     over_time = Panel(
         "LQ-GAN: where the pairs of rates go",
         "iteration n",
@@ -142,12 +145,13 @@ def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
             for a, b, median in zip(lq.a, lq.b, medians.T, strict=True)
         ),
         y_scale="log",
-        y_limits=(float(np.nanmin(medians)) / 1000, 1e3),  # room for the legend below
+        y_limits=(float(least) / 1000, 1e3),  # room for the legend below
     )
 
     def early(title: str, *names: str) -> Panel:
         values = [np.maximum(lq.early[name], 1e-3) for name in names]
-        ends = np.array([np.nanmin(values), np.nanmax(values)])
+        finite = np.concatenate(values)[np.isfinite(np.concatenate(values))]
+        ends = np.array([finite.min(), finite.max()] if finite.size else [1e-3, 1.0])
         points = [
             Curve(EARLY[name], x, lq.last, style="points")
             for name, x in zip(names, values, strict=True)
@@ -208,10 +212,6 @@ def _dirac_panel(
         ),
         y_scale="log",
     )
-
-
-def _finite(value: np.floating) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _sentence(

@@ -6,7 +6,7 @@ import numpy as np
 
 from ttur.theory.checks import check_in_range
 from ttur.theory.iterate import Trajectory
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
 from ttur.theory.toy import (
     A2_SETTING,
     CURVATURE_X,
@@ -48,7 +48,7 @@ def toy_saddle(
     calm = run_figure4(SETTINGS, steps, 0.0, 1)
     reached = {name: hitting_time(run, radius) for name, run in runs.items()}
     floors = {name: norm(run)[steps // 2 + 1 :].mean(axis=0) for name, run in runs.items()}
-    spread = {name: _finite(_f(run)[-1].std()) for name, run in runs.items()}
+    spread = {name: float(_f(run)[-1].std()) for name, run in runs.items()}
 
     rows, panels = [], []
     for name, run in runs.items():
@@ -61,14 +61,22 @@ def toy_saddle(
                 first,
                 *measured,
             ),
-            Row(f"{name}: share of runs that get there", None, *_mean(reached[name] > 0)),
+            Row(f"{name}: share of runs that get there", None, *mean_and_error(reached[name] >= 0)),
             Row(f"{name}: standard deviation of f at n = {steps}", None, spread[name]),
-            Row(f"{name}: norm, mean of the last half", expected[1], *_mean(floors[name])),
+            Row(
+                f"{name}: norm, mean of the last half (predicted: stationary)",
+                expected[1],
+                *mean_and_error(floors[name]),
+            ),
         ]
         panels += _panels(name, run, calm[name], expected[0])
     lost, walk = _at_the_limit(sigma, steps, replicas, seed)
     rows += [
-        Row(f"lr_x = {1.1 * LIMIT:g}: share of runs not finite at n = 500", 1.0, *_mean(lost)),
+        Row(
+            f"lr_x = {1.1 * LIMIT:g}: share of runs not finite at n = 500",
+            1.0,
+            *mean_and_error(lost),
+        ),
         Row(f"lr_x = {LIMIT:g} from the saddle: mean square of x / (lr_x^2 n)", sigma**2, *walk),
     ]
     sentence = _sentence(radius, reached, floors, runs["orig fast"], spread["orig fast"])
@@ -99,24 +107,15 @@ def _expected_norm(
     return (each, last) if np.isfinite(last) else (None, None)
 
 
-def _mean(values: np.ndarray) -> tuple[float | None, float | None]:
-    """Mean over the replicas, and its standard error; None where a replica is not finite."""
-    return _finite(np.mean(values)), _finite(np.std(values) / np.sqrt(len(values)))
-
-
-def _finite(value: float | np.floating) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def _median(times: np.ndarray) -> float | None:
     """The median first time; None where half of the runs never get there."""
-    median = float(np.median(np.where(times > 0, times, np.inf)))
+    median = float(np.median(np.where(times >= 0, times, np.inf)))
     return median if np.isfinite(median) else None
 
 
 def _median_error(times: np.ndarray) -> float | None:
     """Half of what the ranks within one standard deviation of the middle one span."""
-    ordered = np.sort(np.where(times > 0, times, np.inf))
+    ordered = np.sort(np.where(times >= 0, times, np.inf))
     middle, away = len(times) / 2, np.sqrt(len(times)) / 2
     low, high = ordered[[int(middle - away), min(int(middle + away), len(times) - 1)]]
     return float(high - low) / 2 if np.isfinite(high) else None
@@ -124,12 +123,12 @@ def _median_error(times: np.ndarray) -> float | None:
 
 def _at_the_limit(
     sigma: float, steps: int, replicas: int, seed: int
-) -> tuple[np.ndarray, tuple[float | None, float | None]]:
+) -> tuple[np.ndarray, tuple[float, float]]:
     """Which runs just beyond the stability limit blow up, and how x walks exactly on it."""
     beyond, on = (LearningRatePair(rate, rate) for rate in (1.1 * LIMIT, LIMIT))
     lost = run_figure4({"": beyond}, 500, sigma, replicas, seed, record=[500])[""].diverged_at > 0
     walk = run_figure4({"": on}, 500, sigma, replicas, seed, record=[500], start=(0.0, 0.0))[""]
-    return lost, _mean(walk.theta[0, :, 0] ** 2 / (LIMIT**2 * 500))
+    return lost, mean_and_error(walk.theta[0, :, 0] ** 2 / (LIMIT**2 * 500))
 
 
 def _panels(
@@ -187,7 +186,7 @@ def _sentence(
     reached: Mapping[str, np.ndarray],
     floors: Mapping[str, np.ndarray],
     fast: Trajectory,
-    fast_spread: float | None,
+    fast_spread: float,
 ) -> str:
     medians = {name: _median(reached[name]) for name in FIGURE4_SETTINGS}
     there = sorted((n, name) for name, n in medians.items() if n is not None)
@@ -211,7 +210,7 @@ def _sentence(
             "slow, and its 100 : 1 in rates only makes up for 100 : 1 in curvature (E9)."
         )
     finite = float((fast.diverged_at < 0).mean())
-    if finite == 1 and fast_spread is not None:
+    if finite == 1 and np.isfinite(fast_spread):
         parts.append(
             "orig fast does not diverge, as the paper says it does: lr_x = 0.01 is the stability "
             f"limit itself, and x walks at random (standard deviation of f at the end "
