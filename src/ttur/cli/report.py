@@ -30,7 +30,8 @@ def report(
     from ttur.reports.groups import group_runs
     from ttur.reports.losses import draw_losses
     from ttur.reports.perturbation import draw_monitor
-    from ttur.reports.ranking import draw_ranking, places_table, ranking_table, rankings
+    from ttur.reports.ranking import places_table, ranking_table, rankings
+    from ttur.reports.ranking_figure import draw_ranking
     from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
     from ttur.reports.summary import groups_table, summaries
     from ttur.training.record import find_runs

@@ -11,7 +11,6 @@ import typer
 from ttur.cli.exits import DIVERGED, INTERRUPTED
 from ttur.cli.options import Data, Device, Json, Weights
 from ttur.cli.output import console, print_json, print_table
-from ttur.runtime.settings import assignments
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
@@ -257,6 +256,8 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
 
 def _assignments(settings: Sequence[str] | None, flags: dict[str, str]) -> dict[str, str]:
     """Fields and values of `--set`, joined with those that came by a flag of their own."""
+    from ttur.runtime.settings import assignments
+
     pairs = assignments(settings or ())
     for field in pairs:
         flag = FLAGS.get(field)  # but rates.floor has none

@@ -4,17 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from rich.table import Table
 
-from ttur.reports.figures import save
 from ttur.reports.groups import Group, by_experiment, curve
-from ttur.reports.perturbation import PANEL, QUANTITIES, plain_ticks, setting_colours
+from ttur.reports.perturbation import QUANTITIES
 from ttur.reports.rank_correlation import spearman
 from ttur.training.record import RunRecord
 
@@ -25,7 +22,6 @@ FEWEST_SETTINGS = 6  # fewer have no rank correlation to speak of
 KNOWN = {"a": "generator rate a", "b": "discriminator rate b", "a/b": "ratio a/b"}
 KNOWN |= {"early_value": "the metric itself, early"}
 PREDICTORS = {name: quantity.label for name, quantity in QUANTITIES.items()} | KNOWN
-COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -151,52 +147,6 @@ def places_table(ranking: Ranking) -> Table:
         cells = ["–" if number is None else f"{number:.3g}" for number in numbers]
         table.add_row(place.title, *cells, str(place.runs), str(place.diverged))
     return table
-
-
-def draw_ranking(ranking: Ranking, path: Path) -> Path:
-    """A panel for each predictor: the late value over it, one point per setting."""
-    reached = [place for place in ranking.places if place.late is not None]
-    colours = dict(zip((p.label for p in reached), setting_colours(len(reached)), strict=True))
-    shown = [each for each in ranking.correlations if each.settings]
-    width, height = PANEL
-    rows = -(-len(shown) // COLUMNS)
-    figure, panels = plt.subplots(
-        rows,
-        COLUMNS,
-        figsize=(width * COLUMNS, height * rows + 1.2),
-        squeeze=False,
-        sharey=True,
-        layout="constrained",
-    )
-    for axes, each in zip(panels.flat, shown, strict=False):
-        here = [place for place in reached if each.predictor in place.early]
-        for place in here:
-            at = place.early[each.predictor]
-            axes.plot(at, place.late, "o", color=colours[place.label], label=place.title)
-        values = [place.early[each.predictor] for place in here]
-        if min(values) > 0:
-            axes.set_xscale("log")
-            plain_ticks(axes.xaxis)
-        elif min(values) == 0:
-            axes.set_xscale("symlog", linthresh=0.1)
-            axes.set_xlim(-0.02, max(1.0, 2 * max(values)))
-            axes.xaxis.set_major_formatter("{x:g}")
-        if all(place.late and place.late > 0 for place in reached):
-            axes.set_yscale("log")
-            plain_ticks(axes.yaxis)
-        found = "all equal"
-        if each.spearman is not None:
-            found = f"Spearman {each.spearman:+.2f}, p {each.p:.2g}"
-        axes.set(xlabel=PREDICTORS[each.predictor], title=f"{found}, {each.settings} settings")
-        axes.grid(alpha=0.4)
-    for axes in panels[:, 0]:
-        axes.set_ylabel(f"{ranking.metric}, last {LATE:.0%}")
-    for axes in panels.flat[len(shown) :]:
-        axes.axis("off")
-    figure.suptitle(ranking.title)
-    handles = panels[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=8, frameon=False)
-    return save(figure, path)
 
 
 def _place(group: Group) -> Place:

@@ -1,0 +1,85 @@
+"""What was measured early against the distance reached later, drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from ttur.reports.figures import save
+from ttur.reports.perturbation import PANEL, plain_ticks, setting_colours
+from ttur.reports.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
+
+COLUMNS = 5
+
+
+def draw_ranking(ranking: Ranking, path: Path) -> Path:
+    """A panel for each predictor: the late value over it, one point per setting.
+
+    Settings of one generator rate share a colour and are joined in the order of the
+    discriminator's.
+    """
+    reached = [place for place in ranking.places if place.late is not None]
+    shown = [each for each in ranking.correlations if each.settings]
+    width, height = PANEL
+    rows = -(-len(shown) // COLUMNS)
+    figure, panels = plt.subplots(
+        rows,
+        COLUMNS,
+        figsize=(width * COLUMNS, height * rows + 1.0),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    for axes, each in zip(panels.flat, shown, strict=False):
+        _draw_predictor(axes, each, reached)
+    for axes in panels[:, 0]:
+        axes.set_ylabel(f"{ranking.metric}, last {LATE:.0%}")
+    for axes in panels.flat[len(shown) :]:
+        axes.axis("off")
+    figure.suptitle(ranking.title)
+    handles = panels[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=8, frameon=False)
+    return save(figure, path)
+
+
+def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) -> None:
+    joined = _joined(reached)
+    for (label, places), colour in zip(joined.items(), setting_colours(len(joined)), strict=True):
+        pairs = [(p.early[found.predictor], p.late) for p in places if found.predictor in p.early]
+        axes.plot(
+            *np.array(pairs, dtype=np.float64).reshape(-1, 2).T,
+            "o-",
+            color=colour,
+            linewidth=0.6,
+            label=label,
+        )
+    low, high = axes.dataLim.intervalx
+    if low > 0:
+        axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
+    elif low == 0:
+        axes.set_xscale("symlog", linthresh=0.1)
+        axes.set_xlim(-0.02, max(1.0, 2 * high))
+        axes.xaxis.set_major_formatter("{x:g}")
+    if axes.dataLim.intervaly[0] > 0:
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis)
+    title = "all equal"
+    if found.spearman is not None:
+        title = f"Spearman {found.spearman:+.2f}, p {found.p:.2g}"
+    if found.within_a is not None:
+        title += f"\nat equal a {found.within_a:+.2f}, p {found.within_a_p:.2g}"
+    axes.set(xlabel=PREDICTORS[found.predictor], title=title)
+    axes.grid(alpha=0.4)
+
+
+def _joined(places: Sequence[Place]) -> dict[str, list[Place]]:
+    """Settings by generator rate, each in the order of b; one by one where rates are unknown."""
+    ordered = sorted(places, key=lambda place: (place.early.get("a", 0), place.early.get("b", 0)))
+    joined: dict[str, list[Place]] = {}
+    for place in ordered:
+        a = place.early.get("a")
+        joined.setdefault(place.title if a is None else f"a = {a:g}", []).append(place)
+    return joined
