@@ -50,6 +50,13 @@ def test_flat_minimum_says_what_step_sizes_did():
     assert "Caught: none. Neither, at the end: Adam, beta1 = 0.9; Adam" in early.sentence
     jumps = flat_minimum(**(coarse | {"adam_rate": 20.0, "adam_steps": 1500}))
     assert "Momentum is what overshoots" not in jumps.sentence
+    assert [result.panels[-1].y_limits for result in (early, jumps)] == [None, (-60.0, 60.0)]
+
+
+def test_momentum_games_says_where_the_step_is_too_large():
+    result = momentum_games(mu=50.0, b=0.1, ratios=(1.0,), updates=100)
+    assert "b = 0.1 is too large for gradient steps, momentum: the updates" in result.sentence
+    assert "too large" not in momentum_games(ratios=(1.0,), updates=100).sentence
 
 
 def test_momentum_games_of_a_strong_coupling():
@@ -68,8 +75,13 @@ def test_momentum_games_of_a_strong_coupling():
         (adam_heavy_ball, {"theta0": 100.0}, r"first steps that are stable fails: a theta0\^2"),
         (flat_minimum, {"depth": 0.05}, "deeper or narrower dip"),
         (flat_minimum, {"learning_rates": (0.01,)}, "two or more that fall"),
-        (momentum_games, {"ratios": (2.0,)}, r"should lie in \(0, 1\]"),
-        (momentum_games, {"mu": -1.0}, "mu > 0 fails"),
+        (flat_minimum, {"learning_rates": (0.1, 1e-9)}, "the last learning rate should lie in"),
+        (flat_minimum, {"depth": 5.0, "width": 0.02}, r"sqrt\(depth\) / width should lie in"),
+        (momentum_games, {"ratios": (2.0,)}, r"should lie in \[0\.001, 1\]"),
+        (momentum_games, {"mu": 0.0}, "rounding fails: mu should lie in"),
+        (momentum_games, {"mu": 1e12, "r": 1e12}, "mu should lie in"),
+        (momentum_games, {"coupling": 1e-9}, "coupling / mu should lie in"),
+        (momentum_games, {"r": 1e4}, "r / mu should lie in"),
     ],
 )
 def test_settings_are_checked_first(study, settings, message):

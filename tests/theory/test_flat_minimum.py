@@ -83,6 +83,8 @@ def test_gradient_descent_is_caught():
 def test_a_dip_that_is_no_minimum_is_refused():
     with pytest.raises(ValueError, match=r"the gradient right of the dip's centre.*deeper"):
         Potential(depth=0.05)
+    with pytest.raises(ValueError, match=r"leaves no flat minimum: .* shallower than 1000$"):
+        _ = Potential(depth=1000.0, width=1.0).barrier
     with pytest.raises(ValueError, match="a learning rate a > 0 fails"):
         momentum_crosses_barrier(POTENTIAL, -0.1, 0.9)
     with pytest.raises(ValueError, match="is caught at both"):

@@ -220,6 +220,12 @@ def test_study_says_what_its_numbers_bear_out():
     assert "grow for ever" not in mild.sentence
 
 
+def test_study_measures_no_threshold_outside_its_sweep():
+    result = network_flow(replicas=2, steps=500, sweep=3, noise=20.0)  # by the line: CD at -2.1
+    thresholds = [row.measured for row in result.rows if row.quantity.startswith("beta above")]
+    assert thresholds == [None] * 3
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -227,7 +233,9 @@ def test_study_says_what_its_numbers_bear_out():
         ({"replicas": 1}, "replicas should be at least 2, got 1"),
         ({"capacities": (3.0, 4.0)}, "c should have the shape"),
         ({"eta": 1.0}, "0 < eta < 1"),
-        ({"noise": -1.0}, "a standard deviation fails"),
+        ({"noise": -1.0}, r"noise, a standard deviation, should lie in \[0, 100\], got -1"),
+        ({"noise": 1e300}, "noise, a standard deviation, should lie in"),
+        ({"alphas": (0.0,), "betas": (1e9,)}, r"at most 1000, got 1e\+09"),
     ],
 )
 def test_study_refuses(settings, says):

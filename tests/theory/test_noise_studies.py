@@ -2,6 +2,7 @@
 
 import pytest
 
+from ttur.theory.studies.adam_heavy_ball import adam_heavy_ball
 from ttur.theory.studies.controlled_noise import controlled_noise
 from ttur.theory.studies.markov_critic import markov_critic
 from ttur.theory.studies.toy_saddle import toy_saddle
@@ -52,6 +53,11 @@ def test_markov_critic_measures_what_it_predicts():
     assert "+ G w, E13" in result.sentence
 
 
+def test_markov_critic_says_when_a_run_is_too_short_for_the_covariance():
+    early = markov_critic(alpha=1.0, beta=0.98, steps=200, replicas=2)
+    assert "so early a run does not tell them apart" in early.sentence
+
+
 def test_controlled_noise_tells_the_two_limits_apart():
     result = controlled_noise(steps=2000, replicas=200)
     rows = rows_of(result)
@@ -69,6 +75,9 @@ def test_controlled_noise_tells_the_two_limits_apart():
         (markov_critic, {"alpha": 0.6, "beta": 0.6}, "Eq. 32"),
         (controlled_noise, {"alpha": 1.2}, "Theorem 5"),
         (controlled_noise, {"beta2": 1.0}, "beta2"),
+        (controlled_noise, {"beta1": 0.9999999}, "beta1"),
+        (adam_heavy_ball, {"time": 1e12}, "two steps to a million fails: time should lie in"),
+        (adam_heavy_ball, {"alpha": 1e-6}, "alpha times the least weight should lie in"),
         (controlled_noise, {"replicas": 1}, "Monte-Carlo"),
     ],
 )

@@ -51,6 +51,7 @@ from ttur.theory.diagnosis import (
 from ttur.theory.examples import (
     LINEAR_2_2,
     LINEAR_3_2,
+    MC3,
     NONLINEAR_1_1,
     NONLINEAR_1_1_LINEARISED,
 )
@@ -87,7 +88,6 @@ from ttur.theory.linear import (
     LinearTwoTimeScale,
 )
 from ttur.theory.markov import (
-    MC3,
     MarkovLinearCritic,
     PoissonSolution,
     poisson_solution,

@@ -88,13 +88,16 @@ class BiasedRuns:
         )
 
     def thresholds(self, swept: slice) -> list[float | None]:
-        """Where the line through a price's growth over beta crosses 0, of each link."""
+        """Where the line through a price's growth over beta crosses 0, of each link.
+
+        None where fewer than two prices grow, or where noise puts the crossing outside the sweep.
+        """
         beta = np.array([b for _, b in self.biases[swept]])
         found: list[float | None] = []
         for growth in self.growth[swept].mean(axis=1).T:
             grows = growth > 0.3
-            crosses = np.polyfit(growth[grows], beta[grows], 1)[1] if grows.sum() > 1 else None
-            found.append(None if crosses is None else float(crosses))
+            crosses = np.polyfit(growth[grows], beta[grows], 1)[1] if grows.sum() > 1 else np.nan
+            found.append(float(crosses) if beta.min() <= crosses <= beta.max() else None)
         return found
 
 

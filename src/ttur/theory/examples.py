@@ -1,9 +1,12 @@
-"""The systems that the studies of Theorems 1, 3 and 6 to 9 run on."""
+"""The systems that the studies of Theorems 1, 3, 4 and 6 to 9 run on."""
+
+from typing import no_type_check
 
 import numpy as np
 
 from ttur.theory.iterate import TwoTimeScaleProblem, centered_exponential_noise
 from ttur.theory.linear import LinearTwoTimeScale
+from ttur.theory.markov import MarkovLinearCritic
 
 
 def _linear(A11, A12, A21, A22, a1, a2, C) -> LinearTwoTimeScale:
@@ -52,3 +55,24 @@ NONLINEAR_1_1 = TwoTimeScaleProblem(
     noise=centered_exponential_noise(np.linalg.cholesky(_GAMMA), m=1),
 )
 """Globally Lipschitz fields with skewed noise; the equilibrium is (0, 0)."""
+
+_P0 = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]])
+_TILT = np.array([[-0.3, 0.1, 0.2], [0.1, -0.3, 0.2], [0.2, 0.1, -0.3]])
+_OFFSETS = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
+_SLOPES = np.array(
+    [[[1.5, 0.5], [-0.5, 1.0]], [[0.2, -1.0], [1.0, 0.8]], [[-0.5, 0.3], [0.0, 2.0]]]
+)
+
+MC3 = MarkovLinearCritic(
+    P=lambda theta: _P0 + 0.5 * np.tanh(theta)[..., None] * _TILT,
+    g=lambda theta: (1 + 0.5 * np.tanh(theta))[..., None] * _OFFSETS,
+    G=lambda theta: np.broadcast_to(_SLOPES, (*theta.shape[:-1], 3, 2, 2)),
+    sigma_M=0.3,
+)
+"""Three states, k = 2, m = 1. G of the third state is not positive definite, the average is."""
+
+
+@no_type_check
+def mc3_slow_field(theta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """H = w_1 / 2 - theta, the slow field that goes with MC3."""
+    return 0.5 * w[..., :1] - theta

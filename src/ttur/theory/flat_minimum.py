@@ -57,7 +57,7 @@ class Potential:
     @cached_property
     def barrier(self) -> float:
         """The maximum behind it."""
-        return self._root(self.centre + self.width, min(self.centre + 8 * self.width, 0))
+        return self._root(self.centre + self.width, min(self.centre + 8 * self.width, 0.0))
 
     @cached_property
     def flat(self) -> float:
@@ -65,6 +65,11 @@ class Potential:
         return self._root(self.barrier / 2, -self.barrier)
 
     def _root(self, low: float, high: float) -> float:
+        if self.gradient(low) * self.gradient(high) > 0:
+            raise ValueError(
+                f"no minimum or barrier between {low:.3g} and {high:.3g}, so that the dip leaves "
+                f"no flat minimum: take one shallower than {self.depth:g}"
+            )
         return float(root_scalar(self.gradient, bracket=(low, high), xtol=1e-14).root)
 
 

@@ -244,25 +244,3 @@ def _slow(theta: Point) -> Slow:
 
 def _second_moment(pi: np.ndarray, f: np.ndarray) -> Float[np.ndarray, "k k"]:
     return np.einsum("z,zi,zj->ij", pi, f, f)
-
-
-_P0 = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]])
-_TILT = np.array([[-0.3, 0.1, 0.2], [0.1, -0.3, 0.2], [0.2, 0.1, -0.3]])
-_OFFSETS = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
-_SLOPES = np.array(
-    [[[1.5, 0.5], [-0.5, 1.0]], [[0.2, -1.0], [1.0, 0.8]], [[-0.5, 0.3], [0.0, 2.0]]]
-)
-
-MC3 = MarkovLinearCritic(
-    P=lambda theta: _P0 + 0.5 * np.tanh(theta)[..., None] * _TILT,
-    g=lambda theta: (1 + 0.5 * np.tanh(theta))[..., None] * _OFFSETS,
-    G=lambda theta: np.broadcast_to(_SLOPES, (*theta.shape[:-1], 3, 2, 2)),
-    sigma_M=0.3,
-)
-"""Three states, k = 2, m = 1. G of the third state is not positive definite, the average is."""
-
-
-@no_type_check
-def mc3_slow_field(theta: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """H = w_1 / 2 - theta, the slow field that goes with MC3."""
-    return 0.5 * w[..., :1] - theta

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 Scale = Literal["linear", "log", "symlog"]
+Style = Literal["line", "prediction", "points", "bars", "faint"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,30 @@ class Curve:
     y: Shaped[np.ndarray, " points"]
     low: Shaped[np.ndarray, " points"] | None = None
     high: Shaped[np.ndarray, " points"] | None = None
-    style: Literal["line", "prediction", "points", "bars", "faint"] = "line"
+    style: Style = "line"
     colour: int | None = None  # curves of one number share a colour; None takes the next
+
+
+def averaged(
+    label: str,
+    x: Shaped[np.ndarray, " points"],
+    values: Shaped[np.ndarray, "points replicas"],
+    colour: int,
+) -> Curve:
+    """The mean over the replicas, with a band of two standard errors."""
+    mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+    return Curve(label, x, mean, mean - 2 * error, mean + 2 * error, colour=colour)
+
+
+def level(
+    label: str,
+    x: Shaped[np.ndarray, " points"],
+    y: float,
+    style: Style = "faint",
+    colour: int | None = None,
+) -> Curve:
+    """A horizontal line."""
+    return Curve(label, x, np.full(len(x), y), style=style, colour=colour)
 
 
 @dataclass(frozen=True, eq=False)

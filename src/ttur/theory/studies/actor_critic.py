@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
@@ -17,7 +17,7 @@ from ttur.theory.actor_critic import (
 )
 from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.mdp import COARSE_FEATURES, EXACT_FEATURES, FiniteMDP, corridor
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level, mean_and_error
 from ttur.timescales import PowerLaw
 
 PerSpeed = Float[np.ndarray, "times speeds replicas"]
@@ -99,22 +99,17 @@ class _Game:
         return gradient[self.run.n > self.run.n[-1] // 2].min(axis=0)
 
     def rows(self) -> list[Row]:
-        least, predicted = self.least(self.gradient), self.least(self.mean_gradient)
+        least = self.least(self.mean_gradient), self.least(self.gradient)
+        reward = self.mean_reward[-1], self.reward[-1]
+        pairs = {"least |grad eta| of the 2nd half": least, "average reward at the end": reward}
         return [
-            Row(
-                f"{self.name}: least |grad eta| of the 2nd half, Γ_w = {speed:g}",
-                float(predicted[i]),
-                *mean_and_error(least[i]),
-            )
-            for i, speed in enumerate(self.speeds)
-        ] + [
-            Row(
-                f"{self.name}: average reward at the end, Γ_w = {speed:g}",
-                float(self.mean_reward[-1, i]),
-                *mean_and_error(self.reward[-1, i]),
-            )
-            for i, speed in enumerate(self.speeds)
+            Row(f"{self.name}: {what}, Γ_w = {speed:g}", float(predicted), *mean_and_error(runs))
+            for what, pair in pairs.items()
+            for speed, predicted, runs in zip(self.speeds, *pair, strict=True)
         ]
+
+    def resting(self, x: Shaped[np.ndarray, " points"]) -> list[Curve]:
+        return [level("where the actor rests", x, self.floor)] if self.floor > 1e-6 else []
 
 
 def _play(
@@ -184,20 +179,17 @@ def _curves(
 
 def _gradient_panel(game: _Game, shown: Sequence[int], title: str) -> Panel:
     curves = _curves(game, shown, game.gradient, game.mean_gradient)
-    if game.floor > 1e-6:
-        level = np.full(2, game.floor)
-        curves.append(Curve("where the actor rests", game.run.n[[0, -1]], level, style="faint"))
     return Panel(
         title,
         "updates n",
         "|∇η(θ_n)|, reward per step and unit of θ",
-        tuple(curves),
+        (*curves, *game.resting(game.run.n[[0, -1]])),
         y_scale="log",
     )
 
 
 def _reward_panel(game: _Game, shown: Sequence[int], best: float) -> Panel:
-    optimum = Curve("optimum", game.run.n[[0, -1]], np.full(2, best), style="faint")
+    optimum = level("optimum", game.run.n[[0, -1]], best)
     return Panel(
         "Exact features: the average reward of the policy",
         "updates n",
@@ -213,9 +205,7 @@ def _speed_panel(games: Sequence[_Game]) -> Panel:
         predicted = game.least(game.mean_gradient)
         curves.append(Curve(f"{game.name} features", x, least.mean(1), style="points", colour=i))
         curves.append(Curve("", x, predicted, style="prediction", colour=i))
-        if game.floor > 1e-6:
-            floor = np.full(len(x), game.floor)
-            curves.append(Curve("where the actor rests", x, floor, style="faint"))
+        curves += game.resting(x)
     return Panel(
         "How near within the steps given",
         "Γ_w, speed of the critic over that of the actor",

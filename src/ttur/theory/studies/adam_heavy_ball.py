@@ -1,42 +1,33 @@
 """Theorem 2 = 12: in which sense Adam is a heavy ball with friction, and what is misprinted."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import root_scalar
 
-from ttur.theory.adam_momentum import (
-    Order,
-    adam_momentum,
-    effective_memory,
-    spectral_radius,
-    stability_limit,
-)
+from ttur.theory.adam_momentum import adam_momentum, effective_memory
 from ttur.theory.checks import check_in_range
-from ttur.theory.heavy_ball import (
-    energy_trajectory,
-    friction_ode,
-    hbf_ode,
-    heavy_ball_path,
-    ode_convergence_order,
+from ttur.theory.heavy_ball import ConvergenceOrder
+from ttur.theory.heavy_ball_runs import (
+    AdamPath,
+    EnergyRun,
+    NoiseRun,
+    convergence,
+    mean_squares,
+    second_moment_runs,
+    stability_rows,
+    time_change_rows,
+    variance_row,
 )
-from ttur.theory.memory import (
-    BiasCorrectedMemory,
-    ConstantMemory,
-    PolynomialMemory,
-    hbf_time_change,
-)
-from ttur.theory.momentum_noise import hbf_exact_covariance, second_moment_noise
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
-from ttur.timescales import Constant, PowerLaw
 
 
 class Part(NamedTuple):
     """A panel, the rows that belong to it, and what they show."""
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     panel: Panel
-    claim: str
+    claim: str = ""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a coarse step may diverge; it is then None
@@ -68,100 +59,63 @@ def adam_heavy_ball(
         raise ValueError(f"steps should be two or more, > 0, each below the last, got {steps}")
     check_in_range("r times the first step", r * steps[0], 0.0, 0.99, "beta1 = 1 - a r > 0")
     check_in_range("a theta0^2", steps[0] * theta0**2, -1e-300, 1.0, "first steps that are stable")
-    check_in_range("time", time, 2 * steps[0], np.inf, "more than two steps")
+    check_in_range("time", time, 2 * steps[0], 1e6 * steps[-1], "two steps to a million")
     if not (memories and weights and min(memories) > 0 and 0 < min(weights) <= max(weights) < 1):
         raise ValueError(
             f"memories should be > 0 and weights in (0, 1), got {memories} and {weights}"
         )
+    check_in_range("alpha times the least weight", alpha * min(weights), 1e-4, 1.0, "beta2 < 1")
 
     parts = (
-        _limit(r, theta0, time, steps[0], steps[-1]),
-        _order(r, theta0, time, steps),
+        _limit(r, *(AdamPath(r, theta0, time, a) for a in (steps[0], steps[-1]))),
+        _order(convergence(r, theta0, time, steps), time),
         _bias_correction(beta1),
-        _memory(r, theta0, beta1),
-        _energy(memories),
-        _second_moment(alpha, weights, replicas, seed),
+        _memory([*time_change_rows(r, theta0), *stability_rows(beta1)]),
+        _energy([EnergyRun(float(rate)) for rate in memories]),
+        _second_moment(second_moment_runs(alpha, weights, replicas, seed), alpha),
     )
     return StudyResult(
-        rows=(*(row for part in parts for row in part.rows), _variance(r, replicas, seed)),
+        rows=(*(row for part in parts for row in part.rows), variance_row(r, replicas, seed + 1)),
         panels=tuple(part.panel for part in parts),
         sentence=" ".join(part.claim for part in parts if part.claim),
         columns=3,
     )
 
 
-def _f(x):
-    return x**4 / 4 - x**2 / 2 + x / 10
-
-
-def _f_grad(x):
-    return x**3 - x + 0.1
-
-
-def _limit(r: float, theta0: float, time: float, coarse: float, fine: float) -> Part:
+def _limit(r: float, coarse: AdamPath, fine: AdamPath) -> Part:
     """E2: friction and gravity are r; the printed equation has friction a and gravity 1."""
-    _, path, limit, printed = _beside(r, theta0, time, fine)
-    near, far = (float(np.abs(path - curve).max()) for curve in (limit, printed))
-    rows = (
-        Row(f"sup |theta_n - corrected ODE|, Adam's order, a = {fine:g}", 0.0, near),
-        Row(f"sup |theta_n - printed ODE|, Adam's order, a = {fine:g}", 0.0, far),
-    )
-    t, path, limit, printed = _beside(r, theta0, time, coarse)
+    near, far = fine.farthest(fine.corrected), fine.farthest(fine.printed)
+    t, path, printed = coarse.t, coarse.theta, coarse.printed
     low, high = min(path.min(), printed.min()), max(path.max(), printed.max())
     panel = Panel(
         f"what the momentum follows (r = {r:g})",
         "time t = sum of the steps a(n)",
         "theta",
         (
-            Curve(f"Adam's momentum, a = {coarse:g}", t, path, colour=0),
-            Curve("corrected ODE: friction r, gravity r", t, limit, style="prediction"),
+            Curve(f"Adam's momentum, a = {coarse.a:g}", t, path, colour=0),
+            Curve("corrected ODE: friction r, gravity r", t, coarse.corrected, style="prediction"),
             Curve("ODE as printed: friction a, gravity 1", t, printed, colour=1),
         ),
         y_limits=(float(low) - 0.2, float(high + 0.4 * (high - low))),  # room for the legend
     )
     claim = (
-        f"With step {fine:g} Adam's momentum stays within {near:.2g} of the corrected equation "
+        f"With step {fine.a:g} Adam's momentum stays within {near:.2g} of the corrected equation "
         f"(a is the step of time, friction and gravity are both r) and is {far:.2g} from the "
         "one printed as Eq. 5 (E2)."
-        if near < far
-        else ""
     )
-    return Part(rows, panel, claim)
+    return Part(fine.rows(), panel, claim if near < far else "")
 
 
-def _beside(
-    r: float, theta0: float, time: float, a: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Times, Adam's momentum with step a, the corrected equation, the printed one."""
-    count = int(time / a + 1e-9)
-    t = a * np.arange(count + 1)
-    memory = ConstantMemory(r)
-    path = heavy_ball_path(_f_grad, memory, np.full(count, a), theta0, "adam")
-    limit = hbf_ode(_f_grad, memory, theta0, times=t).theta
-    printed = friction_ode(_f_grad, a, theta0, 0.0, t).theta
-    return t, path[:, 0], limit[:, 0], printed[:, 0]
-
-
-def _order(r: float, theta0: float, time: float, steps: tuple[float, ...]) -> Part:
-    sequences = [Constant(a) for a in steps]
-    schemes: dict[str, tuple[ConstantMemory | BiasCorrectedMemory, Order]] = {
-        "heavy ball": (ConstantMemory(r), "heavy_ball"),
-        "Adam's order": (ConstantMemory(r), "adam"),
-        "Adam, bias-corrected": (BiasCorrectedMemory(r), "adam"),
-    }
-    results = {
-        name: ode_convergence_order(_f_grad, memory, theta0, time, sequences, order=order)
-        for name, (memory, order) in schemes.items()
-    }
-    a = np.array(steps)
+def _order(results: dict[str, ConvergenceOrder], time: float) -> Part:
+    a = np.array(results["Adam's order"].a)
     curves = [Curve(name, a, np.array(result.error)) for name, result in results.items()]
     slope = a * results["Adam's order"].error[-1] / a[-1]
     curves.append(Curve("proportional to a", a, slope, style="prediction"))
     return Part(
-        tuple(
+        [
             Row(f"order of convergence, {name}", 1.0, result.order[-1])
             for name, result in results.items()
-        ),
+        ],
         Panel(
             "distance to the ODE is of first order",
             "step a",
@@ -170,7 +124,6 @@ def _order(r: float, theta0: float, time: float, steps: tuple[float, ...]) -> Pa
             x_scale="log",
             y_scale="log",
         ),
-        "",
     )
 
 
@@ -203,26 +156,8 @@ def _bias_correction(beta1: float) -> Part:
     return Part(rows, panel, claim if printed.max() > 1.01 else "")
 
 
-def _memory(r: float, theta0: float, beta1: float) -> Part:
-    """Changes of time (E2), the weights c_n (E1), the two limits of stability (E4)."""
-    rows = []
-    for name, memory in (
-        (f"r = {r:g}", ConstantMemory(r)),
-        ("2/t", PolynomialMemory(2.0)),
-        ("bias-corrected", BiasCorrectedMemory(r)),
-    ):
-        s, _, friction = hbf_time_change(memory)
-        times = np.linspace(memory.start + 0.01, 10.0, 100)
-        in_t = hbf_ode(_f_grad, memory, theta0, times=times)
-        velocity = in_t.velocity[0] / np.sqrt(memory(times[0]))
-        in_s = friction_ode(_f_grad, friction, in_t.theta[0], velocity, s(times))
-        error = float(np.abs(in_s.theta - in_t.theta).max())
-        rows.append(Row(f"sup |theta in ball time - in memory time|, {name}", 0.0, error))
-    orders: dict[str, Order] = {"heavy ball": "heavy_ball", "Adam's order": "adam"}
-    for name, order in orders.items():
-        limit = stability_limit(beta1, order)
-        at = _where_radius_is_one(beta1, order, limit)
-        rows.append(Row(f"largest stable a L at beta1 = {beta1:g}, {name}", limit, at))
+def _memory(rows: list[Row]) -> Part:
+    """The weights c_n (E1), beside what holds of any memory: changes of time, stability."""
     n = np.arange(1, 10_001)
     curves = [
         Curve(f"beta1 = {beta:g}", n, effective_memory(beta, n)) for beta in (0.9, 0.99, 0.999)
@@ -237,32 +172,17 @@ def _memory(r: float, theta0: float, beta1: float) -> Part:
         y_scale="log",
         y_limits=(8e-4, 1.5),
     )
-    return Part(tuple(rows), panel, "")
+    return Part(rows, panel)
 
 
-def _where_radius_is_one(beta1: float, order: Order, near: float) -> float:
-    def excess(curvature):
-        return spectral_radius(float(curvature), beta1, order) - 1
-
-    return float(root_scalar(excess, bracket=(0.9 * near, 1.1 * near)).root)
-
-
-def _energy(memories: tuple[float, ...]) -> Part:
+def _energy(runs: list[EnergyRun]) -> Part:
     """E3: with r/t the energy goes like t^((1 - 2 r)/2) on f = x^2/2."""
-    t = np.geomspace(1, 2000, 600)
-    rows, curves, grows = [], [], []
-    for colour, r in enumerate(memories):
-        law = PolynomialMemory(float(r))
-        energy = energy_trajectory(lambda x: x**2 / 2, lambda x: x, law, 1.0, 0.0, t).energy
-        late = t > 20
-        power = (1 - 2 * r) / 2
-        slope = float(np.polyfit(np.log(t[late]), np.log(energy[late]), 1)[0])
-        rows.append(Row(f"energy of memory {r:g}/t: exponent of t", power, slope))
-        predicted = energy[-1] * (t[late] / t[-1]) ** power
-        curves.append(Curve(f"r = {r:g}", t, energy, colour=colour))
-        curves.append(Curve("", t[late], predicted, style="prediction", colour=colour))
-        if energy[-1] > 1.01 * energy[0]:
-            grows.append(f"{r:g}")
+    curves = []
+    for colour, run in enumerate(runs):
+        curves.append(Curve(f"r = {run.r:g}", run.t, run.energy, colour=colour))
+        late, predicted = run.t[run.late], run.predicted()
+        curves.append(Curve("", late, predicted, style="prediction", colour=colour))
+    grows = [f"{run.r:g}" for run in runs if run.energy[-1] > 1.01 * run.energy[0]]
     panel = Panel(
         "memory r/t dissipates only if r > 1/2",
         "time t",
@@ -272,47 +192,23 @@ def _energy(memories: tuple[float, ...]) -> Part:
         y_scale="log",
     )
     claim = f"With memory r/t the energy grows at r = {', '.join(grows)}: r > 1/2 is needed (E3)."
-    return Part(tuple(rows), panel, claim if grows else "")
+    return Part([run.row() for run in runs], panel, claim if grows else "")
 
 
-def _second_moment(alpha: float, weights: tuple[float, ...], replicas: int, seed: int) -> Part:
-    """E5: M^v of Eq. 7, gradients N(1, 1), so v = 2."""
-    rng = np.random.default_rng(seed)
-    rows, squares = [], []
-    v = 2.0
-    for c in weights:
-        d = alpha * c
-        m, second = np.ones(replicas), np.full(replicas, v)
-        for _ in range(int(6 / d)):  # e^-6 of the start is left
-            gradient = rng.normal(1, 1, replicas)
-            m += c * (gradient - m)
-            second += d * (gradient**2 - second)
-        noise = -m * (second - v) / (2 * c * v**1.5)
-        exact = second_moment_noise(1.0, 1.0, 1 - c, 1 - d)
-        for quantity, predicted, values in (
-            ("E[M^v]", exact.mean, noise),
-            ("E[(M^v)^2]", exact.mean_square, noise**2),
-        ):
-            error = float(values.std() / np.sqrt(replicas))
-            rows.append(Row(f"{quantity} at c = {c:g}", predicted, float(values.mean()), error))
-        squares.append(float((noise**2).mean()))
-    c = np.geomspace(min(weights) / 3, max(weights), 40)
-    exact = {
-        mu: np.array(
-            [second_moment_noise(mu, 1.0, 1 - x, 1 - alpha * x).mean_square for x in c.tolist()]
-        )
-        for mu in (1.0, 0.0)
-    }
+def _second_moment(runs: list[NoiseRun], alpha: float) -> Part:
+    """E5: M^v of Eq. 7, beside gradients without a mean."""
+    rows = [row for run in runs for row in run.rows()]
+    weights = np.array([run.c for run in runs])
+    squares = np.array([(run.noise**2).mean() for run in runs])
+    c = np.geomspace(weights.min() / 3, weights.max(), 40)
     panel = Panel(
         "noise of the second moment (gradients N(mu, 1))",
         "weight c = 1 - beta1",
         "E[(M^v)^2]",
         (
-            Curve(
-                "mu = 1, simulated", np.array(weights), np.array(squares), style="points", colour=0
-            ),
-            Curve("mu = 1, exact", c, exact[1.0], style="prediction", colour=0),
-            Curve("mu = 0, exact", c, exact[0.0], style="prediction", colour=1),
+            Curve("mu = 1, simulated", weights, squares, style="points", colour=0),
+            Curve("mu = 1, exact", c, mean_squares(1.0, alpha, c), style="prediction", colour=0),
+            Curve("mu = 0, exact", c, mean_squares(0.0, alpha, c), style="prediction", colour=1),
         ),
         x_scale="log",
         y_scale="log",
@@ -322,26 +218,7 @@ def _second_moment(alpha: float, weights: tuple[float, ...], replicas: int, seed
         f"{rows[0].measured:.2g} and a mean square that grows from {squares[0]:.2g} to "
         f"{squares[-1]:.2g} as c falls from {weights[0]:g} to {weights[-1]:g} (E5)."
     )
-    return Part(tuple(rows), panel, claim if squares[-1] > squares[0] else "")
-
-
-def _variance(r: float, replicas: int, seed: int) -> Row:
-    """Var theta_n / a(n) on f = theta^2/2 with a(n) = n^-0.75: momentum gains and costs nothing."""
-    count, schedule = 1000, PowerLaw(c0=min(1.0, 0.9 / r), p=0.75)
-    a = schedule(np.arange(1, count + 1))
-    rng = np.random.default_rng(seed + 1)
-    theta = m = np.zeros(min(replicas, 4000))
-    for step in a:
-        noisy = theta + rng.normal(size=theta.shape)
-        theta, m = theta - step * m, (1 - step * r) * m + step * r * noisy
-    exact = hbf_exact_covariance(1.0, r, 1.0, a)[0, 0] / a[-1]
-    squares = theta**2 / a[-1]
-    return Row(
-        f"Var theta_n / a(n), noisy heavy ball, n = {count} (limit s2/(2 L) = 0.5)",
-        float(exact),
-        float(squares.mean()),
-        float(squares.std() / np.sqrt(len(squares))),
-    )
+    return Part(rows, panel, claim if squares[-1] > squares[0] else "")
 
 
 STUDY = Study(

@@ -16,7 +16,16 @@ from ttur.theory.adam_state import (
 from ttur.theory.checks import check_in_range
 from ttur.theory.controlled import CMN, Limit, solve_limit
 from ttur.theory.iterate import Trajectory, simulate
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
+from ttur.theory.study import (
+    Curve,
+    Panel,
+    Row,
+    Study,
+    StudyResult,
+    averaged,
+    level,
+    mean_and_error,
+)
 from ttur.timescales import PowerLaw
 
 NOISES = {"skewed": exponential_noise, "symmetric": normal_noise}
@@ -41,8 +50,8 @@ def controlled_noise(
     check_in_range("alpha", alpha, beta, 1.0, "Theorem 5 (A4: sum of a, a = o(b))")
     check_in_range("steps", float(steps), 199.0, np.inf, "a run of at least 200 steps")
     check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
-    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "an average with beta1 in [0, 1)")
-    check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "an average with beta2 in [0, 1)")
+    for name, memory_of in (("beta1", beta1), ("beta2", beta2)):  # 10 / (1 - beta) steps settle it
+        check_in_range(f"1 - {name}", 1 - memory_of, 1e-4, 1.0, f"an average with {name} in [0, 1)")
     limit, ignored = solve_limit(CMN), solve_limit(CMN, frozen_at=(0.0, 0.0))
     times = np.unique(np.geomspace(10, steps, 60).astype(int))
     occupied = np.zeros((steps + 1, replicas), dtype=bool)
@@ -81,13 +90,11 @@ def controlled_noise(
         for name, noise in NOISES.items()
     }
     first_order = adam_shift_first_order(beta1, beta2)
-    shift = adam["skewed"].theta[-1, :, 0]
+    skewed = zeros["skewed"]
+    settled = mean_and_error(run.theta[-1, :, 0])
+    shifted = mean_and_error(adam["skewed"].theta[-1, :, 0])
     rows = (
-        Row(
-            f"mean theta at n = {steps}",
-            float(limit.theta[0]),
-            *mean_and_error(run.theta[-1, :, 0]),
-        ),
+        Row(f"mean theta at n = {steps}", float(limit.theta[0]), *settled),
         Row(f"mean w at n = {steps}", float(limit.w[0]), *mean_and_error(run.w[-1, :, 0])),
         Row(
             "occupation of state 1, second half",
@@ -97,7 +104,7 @@ def controlled_noise(
         Row(
             "mean theta, if steering is ignored (occupation as at (0, 0))",
             float(ignored.theta[0]),
-            *mean_and_error(run.theta[-1, :, 0]),
+            *settled,
         ),
         Row(f"E|w - lambda(theta)| / sqrt(b) at n = {steps}", None, *mean_and_error(lag[-1])),
         *(
@@ -108,11 +115,7 @@ def controlled_noise(
             )
             for name, zero in zeros.items()
         ),
-        Row(
-            "Adam, skewed noise: zero of hhat, first order",
-            first_order,
-            *map(float, zeros["skewed"]),
-        ),
+        Row("Adam, skewed noise: zero of hhat, first order", first_order, *map(float, skewed)),
     )
     panels = (
         _settling(run, times, limit, ignored),
@@ -120,24 +123,21 @@ def controlled_noise(
         _averaged_fields(zeros, max(3 * abs(first_order), 0.05), memory, frozen),
         _adam_paths(adam, zeros, times),
     )
-    sentence = _sentence(
-        mean_and_error(run.theta[-1, :, 0]), limit, ignored, mean_and_error(shift), zeros["skewed"]
-    )
+    sentence = _sentence(settled, limit, ignored, shifted, skewed)
     return StudyResult(rows, panels, sentence)
 
 
 def _settling(run: Trajectory, times: np.ndarray, limit: Limit, ignored: Limit) -> Panel:
-    curves = [_around(f"θ, mean of {run.theta.shape[1]} runs", times, run.theta[..., 0], 0)]
-    for label, point in (("limit, D at the limit", limit), ("limit, steering ignored", ignored)):
-        style = "prediction" if point is limit else "faint"
-        level = np.full(len(times), point.theta[0])
-        curves.append(Curve(label, times, level, style=style, colour=0))
     middle = float(limit.theta[0])
     return Panel(
         "Steered noise: where θ settles",
         "iteration n",
         "mean θ ± 2 standard errors",
-        tuple(curves),
+        (
+            averaged(f"θ, mean of {run.theta.shape[1]} runs", times, run.theta[..., 0], 0),
+            level("limit, D at the limit", times, middle, style="prediction", colour=0),
+            level("limit, steering ignored", times, float(ignored.theta[0]), colour=0),
+        ),
         x_scale="log",
         y_limits=(middle - 0.05, middle + 0.05),
     )
@@ -153,11 +153,9 @@ def _occupation(occupied: np.ndarray, limit: Limit, ignored: Limit) -> Panel:
         "iteration n",
         "share of time in state 1 ± 2 standard errors",
         (
-            _around("measured, in stretches of n", middle, shares, 1),
-            Curve(
-                "π(θ*, w*)", middle, np.full(len(middle), limit.pi[1]), style="prediction", colour=1
-            ),
-            Curve("π(0, 0)", middle, np.full(len(middle), ignored.pi[1]), style="faint", colour=1),
+            averaged("measured, in stretches of n", middle, shares, 1),
+            level("π(θ*, w*)", middle, float(limit.pi[1]), style="prediction", colour=1),
+            level("π(0, 0)", middle, float(ignored.pi[1]), colour=1),
         ),
         x_scale="log",
     )
@@ -171,16 +169,12 @@ def _averaged_fields(
     for number, (name, noise) in enumerate(NOISES.items(), start=2):
         field = adam_markov_field(theta, *memory, noise, **frozen)
         low, high = field.mean - 2 * field.se, field.mean + 2 * field.se
+        zero = np.array([zeros[name].mean])
         curves += [
             Curve(f"ĥ(θ), {name} noise", theta, field.mean, low, high, colour=number),
-            Curve(
-                "its zero",
-                *(np.array([v]) for v in (zeros[name].mean, 0.0)),
-                style="points",
-                colour=number,
-            ),
+            Curve("its zero", zero, np.zeros(1), style="points", colour=number),
         ]
-    curves.append(Curve("", theta, np.zeros(len(theta)), style="faint"))
+    curves.append(level("", theta, 0.0))
     return Panel(
         f"Adam's averaged field (β₁ = {memory[0]:g}, β₂ = {memory[1]:g})",
         "θ (the loss θ²/2 has its minimum at 0)",
@@ -194,10 +188,10 @@ def _adam_paths(
 ) -> Panel:
     curves = []
     for number, (name, run) in enumerate(adam.items(), start=2):
-        level = np.full(len(times), float(zeros[name].mean))
+        zero = float(zeros[name].mean)
         curves += [
-            _around(f"Adam, {name} noise", times, run.theta[..., 0], number),
-            Curve("zero of ĥ", times, level, style="prediction", colour=number),
+            averaged(f"Adam, {name} noise", times, run.theta[..., 0], number),
+            level("zero of ĥ", times, zero, style="prediction", colour=number),
         ]
     return Panel(
         "Where Adam settles",
@@ -206,12 +200,6 @@ def _adam_paths(
         tuple(curves),
         x_scale="log",
     )
-
-
-def _around(label: str, n: np.ndarray, values: np.ndarray, colour: int) -> Curve:
-    """Mean over the replicas with a band of two standard errors."""
-    mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-    return Curve(label, n, mean, mean - 2 * error, mean + 2 * error, colour=colour)
 
 
 def _with_error_of(prediction: Estimate, values: np.ndarray) -> tuple[float, float]:

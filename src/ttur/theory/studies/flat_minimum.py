@@ -27,11 +27,12 @@ def flat_minimum(
     if len(learning_rates) < 2 or not (np.diff(learning_rates) < 0).all():
         raise ValueError(f"learning_rates should be two or more that fall, got {learning_rates}")
     check_in_range("the first learning rate", learning_rates[0], 0.0, 0.1, "9 a < 1")
-    check_in_range("the last learning rate", learning_rates[-1], 0.0, 0.1, "a > 0")
+    check_in_range("the last learning rate", learning_rates[-1], 1e-5, 0.1, "seconds, not hours")
     check_in_range("adam_rate", adam_rate, 0.0, np.inf, "a positive learning rate")
     check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "0 <= beta2 < 1")
     check_in_range("adam_steps", float(adam_steps), 0.0, np.inf, "at least one step")
     potential = Potential(depth, width)
+    check_in_range("sqrt(depth) / width", depth**0.5 / width, 0.0, 50.0, "seconds, not hours")
 
     gamma = critical_friction(potential)
     a = np.array(learning_rates)
@@ -131,11 +132,14 @@ def _runs(potential: Potential, paths: dict[str, np.ndarray], rate: float) -> Pa
     shown = min(len(next(iter(paths.values()))), 301)
     n = np.arange(shown)
     barrier = Curve("barrier", n[[0, -1]], np.full(2, potential.barrier), style="faint")
+    far = -10 * potential.start
+    stay = all(np.abs(path[:shown]).max() <= far for path in paths.values())  # not if one is nan
     return Panel(
         f"learning rate {rate:g}",
         "update n",
         "x",
         (*(Curve(name, n, path[:shown]) for name, path in paths.items()), barrier),
+        y_limits=None if stay else (-far, far),
     )
 
 

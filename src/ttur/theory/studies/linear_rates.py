@@ -12,6 +12,7 @@ from ttur.timescales import PowerLaw, check_step_sizes
 
 BLOCKS = ("Sigma11 (theta)", "Sigma12", "Sigma22 (w)")
 EPS = np.geomspace(1e-3, 1, 13)
+FIRST = 30  # n of the curves: the recursion should be stable from there on
 INSIDE = 5.991  # 95 % of a normal law in the plane: quantile of chi^2 with 2 degrees of freedom
 
 
@@ -51,9 +52,17 @@ def linear_rates(
                 f"{a.p:g}, b ~ n^-{b.p:g}: {'; '.join(report.reasons) or 'a/b does not vanish'}"
             )
     abar = 1 / a0
-    n = np.unique(np.geomspace(30, horizon, 40).astype(int))
-    fast, slow = _Approach(*pair, abar, n), _Approach(*slow_pair, 0.0, n)
     limit = SYSTEM.limit_covariance(abar)
+    for a, b in (pair, slow_pair):
+        try:
+            SYSTEM.finite_n_covariance(a, b, FIRST)
+        except ValueError as error:
+            raise ValueError(
+                f"with a = {a.c0:g} n^-{a.p:g}, b = {b.c0:g} n^-{b.p:g} {error}; "
+                "take a smaller a0, or larger exponents"
+            ) from None
+    n = np.unique(np.geomspace(FIRST, horizon, 40).astype(int))
+    fast, slow = _Approach(*pair, abar, n), _Approach(*slow_pair, 0.0, n)
     ratio_errors = np.array([_distances(SYSTEM.covariance_eps(e, abar), limit) for e in EPS])
     order = np.diff(np.log(ratio_errors[:2]), axis=0)[0] / np.diff(np.log(EPS[:2]))
 

@@ -30,14 +30,17 @@ def momentum_games(
     """h = -mu theta - coupling w, g = coupling theta - mu w, both played with momentum r.
 
     Raises:
-        ValueError: if mu, r or b is not > 0, or a ratio a/b is not in (0, 1].
+        ValueError: if mu, coupling / mu, r / mu or a ratio a/b is so far from 1 that rounding
+            hides the growth, or b or updates is outside its range.
     """
-    for name, value in (("mu", mu), ("r", r), ("coupling", coupling)):
-        check_in_range(name, value, 0.0, np.inf, f"{name} > 0")
+    told_apart = "a growth rate above rounding"
+    check_in_range("mu", mu, 1e-2, 1e2, told_apart)
+    check_in_range("coupling / mu", coupling / mu, 1e-3, 1e2, told_apart)
+    check_in_range("r / mu", r / mu, 1e-3, 1e3, told_apart)
     check_in_range("b", b, 0.0, 0.1, "a small step size")
     check_in_range("updates", float(updates), 99.0, np.inf, "at least 100 updates")
-    if not ratios or not (0 < min(ratios) <= max(ratios) <= 1):
-        raise ValueError(f"ratios a/b should lie in (0, 1], got {ratios}")
+    if not ratios or not (1e-3 <= min(ratios) <= max(ratios) <= 1):
+        raise ValueError(f"ratios a/b should lie in [0.001, 1], got {ratios}")
     A = np.array([[mu, coupling], [-coupling, mu]])
     game = zero_sum_game(mu, coupling)
     played = augment_with_momentum(game, r, r)
@@ -70,12 +73,13 @@ def momentum_games(
             _over_memory(A, np.array(memories), np.array(over_r), threshold),
             _plane(mu, coupling, r),
         ),
-        _sentence(r, threshold, critical, runs),
+        _sentence(r, threshold, critical, runs, b, _overshooting(A, r, critical, b)),
     )
 
 
 def _root(growth: Callable[..., float], near: float, most: float = np.inf) -> float:
-    return float(root_scalar(growth, bracket=(near / 2, min(2 * near, most))).root)
+    bracket = near / 2, min(2 * near, most)
+    return float(root_scalar(growth, bracket=bracket, xtol=1e-9 * near).root)
 
 
 def _measured(problem: TwoTimeScaleProblem, ratio: float = 1.0) -> float:
@@ -130,6 +134,19 @@ def _runs(
         y_scale="log",
         y_limits=(1e-8, 1e8),
     )
+
+
+def _overshooting(A: np.ndarray, r: float, critical: float, b: float) -> list[str]:
+    """Of which runs the equation decays, and yet the updates with step b grow."""
+    fields = {"gradient steps": -A, "momentum": momentum_matrix(A, r, r)}
+    if critical < 1:
+        fields["momentum at half the critical a/b"] = momentum_matrix(A, r, r, critical / 2)
+    return [
+        name
+        for name, field in fields.items()
+        if growth_rate(field) < 0
+        and np.abs(np.linalg.eigvals(np.eye(len(field)) + b * field)).max() > 1
+    ]
 
 
 def _over_ratio(
@@ -188,7 +205,14 @@ def _plane(mu: float, coupling: float, r: float) -> Panel:
     )
 
 
-def _sentence(r: float, threshold: float, critical: float, ends: dict[str, float]) -> str:
+def _sentence(
+    r: float,
+    threshold: float,
+    critical: float,
+    ends: dict[str, float],
+    b: float,
+    overshooting: list[str],
+) -> str:
     plain, momentum, *separated = ends.values()
     text = (
         f"Gradient steps at one time-scale end at {plain:.1g} of the start, momentum with "
@@ -200,6 +224,11 @@ def _sentence(r: float, threshold: float, critical: float, ends: dict[str, float
         text += (
             '. So that the theorem "carries over to Adam" is false in general (E7): the energy of '
             "the ball belongs to one player"
+        )
+    if overshooting:
+        text += (
+            f". A step b = {b:g} is too large for {', '.join(overshooting)}: the updates grow "
+            "where their equation decays"
         )
     text += f". One time-scale needs r u > v^2, here r > {threshold:g}"
     if critical < 1:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ttur.theory.biased_runs import TANH_BIAS, Bias, BiasedRuns, TanhRuns, biased_runs, tanh_runs
-from ttur.theory.checks import check_at_least, check_in_range
+from ttur.theory.checks import check_at_least
 from ttur.theory.network import four_node_line
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
 
@@ -36,7 +36,10 @@ def network_flow(
     """
     if len(alphas) != len(betas) or not alphas or min(*alphas, *betas) < 0:
         raise ValueError(f"alphas and betas should pair up, all >= 0, got {alphas} and {betas}")
-    check_in_range("noise", noise, -1e-300, np.inf, "a standard deviation")
+    if (largest := max(*alphas, *betas)) > 1e3:
+        raise ValueError(f"alphas and betas should be at most 1000, got {largest:g}")
+    if not 0 <= noise <= 100:
+        raise ValueError(f"noise, a standard deviation, should lie in [0, 100], got {noise:g}")
     if not 0 < eta < 1:
         raise ValueError(f"Theorem 10 asks for 0 < eta < 1, got {eta:g}")
     for name, count, least in (("replicas", replicas, 2), ("steps", steps, 8), ("sweep", sweep, 2)):

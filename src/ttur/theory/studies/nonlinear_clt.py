@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from ttur.theory.checks import check_in_range
 from ttur.theory.clt import as_rate_statistic, clt_report, mp_limits
 from ttur.theory.examples import NONLINEAR_1_1 as PROBLEM
 from ttur.theory.examples import NONLINEAR_1_1_LINEARISED as LINEARISED
@@ -33,7 +34,8 @@ def nonlinear_clt(
         steps, replicas, seed: of each of the three simulations.
 
     Raises:
-        ValueError: if a pair is not of its kind, or there are too few updates or replicas.
+        ValueError: if a pair is not of its kind, a0 is too large, or there are too few updates or
+            replicas.
     """
     if steps < 1_000 or replicas < 20:
         raise ValueError(f"steps >= 1000 and replicas >= 20 are needed, got {steps} and {replicas}")
@@ -43,6 +45,7 @@ def nonlinear_clt(
             f"{slow_alpha:g}"
         )
     S_theta, S_w, e_min = mp_limits(JACOBIAN, LINEARISED.Gamma, 1.0, a0)
+    check_in_range("a0", a0, 0.0, 50.0, "a recursion that soon stops to overshoot")
     if not 0 < small_a0 < 1 / (2 * e_min):
         raise ValueError(
             f"small_a0 should lie in (0, {1 / (2 * e_min):g}), where Theorem 8 fails, got "

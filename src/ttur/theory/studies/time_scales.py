@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from ttur.theory.checks import check_in_range
 from ttur.theory.examples import LINEAR_2_2 as SYSTEM
 from ttur.theory.iterate import StepSizes, Trajectory, simulate
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
@@ -11,6 +12,7 @@ from ttur.timescales import Constant, PowerLaw, check_step_sizes
 
 START = np.array([1.0, -1.0])  # theta - theta*
 HORIZON = 3.0  # of slow time; long enough for theta to cover 97 % of its way
+MOST_UPDATES = 1e6  # of all paths without noise together: a minute
 
 
 def time_scales(
@@ -41,13 +43,17 @@ def time_scales(
         )
     if not 0 < b <= 0.5:
         raise ValueError(f"b should lie in (0, 0.5], where the fast recursion is stable, got {b:g}")
+    if (updates := sum(HORIZON / (ratio * b) for ratio in set(ratios))) > MOST_UPDATES:
+        raise ValueError(
+            f"ratios and b should take at most {MOST_UPDATES:,.0f} updates, {HORIZON:g} / (a/b b) "
+            f"each, got {updates:.3g} for {ratios} at b = {b:g}"
+        )
     if steps < 100 or replicas < 2:
         raise ValueError(f"steps >= 100 and replicas >= 2 are needed, got {steps} and {replicas}")
     allowed = (PowerLaw(0.3, alpha), PowerLaw(0.3, beta))
     if not (report := check_step_sizes(*allowed)).a2:
         raise ValueError(f"alpha, beta should satisfy A2: {'; '.join(report.reasons)}")
-    if check_step_sizes(PowerLaw(0.3, summable_alpha), allowed[1]).sum_a_infinite:
-        raise ValueError(f"summable_alpha should be above 1, got {summable_alpha:g}")
+    check_in_range("summable_alpha", summable_alpha, 1.0, 10.0, "a finite sum of steps a > 0")
 
     paths = [_Path(b, ratio) for ratio in sorted(set(ratios), reverse=True)]
     eps = np.array([path.eps for path in paths])
