@@ -83,6 +83,33 @@ def test_critics_that_move_n_times_have_n_times_the_rate():
     assert four["eps_eff"] == pytest.approx(once["eps_eff"] / 4, rel=1e-12)
 
 
+def test_a_balance_does_not_see_the_losses_of_a_probe():
+    began = TrainingConfig(
+        data="digits",
+        image_size=16,
+        width=2,
+        latent_size=5,
+        batch_size=8,
+        model="began",
+        losses="began",
+        order="simultaneous",
+        rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
+        updates=1,
+        metric="none",
+        monitor_every_updates=1,
+    )
+    game = build_game(began, load_data(began, None), CPU)
+    monitoring = build_monitor(began, game)
+    balance = game.losses.balance
+    assert monitoring is not None
+    assert balance is not None
+    monitoring.before_step()
+    game.play()
+    seen = balance.real_loss, balance.fake_loss, balance.convergence
+    monitoring.after_step()
+    assert (balance.real_loss, balance.fake_loss, balance.convergence) == seen
+
+
 def test_a_generator_that_stays_has_no_ratios(tmp_path):
     """WGAN-GP's first iteration leaves the generator alone: None, not a number."""
     first = TrainingConfig(
