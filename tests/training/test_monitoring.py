@@ -84,20 +84,7 @@ def test_critics_that_move_n_times_have_n_times_the_rate():
 
 
 def test_a_balance_does_not_see_the_losses_of_a_probe():
-    began = TrainingConfig(
-        data="digits",
-        image_size=16,
-        width=2,
-        latent_size=5,
-        batch_size=8,
-        model="began",
-        losses="began",
-        order="simultaneous",
-        rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
-        updates=1,
-        metric="none",
-        monitor_every_updates=1,
-    )
+    began = replace(CONFIG, model="began", losses="began", order="simultaneous")
     game = build_game(began, load_data(began, None), CPU)
     monitoring = build_monitor(began, game)
     balance = game.losses.balance
@@ -112,18 +99,12 @@ def test_a_balance_does_not_see_the_losses_of_a_probe():
 
 def test_a_generator_that_stays_has_no_ratios(tmp_path):
     """WGAN-GP's first iteration leaves the generator alone: None, not a number."""
-    first = TrainingConfig(
-        data="digits",
-        image_size=16,
-        width=2,
-        latent_size=5,
-        batch_size=8,
+    first = replace(
+        CONFIG,
         model="wgan_gp_image",
         losses="wasserstein_gradient_penalty",
         order="generator_first",
-        rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
         updates=1,
-        metric="none",
         monitor_every_updates=1,
     )
     (probe,) = probes_of(first, tmp_path)

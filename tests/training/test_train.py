@@ -144,7 +144,10 @@ def test_an_optimizer_of_the_other_network_is_refused(tmp_path):
         )
 
 
-@pytest.mark.parametrize("field", ["updates", "log_every_updates", "checkpoint_every_updates"])
+@pytest.mark.parametrize(
+    "field",
+    ["updates", "log_every_updates", "checkpoint_every_updates", "monitor_every_updates"],
+)
 @pytest.mark.parametrize("value", [0, -1])
 def test_counts_below_one_are_refused(tmp_path, field, value):
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got {value}"):

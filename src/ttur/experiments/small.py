@@ -61,20 +61,9 @@ def mode_collapse_digits() -> Experiment:
 
 def perturbation_digits() -> Experiment:
     """The demo's network at 25 pairs of rates, probed early and often: appendix A5 on real runs."""
-    base = replace(
-        next(iter(demo().settings.values())),
-        checkpoint_every_updates=1_000,
-        monitor_every_updates=25,
-        tracking_gap_every_updates=50,
-    )
+    base = next(iter(demo().settings.values()))
     rates = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-    return Experiment(
-        name="perturbation_digits",
-        source="none: the hypothesis of appendix A5 on the UCI digits",
-        question="Does the perturbation measured early tell which pair of rates does well later?",
-        settings=compare_rates(base, *product(rates, rates)),
-        seeds=(0, 1),
-    )
+    return _perturbation("perturbation_digits", "on the UCI digits", base, rates, gap_every=50)
 
 
 def perturbation_cifar10_small() -> Experiment:
@@ -84,17 +73,28 @@ def perturbation_cifar10_small() -> Experiment:
         updates=1_600,
         evaluation_samples=2_000,
         evaluate_every_updates=200,
-        checkpoint_every_updates=1_000,
         log_every_updates=50,
-        monitor_every_updates=25,
-        tracking_gap_every_updates=100,
     )
     rates = (1e-4, 3e-4, 1e-3, 3e-3)
+    where = "on CIFAR-10 at width 16"
+    return _perturbation("perturbation_cifar10_small", where, base, rates, gap_every=100)
+
+
+def _perturbation(
+    name: str, where: str, base: TrainingConfig, rates: tuple[float, ...], gap_every: int
+) -> Experiment:
+    """Every pair of `rates`, for two seeds, with a probe every 25 updates."""
+    probed = replace(
+        base,
+        checkpoint_every_updates=1_000,
+        monitor_every_updates=25,
+        tracking_gap_every_updates=gap_every,
+    )
     return Experiment(
-        name="perturbation_cifar10_small",
-        source="none: the hypothesis of appendix A5 on CIFAR-10 at width 16",
+        name=name,
+        source=f"none: the hypothesis of appendix A5 {where}",
         question="Does the perturbation measured early tell which pair of rates does well later?",
-        settings=compare_rates(base, *product(rates, rates)),
+        settings=compare_rates(probed, *product(rates, rates)),
         seeds=(0, 1),
     )
 

@@ -25,6 +25,9 @@ class Monitoring:
     So it has no state: a run that was interrupted is probed as one that was not. `every` and
     `tracking_every` count updates; the tracking gap takes `tracking_steps` updates of a copy of the
     discriminator at `tracking_rate`, and comes with the first probe after so many.
+
+    Raises:
+        ValueError: if `every` is below 1.
     """
 
     game: TwoPlayerGame
@@ -38,6 +41,8 @@ class Monitoring:
     monitor: PerturbationMonitor = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"monitor_every_updates must be at least 1, got {self.every}")
         game = self.game
         self.monitor = PerturbationMonitor(
             game.generator,

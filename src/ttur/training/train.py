@@ -134,9 +134,10 @@ def train(
             latents=lambda noise: draw(batch_size, noise),
             noise=torch.Generator(target).manual_seed(stream_seed(seed, "training")),
         )
-        monitor = monitor_every_updates and Monitoring(
-            game, batches, game.latents, stream_seed(seed, "monitor"), monitor_every_updates
-        )
+        monitor = None
+        if (every := monitor_every_updates) is not None:
+            probe_seed = stream_seed(seed, "monitor")
+            monitor = Monitoring(game, batches, game.latents, probe_seed, every)
         scoring = Scoring(
             sampler=_evaluation_copy,
             latents=draw,
@@ -150,8 +151,8 @@ def train(
             card = {"splits": {"train": {"sha256": digest}}}
             real = DataSet("data", "train", np.asarray(data), None, card)
         elif metric == "none":  # points and sentences have no grid of images
-            return game, Evaluator("none", None, None), monitor or None
-        return game, evaluator(metric, "tf1", scoring, real, None, say), monitor or None
+            return game, Evaluator("none", None, None), monitor
+        return game, evaluator(metric, "tf1", scoring, real, None, say), monitor
 
     return train_in(Path(directory), document, build, cadence, report, say)
 
