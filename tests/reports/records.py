@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
 from ttur.experiments.registry import experiment
 from ttur.runtime.run_directory import RunDirectory
+from ttur.timescales import LearningRatePair
 from ttur.training.record import OWN_NETWORKS, RunRecord
 
 
@@ -49,6 +51,19 @@ def record(
         final=scores[-1] if scores else None,
         weights_sha256=None,
         evaluations=tuple(a | b for a, b in zip(scores, cost, strict=True)),
+    )
+
+
+def at_rates(run: RunRecord, b: float, a: float) -> RunRecord:
+    """The same in an experiment `grid` of learning-rate pairs."""
+    rates = TypeAdapter(LearningRatePair).dump_python(LearningRatePair(b, a), mode="json")
+    label = f"ttur_{b:g}_{a:g}"
+    return replace(
+        run,
+        directory=Path(label, f"seed-{run.seed}"),
+        experiment="grid",
+        label=label,
+        configuration=run.configuration | {"rates": rates},
     )
 
 

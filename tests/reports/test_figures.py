@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.records import RUNS, own_networks, record, with_logs, with_values
+from reports.records import RUNS, at_rates, own_networks, record, with_logs, with_values
 from ttur.reports.figures import draw_report, figure_path
 from ttur.reports.groups import group_runs
 from ttur.reports.losses import draw_losses
+from ttur.reports.perturbation import QUANTITIES, draw_monitor
 from ttur.training.record import RunRecord
 
 
@@ -25,7 +26,7 @@ def drawn(monkeypatch) -> dict[str, Figure]:
         figures[path.name] = figure
         return path
 
-    for module in ("figures", "losses"):
+    for module in ("figures", "losses", "perturbation"):
         monkeypatch.setattr(f"ttur.reports.{module}.save", keep)
     return figures
 
@@ -248,6 +249,54 @@ def test_losses_of_many_settings_stand_in_rows_of_four_on_one_scale(drawn):
     assert k[0].get_ylim() == k[1].get_ylim()
     assert k[0].get_ylim()[1] < 1
     assert figure.get_size_inches()[0] < 21
+
+
+def crowd(settings: int) -> list[RunRecord]:
+    """Monitored settings of four discriminator rates for every generator rate a, which makes the
+    values.
+    """
+    rates = [(b, a) for a in (1e-2, 1e-3, 1e-4) for b in (1e-1, 1e-2, 1e-3, 1e-4)][:settings]
+    runs = []
+    for b, a in rates:
+        run = at_rates(record("orig_5e-4", 0, {10: 1000 * a, 20: 500 * a}), b, a)
+        probe: dict[str, float | None] = dict.fromkeys(QUANTITIES, b) | {"update": 10}
+        runs.append(replace(run, probes=(probe,)))
+    return runs
+
+
+def test_a_crowd_of_settings_has_panels_for_every_generator_rate_on_one_scale(drawn):
+    groups = group_runs(crowd(12))
+    draw_report(groups, Path("x.png"), against=["updates", "both_players"])
+    panels = drawn["x.png"].axes
+    headings = [axes.get_title().split(", ")[1] for axes in panels]
+    assert headings == ["a = 0.0001", "a = 0.001", "a = 0.01"] * 2
+    assert {axes.get_xlabel() for axes in panels[3:]} == {"updates of both players"}
+    for axes, a in zip(panels[:3], (1e-4, 1e-3, 1e-2), strict=True):
+        lines = [line for line in axes.get_lines() if heights(line)]  # no run diverged
+        assert [heights(line) for line in lines] == [[1000 * a, 500 * a]] * 4
+        assert len({line.get_color() for line in lines}) == 4
+    assert len({axes.get_ylim() for axes in panels[:3]}) == 1
+
+
+def test_ten_settings_share_a_panel(drawn):
+    draw_report(group_runs(crowd(10)), Path("x.png"))
+    (axes,) = drawn["x.png"].axes
+    assert len(axes.get_legend_handles_labels()[1]) == 10
+
+
+def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scale(drawn):
+    draw_monitor(group_runs(crowd(12)), Path("x.png"))
+    blocks = drawn["x.png"].subfigs
+    assert [block.get_suptitle().split(":")[0] for block in blocks] == [
+        f"grid, a = {a}" for a in ("0.0001", "0.001", "0.01")
+    ]
+    for block in blocks:
+        assert [heights(line) for line in block.axes[0].get_lines()] == [
+            [1e-4], [1e-3], [1e-2], [1e-1]
+        ]  # fmt: skip
+    for panels in zip(*(block.axes for block in blocks), strict=True):
+        assert len({axes.get_ylim() for axes in panels}) == 1
+    assert blocks[0].axes[0].get_ylim()[1] > 1e-1
 
 
 def test_values_beside_the_metric_have_panels_of_their_own(drawn):

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 from scipy.stats import spearmanr
 
-from reports.records import cells_of, record, written
+from reports.records import at_rates, cells_of, record, written
 from ttur.reports.groups import group_runs
 from ttur.reports.perturbation import QUANTITIES, draw_monitor, running_median
 from ttur.reports.rank_correlation import spearman
 from ttur.reports.ranking import PREDICTORS, ranking_table, rankings
-from ttur.timescales import LearningRatePair
 from ttur.training.record import RunRecord
 
 RATES = [(b, a) for b in (1e-3, 1e-4) for a in (1e-4, 3e-4, 1e-3)]
@@ -40,16 +38,7 @@ def grid_run(b: float, a: float, seed: int, gap: float, eps: float, last: float)
     """A finished run whose distance is `last` in its last fifth, and 1 before."""
     values = {u: last if u > 8000 else 1.0 for u in (2000, 4000, 8000, 9000, 10_000)}
     run = record("orig_5e-4", seed, values)
-    rates = TypeAdapter(LearningRatePair).dump_python(LearningRatePair(b, a), mode="json")
-    label = f"ttur_{b:g}_{a:g}"
-    return replace(
-        run,
-        directory=Path(label, f"seed-{seed}"),
-        experiment="grid",
-        label=label,
-        configuration=run.configuration | {"rates": rates},
-        probes=probes(gap, eps),
-    )
+    return replace(at_rates(run, b, a), probes=probes(gap, eps))
 
 
 def grid() -> list[RunRecord]:

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from reports.records import RUNS, record
+from reports.records import RUNS, at_rates, record
 from ttur.reports.groups import group_runs
 from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
 from ttur.training.record import RunRecord
@@ -50,6 +50,14 @@ def test_the_last_grid_of_each_setting_is_shown_with_its_value(tmp_path, drawn):
     draw_samples(group_runs([unscored]), tmp_path / "grids.png")
     assert captions(drawn[1]) == [("orig 1e-4, seed 0, 2,000 updates", "")]
     assert draw_samples(group_runs(RUNS), tmp_path / "none.png") is None
+
+
+def test_more_than_five_settings_stand_in_rows(tmp_path, drawn):
+    runs = [at_rates(record("orig_1e-4", 0, {9: 1.0}), b, 1e-3) for b in range(1, 8)]
+    draw_samples(group_runs([with_grids(run, tmp_path) for run in runs]), tmp_path / "grids.png")
+    places = [axes.get_subplotspec() for axes in drawn[0].axes if axes.get_images()]
+    rows = [(place.rowspan.start, place.colspan.start) for place in places]
+    assert rows == [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]
 
 
 def test_the_run_that_is_shown_is_told_and_has_finished_if_one_has(tmp_path, drawn):

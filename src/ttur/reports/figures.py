@@ -1,7 +1,7 @@
 """Curves with bands over seeds, published curves dashed behind."""
 
 from collections.abc import Callable, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.reports.bands import Segment, segments
-from ttur.reports.groups import Group, Point, curve, differ_in_cost
+from ttur.reports.groups import CROWD, Group, Point, curve, differ_in_cost, shares
 from ttur.reports.published import published_curves, published_unit
 from ttur.runtime.names import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.
 ONE_TIMESCALE = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
-TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred")
+TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred", "gold")
 SENTENCES = "jsd_"  # so begin the names of values of sentences
 PANEL = (6.3, 5.3)  # inches, those of the paper
+SMALL_PANEL = (4.6, 4.2)
 WIDE = 3.0  # a line of theirs
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -110,26 +111,31 @@ def draw_curves(
 ) -> Path:
     """The mean line and the band over seeds of each setting, published curves dashed.
 
-    A column of panels for each of `metrics`, a row for each of `against` (names of `AXES`). `band`
-    is that of the experiment unless it is given (`bands.BANDS`). The line is narrow where it is a
-    mean over fewer runs, and a cross marks where one diverged; a dotted line is what real samples
-    score.
+    A column of panels for each of `metrics`, a row for each of `against` (names of `AXES`); of a
+    crowd of settings a row for each of both, and a column for each generator rate. `band` is that
+    of the experiment unless it is given (`bands.BANDS`). The line is narrow where it is a mean over
+    fewer runs, and a cross marks where one diverged; a dotted line is what real samples score.
 
     Raises:
         ValueError: if there is no such band.
     """
-    width, height = PANEL
+    parts, named = shares(groups), sorted(metrics)
+    whole = len(parts) == 1
+    cells = [[(name, metric, *parts) for metric in named] for name in against]
+    if not whole:
+        cells = [[(name, metric, part) for part in parts] for name in against for metric in named]
+    width, height = PANEL if whole else SMALL_PANEL
     figure, panels = plt.subplots(
-        len(against),
-        len(metrics),
-        figsize=(width * len(metrics), height * len(against)),
+        len(cells),
+        len(cells[0]),
+        figsize=(width * len(cells[0]), height * len(cells)),
+        sharey=False if whole else "row",
         squeeze=False,
         layout="constrained",
     )
-    for row, name in zip(panels, against, strict=True):
-        for axes, metric in zip(row, sorted(metrics), strict=True):
-            shown = [group for group in groups if metric in group.metrics]
-            _draw_panel(axes, shown, metric, AXES[name], band)
+    for axes, (name, metric, part) in zip(panels.flat, chain(*cells), strict=True):
+        shown = [group for group in parts[part] if metric in group.metrics]
+        _draw_panel(axes, shown, metric, AXES[name], band, part)
     return save(figure, path)
 
 
@@ -163,7 +169,7 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def _draw_panel(
-    axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None
+    axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None, heading: str
 ) -> None:
     figures = dict.fromkeys(
         chosen.published[metric]
@@ -191,11 +197,15 @@ def _draw_panel(
         seen = [point for point in points if point["x"] * axis.per_unit <= limit]
         colour = dict(zip(titles, colours, strict=True))[series]
         _draw_published(axes, f"{series}, published{axis.remark}", seen, axis.per_unit, colour)
-    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(names))
+    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(names + [heading] * bool(heading)))
     _set_scale(axes)
     axes.grid(alpha=0.4)
     bands = dict.fromkeys(band or group.band for group in groups)
-    axes.legend(title=f"mean over runs, band {', '.join(bands)}")
+    legend_title = f"mean over runs, band {', '.join(bands)}"
+    if len(groups) > CROWD:
+        axes.legend(title=legend_title, loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        axes.legend(title=legend_title)
 
 
 def _draw_group(

@@ -9,6 +9,8 @@ from ttur.experiments.registry import EXPERIMENTS
 from ttur.metrics.names import lower_is_better
 from ttur.training.record import RunRecord
 
+CROWD = 10  # settings; more in one panel are a tangle
+
 # What an evaluation's event has beside the values it measured.
 _COUNTS = {"event", "update", "discriminator_updates", "training_seconds", "evaluation_seconds"}
 
@@ -95,10 +97,15 @@ class Group:
         return chosen().band if chosen else "min-max"
 
     @property
+    def first_rates(self) -> tuple[float, float] | None:
+        """b and a of the first update; None of networks of the user's own."""
+        config = self.runs[0].config
+        return config.rates.at(1) if config else None
+
+    @property
     def order(self) -> tuple[Any, ...]:
         """Sorts as the paper does. Networks of the user's own have rates in the label only."""
-        config = self.runs[0].config
-        rates = config.rates.at(1) if config else tuple(map(float, self._numbers))
+        rates = self.first_rates or tuple(map(float, self._numbers))
         return self.experiment, "TTUR" in self._words, self.method, rates, self.label
 
     @property
@@ -164,6 +171,27 @@ def by_experiment(groups: Sequence[Group]) -> dict[str, list[Group]]:
     for group in groups:
         members.setdefault(group.experiment, []).append(group)
     return members
+
+
+def in_rows(groups: Sequence[Group], columns: int) -> list[list[Group]]:
+    """The groups of each experiment, at most `columns` beside each other."""
+    return [
+        some[start : start + columns]
+        for some in by_experiment(groups).values()
+        for start in range(0, len(some), columns)
+    ]
+
+
+def shares(groups: Sequence[Group]) -> dict[str, list[Group]]:
+    """What stands in one panel, by its heading: all, or of a crowd those of one generator rate."""
+    rates = [group.first_rates for group in groups]
+    if len(groups) <= CROWD or None in rates:
+        return {"": list(groups)}
+    generator_rates = [pair[1] for pair in rates if pair]
+    return {
+        f"a = {a:g}": [g for g, own in zip(groups, generator_rates, strict=True) if own == a]
+        for a in sorted(set(generator_rates))
+    }
 
 
 def differ_in_cost(groups: Sequence[Group]) -> bool:

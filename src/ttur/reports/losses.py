@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from ttur.reports.bands import segments
 from ttur.reports.figures import PANEL, draw_mean, save
-from ttur.reports.groups import Group, by_experiment
+from ttur.reports.groups import Group, in_rows
 
 COLUMNS = 4  # settings beside each other; more of them go below
 # Rows of panels: the quantities of the logs that are drawn together, and their colours.
@@ -25,14 +25,9 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
     Mean and band over runs as in the curves of the metric (`bands.segments`), one scale for each
     quantity of an experiment. None if no run has a log; rows that would be empty are left out.
     """
-    beside = [
-        settings[start : start + COLUMNS]
-        for settings in by_experiment(groups).values()
-        for start in range(0, len(settings), COLUMNS)
-    ]
     lines = [
         (some, row)
-        for some in beside
+        for some in in_rows(groups, COLUMNS)
         for row in ROWS
         if any(row.keys() & log.keys() for group in some for run in group.runs for log in run.logs)
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.reports.bands import segments
 from ttur.reports.figures import draw_mean, save
-from ttur.reports.groups import Group, by_experiment
+from ttur.reports.groups import Group, by_experiment, shares
 from ttur.training.record import RunRecord
 
 PANEL = (4.6, 3.5)  # inches
@@ -47,15 +48,17 @@ QUANTITIES = {
 def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -> Path | None:
     """A block of panels for each experiment, one per quantity, a colour for each setting.
 
+    A crowd of settings has a block for each generator rate, with one scale for each quantity.
     The line is the mean over runs of each run's running median, over a twentieth of its probes;
     its band is that of the curves of the metric. A faint line is what section 10.4 of the theory
     asks a quantity to stay below. None if no run was monitored.
     """
-    monitored = {
-        name: [group for group in some if any(run.probes for run in group.runs)]
-        for name, some in by_experiment(groups).items()
+    monitored = [group for group in groups if any(run.probes for run in group.runs)]
+    blocks = {
+        (name, heading): some
+        for name, of_one in by_experiment(monitored).items()
+        for heading, some in shares(of_one).items()
     }
-    blocks = {name: some for name, some in monitored.items() if some}
     if not blocks:
         return None
     width, height = PANEL
@@ -64,17 +67,27 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
         figsize=(width * COLUMNS, (height * lines + 0.8) * len(blocks)), layout="constrained"
     )
     parts = figure.subfigures(len(blocks), squeeze=False)[:, 0]
-    for part, (name, some) in zip(parts, blocks.items(), strict=True):
+    of_one_scale: dict[tuple[str, str], list[Axes]] = {}
+    for part, ((name, heading), some) in zip(parts, blocks.items(), strict=True):
         panels = part.subplots(lines, COLUMNS).flat
         for axes, (field, quantity) in zip(panels, QUANTITIES.items(), strict=True):
+            of_one_scale.setdefault((name, field), []).append(axes)
             for group, colour in zip(some, setting_colours(len(some)), strict=True):
                 _draw_group(axes, group, field, band or group.band, colour)
             _finish(axes, quantity)
         runs = sum(len(group.runs) for group in some)
         bands = dict.fromkeys(band or group.band for group in some)
-        part.suptitle(f"{name}: {len(some)} settings, {runs} runs, band {', '.join(bands)}")
+        block = f"{name}, {heading}" if heading else name
+        part.suptitle(f"{block}: {len(some)} settings, {runs} runs, band {', '.join(bands)}")
         lines_of = panels[0].get_legend_handles_labels()
         part.legend(*lines_of, loc="outside lower center", ncols=min(8, len(some)), frameon=False)
+    for panels in of_one_scale.values():
+        # Not `sharey`: across subfigures every change of a limit would draw the whole figure.
+        lowest, highest = np.transpose([axes.get_ylim() for axes in panels])
+        for axes in panels:
+            axes.set_ylim(lowest.min(), highest.max())
+            if axes.get_yscale() == "log":
+                plain_ticks(axes.yaxis)
     return save(figure, path)
 
 
@@ -126,6 +139,5 @@ def _finish(axes: Axes, quantity: Quantity) -> None:
         axes.set_ylim(-1.05, 1.05)
     elif high > 0:
         axes.set_yscale("log")
-        plain_ticks(axes.yaxis)
     axes.set(xlabel="generator updates", title=quantity.label)
     axes.grid(alpha=0.4)

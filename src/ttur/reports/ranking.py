@@ -160,9 +160,8 @@ def _place(group: Group) -> Place:
     values = [value for run in runs if (value := _early_value(run, group)) is not None]
     if values:
         early["early_value"] = median(values)
-    config = group.runs[0].config
-    if config is not None:
-        b, a = config.rates.at(1)
+    if group.first_rates is not None:
+        b, a = group.first_rates
         early |= {"a": a, "b": b, "a/b": a / b}
     return Place(
         label=group.label,

@@ -11,9 +11,10 @@ from PIL import Image
 
 from ttur.metrics.names import lower_is_better
 from ttur.reports.figures import save
-from ttur.reports.groups import Group, Point, best_point, by_experiment, curve
+from ttur.reports.groups import Group, Point, best_point, curve, in_rows
 from ttur.training.record import RunRecord
 
+COLUMNS = 5  # settings beside each other; more of them go below
 MOST_SENTENCES = 40
 STAGES = 5  # of the distance on its way down, the first and the best among them
 
@@ -22,11 +23,11 @@ def draw_samples(groups: Sequence[Group], path: Path) -> Path | None:
     """The last sample grid of one run of every setting, side by side; None if there is none.
 
     The run is the first seed that finished, or else one that still goes on, or else a diverged one.
-    A row for each experiment.
+    Experiments begin a row of their own.
     """
     rows = [
         grids
-        for some in by_experiment(groups).values()
+        for some in in_rows(groups, COLUMNS)
         if (grids := [(group, *last) for group in some if (last := _last(group, "png"))])
     ]
     if not rows:
