@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from ttur.metrics.frechet import frechet_distance
 from ttur.theory.diagnosis import diagnose, dirac_map, separation
@@ -187,6 +188,45 @@ def test_lq_separation():
     # Where the gap is small the noise of batch and steps lowers it: 0.05 for 0.26.
     np.testing.assert_allclose(gap[1:], found.exact_gap[1:], rtol=0.3)
     assert gap[0] < found.exact_gap[0]
+
+
+def test_with_beta2_the_game_is_played_by_adam():
+    """Against torch's, for both players in turn."""
+    game = MeanOnlyGAN(0.3)
+    theta, w = (torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 0))
+    slow = torch.optim.Adam([theta], 0.02, betas=(0.5, 0.99))
+    fast = torch.optim.Adam([w], 0.3, betas=(0.5, 0.99))
+    for played in play(game, 0.02, 0.3, [1.0], [0.0], 30, beta1=0.5, beta2=0.99):
+        for optimizer, value, field in ((fast, w, game.g), (slow, theta, game.h)):
+            value.grad = -field(theta.detach(), w.detach())
+            optimizer.step()
+        assert played.theta_new.item() == pytest.approx(theta.item(), rel=1e-12)
+        assert played.w_new.item() == pytest.approx(w.item(), rel=1e-12)
+        second = fast.state[w]["exp_avg_sq"].item() / (1 - 0.99**played.n)
+        assert played.precond_w.item() == pytest.approx(1 / (second**0.5 + 1e-8), rel=1e-12)
+
+
+def test_adam_at_nominal_rates():
+    """The spec's: early R and eps_eff grow with a; what settles has R below 4; with beta1 = 0.9 a
+    pair fails that settles with 0.5, as its momentum load says. Bounds hold at seeds 0 to 4.
+    """
+    b, a = np.repeat([0.01, 0.05], 3), np.tile([0.001, 0.003, 0.01], 2)
+    less, more = (
+        diagnose(LQGAN(), a, b, steps=4000, probe_every=100, beta1=beta1, beta2=0.999, replicas=6)
+        for beta1 in (0.5, 0.9)
+    )
+    R, eps_eff, load = (less.early[name] for name in ("R", "eps_eff", "momentum_load"))
+    assert (np.diff(eps_eff.reshape(2, 3)) > 0).all()
+    assert R[0] < R[1] < R[2]
+    assert R[4] < R[5]
+    np.testing.assert_allclose(R[[1, 4, 5]], [3.3, 0.36, 1.4], rtol=0.35)
+    settled = less.last < 0.02
+    assert settled.tolist() == [False, True, False, False, True, True]
+    assert R[settled].max() < 4.5 < 5.5 < R[2]
+    assert less.last[3] > 0.1  # tracked all the time, and not there yet
+    assert less.early["tracking_gap"][3] < 0.05
+    assert more.last[5] > 0.1
+    assert load[5] < 0.5 < 0.6 < more.early["momentum_load"][5]
 
 
 def test_the_gap_without_noise_is_the_exact_gap():

@@ -46,6 +46,7 @@ def diagnose(
     probe_every: int = 50,
     early: int = 800,
     beta1: float = 0.95,
+    beta2: float | None = None,
     replicas: int = 16,
     seed: int = 0,
     k: int = 50,
@@ -53,8 +54,8 @@ def diagnose(
 ) -> Diagnosis:
     """Plays the pairs side by side from t = 0, s = 1/2, w = 0 and probes them up to update `early`.
 
-    Every probe has a batch of its own; the gap is that of k SGD steps at `inner_rate`. What has
-    diverged is nan or infinite.
+    By SGD with momentum, with `beta2` by Adam. Every probe has a batch of its own; the gap is that
+    of k SGD steps at `inner_rate`. What has diverged is nan or infinite.
     """
     rates_a, rates_b = np.array(list(a)), np.array(list(b))
     half = len(game.mu)
@@ -70,6 +71,7 @@ def diagnose(
         np.zeros(game.k),
         steps,
         beta1=beta1,
+        beta2=beta2,
         replicas=replicas,
         seed=seed,
     )
@@ -113,14 +115,18 @@ def _probe(game, moved, a, b, beta1, x, z) -> list[list[ProbeResult]]:
 
     def one(pair: int, replica: int) -> ProbeResult:
         real, latents = x[replica], z[replica]
+        here = [None if values is None else values[pair, replica] for values in moved[1:]]
+        *points, precond_g, precond_d = here
         batch = game.moments(real, latents)
         return field_probe(
             lambda theta, w: game.g(theta, w, batch),
             lambda theta, w: game.h(theta, w, batch),
-            *(values[pair, replica] for values in moved[1:]),
+            *points,
             lr_g=float(a[pair]),
             lr_d=float(b[pair]),
             beta1=beta1,
+            precond_g=precond_g,
+            precond_d=precond_d,
             output_fn=lambda theta, w: game.scores(theta, w, real, latents),
         )
 

@@ -143,13 +143,18 @@ def _radius(step):
 
 
 class Iteration(NamedTuple):
-    """What iteration n has done; arrays of shape (settings ..., replicas, parameters)."""
+    """What iteration n has done; arrays of shape (settings ..., replicas, parameters).
+
+    The preconditioners are Adam's 1 / (root of the corrected second moment + epsilon), else None.
+    """
 
     n: int
     theta: Any
     w: Any
     theta_new: Any
     w_new: Any
+    precond_theta: Any = None
+    precond_w: Any = None
 
 
 def play(
@@ -161,18 +166,21 @@ def play(
     steps: int,
     *,
     beta1: Numbers = 0.0,
+    beta2: float | None = None,
     order: Order = "fast_first",
     replicas: int = 1,
     seed: int = 0,
 ) -> Iterator[Iteration]:
     """SGD with momentum m <- beta1 m + (1 - beta1) field, many settings side by side.
 
+    With `beta2` it is Adam: bias-corrected, epsilon 1e-8.
+
     a, b and beta1 are numbers or arrays of one shape, which becomes the first axes of the iterates;
     every setting sees the same batches. An iteration has one batch, as DCGAN is trained.
 
     Raises:
-        ValueError: if a rate is not > 0, beta1 not in [0, 1), the order unknown, there are no steps
-            or replicas, or a start has not the game's number of parameters.
+        ValueError: if a rate is not > 0, beta1 or beta2 not in [0, 1), the order unknown, there are
+            no steps or replicas, or a start has not the game's number of parameters.
     """
     if order not in ORDERS:
         raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
@@ -181,6 +189,8 @@ def play(
             check_in_range(name, float(rate), 0.0, np.inf, "a positive step size")
     for momentum in np.ravel(beta1):
         check_in_range("1 - beta1", 1 - float(momentum), 0.0, 1.0, "momentum beta1 in [0, 1)")
+    if beta2 is not None:
+        check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "a second moment, beta2 in [0, 1)")
     check_at_least("steps", steps, 1)
     check_at_least("replicas", replicas, 1)
     rate_a, rate_b, beta = (np.asarray(v, dtype=np.float64)[..., None, None] for v in (a, b, beta1))
@@ -188,20 +198,37 @@ def play(
     theta = np.broadcast_to(array_of_shape("theta0", theta0, (game.m,)), (*axes, game.m))
     w = np.broadcast_to(array_of_shape("w0", w0, (game.k,)), (*axes, game.k))
     rng = np.random.default_rng(seed)
-    speed_theta, speed_w = np.zeros_like(theta), np.zeros_like(w)
+    of_theta, of_w = _Moments(beta, beta2), _Moments(beta, beta2)
     for n in range(1, steps + 1):
         batch = game.draw(rng, replicas)
         new_theta, new_w = theta, w
         for player in _MOVES[order]:
             seen = (theta, w) if order == "simultaneous" else (new_theta, new_w)
             if player == "theta":
-                speed_theta = beta * speed_theta + (1 - beta) * game.h(*seen, batch)
-                new_theta = theta + rate_a * speed_theta
+                new_theta = theta + rate_a * of_theta.step(game.h(*seen, batch))
             else:
-                speed_w = beta * speed_w + (1 - beta) * game.g(*seen, batch)
-                new_w = w + rate_b * speed_w
-        yield Iteration(n, theta, w, new_theta, new_w)
+                new_w = w + rate_b * of_w.step(game.g(*seen, batch))
+        yield Iteration(n, theta, w, new_theta, new_w, of_theta.precond, of_w.precond)
         theta, w = new_theta, new_w
+
+
+class _Moments:
+    """The optimizer of one player: momentum, or Adam where there is a beta2."""
+
+    def __init__(self, beta1: Any, beta2: float | None) -> None:
+        self.beta1, self.beta2, self.n = beta1, beta2, 0
+        self.first: Any = 0.0
+        self.second: Any = 0.0
+        self.precond: Any = None
+
+    def step(self, field: Any) -> Any:
+        self.n += 1
+        self.first = self.beta1 * self.first + (1 - self.beta1) * field
+        if self.beta2 is None:
+            return self.first
+        self.second = self.beta2 * self.second + (1 - self.beta2) * field**2
+        self.precond = 1 / (np.sqrt(self.second / (1 - self.beta2**self.n)) + 1e-8)
+        return self.precond * self.first / (1 - self.beta1**self.n)
 
 
 _MOVES: dict[str, tuple[str, str]] = {

@@ -23,6 +23,7 @@ def perturbation(
     a: tuple[float, ...] = (0.0005, 0.001, 0.001, 0.001, 0.003, 0.003, 0.01, 0.01),
     b: tuple[float, ...] = (0.1, 0.3, 0.1, 0.01, 0.1, 0.01, 0.01, 0.1),
     beta1: float = 0.95,
+    beta2: float | None = None,
     gamma: float = 0.3,
     batch: int = 64,
     replicas: int = 16,
@@ -35,7 +36,8 @@ def perturbation(
 ) -> StudyResult:
     """LQ-GAN at the pairs (a, b), the two-mode thresholds, the Dirac-GAN.
 
-    A pair has settled where its last distance is below `settled`.
+    By SGD with momentum beta1, with `beta2` by Adam. A pair has settled where its last distance is
+    below `settled`.
 
     Raises:
         ValueError: if a and b are not of one length, or a number is outside its range.
@@ -61,6 +63,7 @@ def perturbation(
         probe_every=probe_every,
         early=early,
         beta1=beta1,
+        beta2=beta2,
         replicas=replicas,
         seed=seed,
     )
