@@ -1,7 +1,7 @@
 """The figure of a study of the theory: what was measured drawn, what was predicted dashed on it."""
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from textwrap import fill
@@ -97,11 +97,8 @@ def rows_table(rows: Sequence[Row]) -> Table:
 
 
 def row_to_json(row: Row) -> dict[str, str | float | None]:
-    """What is not finite is None."""
-    numbers = (row.predicted, row.measured, row.standard_error, row.z)
-    finite = [None if n is None or not math.isfinite(n) else float(n) for n in numbers]
-    names = ("predicted", "measured", "standard_error", "z")
-    return {"quantity": row.quantity} | dict(zip(names, finite, strict=True))
+    """Its fields and z."""
+    return asdict(row) | {"z": row.z}
 
 
 def _text(number: float | None, form: str) -> str:
@@ -172,9 +169,5 @@ def _bar_width(positions: Sequence[np.ndarray]) -> float:
 def _set_scale(choose: Callable[..., None], scale: Scale, values: Sequence[np.ndarray]) -> None:
     """A logarithmic axis of what has no positive value is linear instead."""
     drawn = np.concatenate([_drawable(np.ravel(some)) for some in values])
-    sizes = np.abs(drawn[np.isfinite(drawn) & (drawn != 0)])
-    if scale == "symlog" and sizes.size:
-        least = max(sizes.min(), 1e-3 * sizes.max())
-        choose("symlog", linthresh=10.0 ** np.ceil(np.log10(least)))
-    elif scale == "log" and np.any(drawn > 0):
+    if scale == "log" and np.any(drawn > 0):
         choose("log")

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-Numbers = ArrayLike | float | Sequence[Any]  # what np.asarray takes; run-time checks are stricter
+# What np.asarray takes; run-time checks are stricter than it.
+Numbers = ArrayLike | float | int | Sequence[Any]
 
 
 def array_of_shape(name: str, values: Numbers, shape: Sequence[int]) -> Float[np.ndarray, "..."]:
@@ -80,6 +81,16 @@ def check_at_least(name: str, value: int, least: int) -> None:
     """
     if value < least:
         raise ValueError(f"{name} should be at least {least}, got {value}")
+
+
+def check_momentum(name: str, value: float) -> None:
+    """The coefficient of a moving average, in [0, 1).
+
+    Raises:
+        ValueError: if it is not; names it.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} should lie in [0, 1), got {value:g}")
 
 
 def check_positive_definite(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped
 
-Scale = Literal["linear", "log", "symlog"]
+Scale = Literal["linear", "log"]
 Style = Literal["line", "prediction", "points", "bars", "faint"]
 
 
@@ -32,10 +32,11 @@ class Row:
 
     @property
     def z(self) -> float | None:
-        """(measured - predicted) / standard error."""
+        """(measured - predicted) / standard error, None where that is not finite."""
         if self.predicted is None or self.measured is None or not self.standard_error:
             return None
-        return (self.measured - self.predicted) / self.standard_error
+        z = (self.measured - self.predicted) / self.standard_error
+        return z if np.isfinite(z) else None
 
 
 def standard_error(values: Shaped[np.ndarray, " replicas"]) -> float:

@@ -23,7 +23,8 @@ def perturbation(
     a: tuple[float, ...] = (0.0005, 0.001, 0.001, 0.001, 0.003, 0.003, 0.01, 0.01),
     b: tuple[float, ...] = (0.1, 0.3, 0.1, 0.01, 0.1, 0.01, 0.01, 0.1),
     beta1: float = 0.95,
-    beta2: float | None = None,
+    adam: bool = False,
+    beta2: float = 0.999,
     gamma: float = 0.3,
     batch: int = 64,
     replicas: int = 16,
@@ -36,8 +37,8 @@ def perturbation(
 ) -> StudyResult:
     """LQ-GAN at the pairs (a, b), the two-mode thresholds, the Dirac-GAN.
 
-    By SGD with momentum beta1, with `beta2` by Adam. A pair has settled where its last distance is
-    below `settled`.
+    By SGD with momentum beta1, or by `adam` with beta1 and beta2. A pair has settled where its last
+    distance is below `settled`.
 
     Raises:
         ValueError: if a and b are not of one length, or a number is outside its range.
@@ -63,7 +64,7 @@ def perturbation(
         probe_every=probe_every,
         early=early,
         beta1=beta1,
-        beta2=beta2,
+        beta2=beta2 if adam else None,
         replicas=replicas,
         seed=seed,
     )
