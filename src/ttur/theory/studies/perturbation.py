@@ -1,5 +1,7 @@
 """Appendix A5: which early measurement of the players' fields tells whether the game settles."""
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -23,7 +25,7 @@ def perturbation(
     a: tuple[float, ...] = (0.0005, 0.001, 0.001, 0.001, 0.003, 0.003, 0.01, 0.01),
     b: tuple[float, ...] = (0.1, 0.3, 0.1, 0.01, 0.1, 0.01, 0.01, 0.1),
     beta1: float = 0.95,
-    adam: bool = False,
+    optimizer: Literal["momentum", "adam"] = "momentum",
     beta2: float = 0.999,
     gamma: float = 0.3,
     batch: int = 64,
@@ -37,7 +39,7 @@ def perturbation(
 ) -> StudyResult:
     """LQ-GAN at the pairs (a, b), the two-mode thresholds, the Dirac-GAN.
 
-    By SGD with momentum beta1, or by `adam` with beta1 and beta2. A pair has settled where its last
+    By SGD with momentum beta1, or by Adam with beta1 and beta2. A pair has settled where its last
     distance is below `settled`.
 
     Raises:
@@ -64,7 +66,7 @@ def perturbation(
         probe_every=probe_every,
         early=early,
         beta1=beta1,
-        beta2=beta2 if adam else None,
+        beta2=beta2 if optimizer == "adam" else None,
         replicas=replicas,
         seed=seed,
     )
