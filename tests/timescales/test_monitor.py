@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from ttur.losses import NON_SATURATING, wasserstein_gradient_penalty
 from ttur.timescales.monitor import PerturbationMonitor, Samples
 from ttur.timescales.optimizers import Adam, TorchOptimizer
-from ttur.timescales.perturbation import ProbeResult
+from ttur.timescales.perturbation import ProbeResult, field_probe
 
 GAMMA, A, B = 0.3, 0.05, 0.2
 
@@ -166,7 +166,7 @@ def test_nothing_is_left_behind(losses):
 
 
 class Counting(nn.Module):
-    """Depends on how often it was called, a moving average, and generators not of torch."""
+    """Depends on how often it was called, moving averages, and generators of three kinds."""
 
     def __init__(self, size: int):
         super().__init__()
@@ -174,13 +174,21 @@ class Counting(nn.Module):
             torch.manual_seed(size)
             self.inner = nn.Linear(2, size).double()
         self.calls, self.average = 0, torch.zeros(()).double()
+        self.kept, self.bank, self.lists = torch.zeros(()).double(), [], {"calls": [0]}
+        self.generators = torch.Generator().manual_seed(1), np.random.default_rng(1)
+        self.own, self.of_numpy = self.generators
+        self.layers = [self.inner]  # a list of what is registered keeps its members
 
     def features(self, x: Tensor) -> Tensor:
         self.calls += 1
+        self.lists["calls"][0] += 1
         noise = random.random() + float(np.random.normal())  # noqa: NPY002
-        y = self.inner(x * self.calls) + noise
+        noise = noise + self.of_numpy.normal() + torch.randn((), generator=self.own).double()
+        y = self.layers[0](x * self.lists["calls"][0]) + noise
         self.average = 0.9 * self.average + 0.1 * y.mean().detach()
-        return y - self.average
+        self.kept.mul_(0.9).add_(y.mean().detach())
+        self.bank.append(y.mean().detach())
+        return y - self.average - self.kept - torch.stack(self.bank).mean()
 
     def forward(self, x: Tensor) -> Tensor:
         return checkpoint(self.features, x, use_reentrant=False).squeeze(1)
@@ -201,7 +209,8 @@ def test_what_networks_keep_outside_of_buffers_is_put_back_and_losses_see_all_of
     generator, critic = Counting(2), Counting(1)
     monitor = PerturbationMonitor(generator, critic, NON_SATURATING.discriminator, matching)
     critic(samples(1).real)
-    average = critic.average
+    average, kept = critic.average, critic.kept
+    numbers = float(kept), critic.own.get_state(), critic.of_numpy.bit_generator.state
     state = _of_numpy()  # Python's is drawn from by beartype
     monitor.before_step()
     norms = monitor.after_step(samples(2), lr_g=A, lr_d=B).norms
@@ -210,6 +219,11 @@ def test_what_networks_keep_outside_of_buffers_is_put_back_and_losses_see_all_of
     assert [norms[name] for name in ("dD_g", "dG_g", "dD_h", "dG_h")] == [0, 0, 0, 0]
     assert (generator.calls, critic.calls) == (0, 1)
     assert critic.average is average
+    assert critic.kept is kept
+    assert (len(generator.bank), len(critic.bank), critic.lists) == (0, 1, {"calls": [1]})
+    assert float(kept) == numbers[0]
+    assert torch.equal(critic.own.get_state(), numbers[1])
+    assert critic.of_numpy.bit_generator.state == numbers[2]
     assert np.array_equal(_of_numpy(), state)
 
 
@@ -281,6 +295,104 @@ def test_momentum_and_preconditioner_are_those_of_the_optimizers():
     assert probe.chi == pytest.approx(math.sqrt(A / 0.25 * B / 4), rel=1e-6)
     load = (probe.chi**2 - probe.kappa_D**2 / 4) / (0.25 * probe.kappa_D / 2)
     assert probe.momentum_load == pytest.approx(load, rel=1e-9)
+
+
+def tiny() -> tuple[nn.Module, nn.Module]:
+    generator, critic = nn.Linear(2, 2).double(), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    return generator, critic.append(nn.Flatten(0)).double()
+
+
+def probed(wrap, arrange) -> ProbeResult:
+    """A probe after some iterations by torch's Adam, which may have its parameters in any order."""
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        generator, critic = tiny()
+    slow = torch.optim.Adam(generator.parameters(), lr=1e-2, betas=(0.5, 0.9))
+    fast = torch.optim.Adam(arrange(list(critic.parameters())), lr=1e-2, betas=(0.5, 0.9))
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2], wrap(slow), wrap(fast))
+    for seed in range(4):
+        monitor.before_step()
+        batch = samples(seed)
+        fake = generator(batch.latents)
+        fast.zero_grad()
+        loss = NON_SATURATING.discriminator(critic, batch.real, fake.detach(), torch.Generator())
+        loss.backward()
+        fast.step()
+        critic.requires_grad_(False)  # as is usual around the generator's update
+        slow.zero_grad()
+        NON_SATURATING.generator(critic, fake).backward()
+        slow.step()
+        monitor.after_step(samples(9), lr_g=1e-2, lr_d=1e-2)
+        critic.requires_grad_(True)
+    return monitor.history[-1]
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [list, lambda them: them[::-1], lambda them: [{"params": them[1::2]}, {"params": them[::2]}]],
+    ids=["in order", "reversed", "groups"],
+)
+def test_an_optimizer_of_torch_needs_no_wrapping_and_no_order(arrange):
+    expected, found = probed(TorchOptimizer, list), probed(lambda optimizer: optimizer, arrange)
+    for name in ("kappa_D", "kappa_G", "chi", "rho_D"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9), name
+    assert expected.kappa_D != pytest.approx(probed(lambda _: None, list).kappa_D, rel=0.5)
+
+
+def test_a_player_is_what_its_optimizer_moves():
+    generator, critic = tiny()
+    moved = list(critic.parameters())[2:]
+    last = torch.optim.SGD(moved, lr=0.1)
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2], None, last)
+    theta, w = ([p.detach() for p in player] for player in (generator.parameters(), moved))
+    field = monitor.discriminator_field(samples(0))(theta, w)
+    assert [tuple(g.shape) for g in field] == [(1, 3), (1,)]
+    with pytest.raises(
+        ValueError, match=r"the discriminator should .* that its optimizer moves, g"
+    ):
+        PerturbationMonitor(
+            generator, critic, *NON_SATURATING[:2], None, torch.optim.SGD(generator.parameters())
+        )
+    with pytest.raises(ValueError, match="the generator should have parameters that require"):
+        PerturbationMonitor(generator.requires_grad_(False), critic, *NON_SATURATING[:2])
+
+
+def test_complex_parameters_are_refused():
+    with pytest.raises(ValueError, match="of real parameters and fields, got complex"):
+        field_probe(lambda t, w: w, lambda t, w: t, *np.array([1j, 1, 2, 2]), lr_g=1.0, lr_d=1.0)
+
+
+def test_the_copy_that_catches_up_has_buffers_of_its_own():
+    """Spectral norm's vectors follow the copy's weights: against a copy trained by hand."""
+    generator, norm = Shift([-3.0, -3.0]), parametrizations.spectral_norm
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        critic = nn.Sequential(
+            norm(nn.Linear(2, 6)), nn.ReLU(), norm(nn.Linear(6, 1)), nn.Flatten(0)
+        ).double()
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
+    draw = [samples(seed) for seed in range(30)]
+    later = iter(draw)
+    arguments = {"uninformative": 2 * math.log(2), "rate": 2e-2, "steps": len(draw)}
+    gap = monitor.tracking_gap(lambda: next(later), [samples(99)], **arguments)
+
+    def loss(network: nn.Module, batch: Samples) -> Tensor:
+        fake = generator(batch.latents).detach()
+        with batch.randomness():
+            return NON_SATURATING.discriminator(network, batch.real, fake, torch.Generator())
+
+    def value(network: nn.Module) -> float:
+        return -float(loss(copy.deepcopy(network), samples(99)).detach())
+
+    twin = copy.deepcopy(critic)
+    optimizer = torch.optim.Adam(twin.parameters(), lr=2e-2, betas=(0.5, 0.999))
+    before = value(twin)
+    for batch in draw:
+        optimizer.zero_grad()
+        loss(twin, batch).backward()
+        optimizer.step()
+    after = value(twin)
+    assert gap == pytest.approx((after - before) / (after + 2 * math.log(2)), rel=1e-6)
 
 
 def test_before_step_comes_first():

@@ -228,7 +228,12 @@ def _torch(kind: Any, **settings) -> Callable[[list[torch.Tensor]], Optimizer]:
         (_adam("tensorflow", beta1=0.5), 0.5),
         (_adam("torch", beta1=0.9), 0.9),
         (_torch(torch.optim.Adam, betas=(0.9, 0.99), eps=EPSILON), 0.9),
+        (_torch(torch.optim.AdamW, betas=(0.5, 0.99), weight_decay=0.0, amsgrad=True), 0.5),
+        (_torch(torch.optim.Adamax, betas=(0.5, 0.9)), 0.5),
         (_torch(torch.optim.RMSprop, alpha=0.5, eps=EPSILON), 0.0),
+        (_torch(torch.optim.RMSprop, alpha=0.5, momentum=0.5), 0.5),
+        (_torch(torch.optim.RMSprop, alpha=0.5, centered=True, eps=1.0), 0.0),
+        (_torch(torch.optim.Adagrad), 0.0),
         (_torch(torch.optim.SGD), 0.0),
         (_torch(torch.optim.SGD, momentum=0.5), 0.5),
         (_torch(torch.optim.SGD, momentum=0.8, dampening=0.5), 0.8),
@@ -254,6 +259,30 @@ def test_a_settled_step_is_the_rate_times_the_preconditioned_gradient(make, mome
         strict=True,
     ):
         torch.testing.assert_close(p.detach() - old, -1e-3 * scale * g, rtol=1e-9, atol=1e-15)
+
+
+def test_the_preconditioner_of_adadelta():
+    """Its moves are averaged as well, and never settle: each is a little larger than the last."""
+    (moving,) = parameters()[:1]
+    optimizer = TorchOptimizer(torch.optim.Adadelta([moving], rho=0.5, eps=1e-3))
+    gradient, before = torch.full_like(moving, 3.0), moving
+    for _ in range(200):
+        before = moving.detach().clone()
+        optimizer.step([gradient], 1e-3)
+    scales = optimizer.preconditioner()
+    assert isinstance(scales, list)
+    torch.testing.assert_close(moving.detach() - before, -1e-3 * scales[0] * 3, rtol=5e-3, atol=0)
+
+
+def test_a_parameter_without_a_gradient_so_far_is_preconditioned_by_nothing():
+    used, unused = parameters()[:2]
+    adam = torch.optim.Adam([used, unused], betas=(0.9, 0.99))
+    used.grad = torch.full_like(used, 4.0)
+    adam.step()
+    scales = TorchOptimizer(adam).preconditioner()
+    assert isinstance(scales, list)
+    torch.testing.assert_close(scales[0], torch.full_like(used, 0.25))
+    assert torch.equal(scales[1], torch.ones_like(unused))
 
 
 def test_before_its_first_step_adam_preconditions_by_nothing():

@@ -1,6 +1,7 @@
 """Probes of whole runs: their cadence, their samples, and what they leave alone."""
 
 import json
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -81,6 +82,39 @@ def test_critics_that_move_n_times_have_n_times_the_rate():
     assert four["kappa_D"] == pytest.approx(4 * once["kappa_D"], rel=1e-12)
     assert four["chi"] == pytest.approx(2 * once["chi"], rel=1e-12)
     assert four["eps_eff"] == pytest.approx(once["eps_eff"] / 4, rel=1e-12)
+
+
+def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
+    """Unequal rates on a schedule, several moves of both players: against calls written out."""
+    config = replace(
+        CONFIG,
+        rates=LearningRatePair(Halving(8e-3, 2), Halving(1e-3, 4)),
+        n_critic=3,
+        order="generator_twice",
+        tracking_gap_every_updates=1,
+        tracking_gap_steps=3,
+        tracking_gap_rate=2e-3,
+    )
+    game = build_game(config, load_data(config, None), CPU)
+    monitoring = build_monitor(config, game)
+    assert monitoring is not None
+    for _ in range(3):
+        game.play()
+    monitoring.before_step()
+    kept = monitoring.monitor._before
+    game.play()
+    assert game.update == 4
+    found = monitoring.after_step()
+    b, a = game.rates.at(4)
+    assert (b, a) == (4e-3, 1e-3)
+    draw = monitoring._samples(4)
+    monitoring.monitor._before = kept
+    probe = monitoring.monitor.after_step(draw(), lr_g=2 * a, lr_d=3 * b, independent=draw())
+    gap = monitoring.monitor.tracking_gap(
+        draw, [draw() for _ in range(4)], uninformative=2 * math.log(2), rate=2e-3, steps=3
+    )
+    assert gap > 0
+    assert found == probe.to_json() | {"tracking_gap": gap}
 
 
 def test_a_balance_does_not_see_the_losses_of_a_probe():

@@ -1,7 +1,9 @@
 """A network borrowed: other weights and a seed for a while, after which nothing has changed."""
 
+import copy
 import random
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,15 +13,89 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 Weights = list[Tensor]
+Buffers = dict[str, Tensor]
+
+# What a network may keep in attributes and change in place.
+_CHANGEABLE = (
+    Tensor, np.ndarray, list, dict, set, deque,
+    torch.Generator, np.random.Generator, np.random.RandomState, random.Random,
+)  # fmt: skip
+_OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
-def _trainable(network: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: p for name, p in network.named_parameters() if p.requires_grad}
+class Player:
+    """A network and those of its parameters that its optimizer moves.
+
+    These are the ones that require gradients now and are among `moved`, where that is given.
+
+    Raises:
+        ValueError: if there are none.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, moved: Iterable[Tensor] | None = None
+    ) -> None:
+        self.network = network
+        by_id = None if moved is None else {id(parameter) for parameter in moved}
+        self._names = [
+            name
+            for name, parameter in network.named_parameters()
+            if parameter.requires_grad and (by_id is None or id(parameter) in by_id)
+        ]
+        if not self._names:
+            of_it = "" if by_id is None else " that its optimizer moves"
+            raise ValueError(
+                f"the {name} should have parameters that require gradients{of_it}, got none"
+            )
+
+    def parameters(self) -> list[nn.Parameter]:
+        named = dict(self.network.named_parameters())
+        return [named[name] for name in self._names]
+
+    def weights(self) -> Weights:
+        """Their values, not copies."""
+        return [parameter.detach() for parameter in self.parameters()]
+
+    def buffers(self) -> Buffers:
+        """What of the network is neither weight nor attribute, not copies."""
+        return dict(self.network.named_buffers())
+
+    def with_weights(
+        self, weights: Weights, use: Callable[[Any], Any], buffers: Buffers | None = None
+    ) -> Any:
+        """use(network), which has other weights and copies of its buffers until it returns.
+
+        With `buffers` it has these, and leaves there what they become. What the network set or
+        changed in attributes is put back: numbers, tensors, containers, generators. What closures
+        and objects of other types hold is shared.
+        """
+        network = self.network
+        tensors: Buffers = dict(zip(self._names, weights, strict=True))
+        tensors |= clones(self.buffers()) if buffers is None else buffers
+        named = {f"network.{name}": tensor for name, tensor in tensors.items()}
+
+        def used(network: nn.Module) -> Any:
+            found = use(network)
+            if buffers is not None:
+                buffers.update((n, buffer.detach()) for n, buffer in network.named_buffers())
+            return found
+
+        kept = [(vars(module), dict(vars(module))) for module in network.modules()]
+        own = (*network.modules(), *network.parameters(), *network.buffers())
+        copies: dict[int, Any] = {id(each): each for each in own}
+        try:
+            for attributes, before in kept:
+                for name in before.keys() - _OF_EVERY_MODULE:
+                    attributes[name] = _copied(before[name], copies)
+            return functional_call(_Use(network), named, (used,))
+        finally:
+            for attributes, before in kept:
+                attributes.clear()
+                attributes.update(before)
 
 
-def values(network: nn.Module) -> Weights:
-    """The parameters that the network's player moves: their values, not copies."""
-    return [parameter.detach() for parameter in _trainable(network).values()]
+def clones(buffers: Buffers) -> Buffers:
+    return {name: buffer.clone() for name, buffer in buffers.items()}
 
 
 @contextmanager
@@ -52,18 +128,10 @@ class _Use(nn.Module):
         return use(self.network)
 
 
-def with_weights(network: nn.Module, weights: Weights, use: Callable[[Any], Any]) -> Any:
-    """use(network), which has other weights and copies of its buffers until it returns.
-
-    What it set in attributes meanwhile, of Python's or tensors, is put back too.
-    """
-    tensors: dict[str, Tensor] = dict(zip(_trainable(network), weights, strict=True))
-    tensors |= {name: buffer.clone() for name, buffer in network.named_buffers()}
-    kept = [(vars(module), dict(vars(module))) for module in network.modules()]
+def _copied(value: Any, copies: dict[int, Any]) -> Any:
+    if not isinstance(value, _CHANGEABLE):
+        return value
     try:
-        named = {f"network.{name}": tensor for name, tensor in tensors.items()}
-        return functional_call(_Use(network), named, (use,))
-    finally:
-        for attributes, before in kept:
-            attributes.clear()
-            attributes.update(before)
+        return copy.deepcopy(value, copies)
+    except Exception:  # a lock in a list, a tensor with a graph, ...: shared
+        return value

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttur.timescales.borrowing import Weights, randomness_from, values, with_weights
+from ttur.timescales.borrowing import Buffers, Player, Weights, clones, randomness_from
 from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
 from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 
@@ -42,10 +42,18 @@ class PerturbationMonitor:
     with one batch and one seed: dropout masks, mixing weights of a gradient penalty and whatever
     else is random agree. Networks stay in their mode; batch norm uses the statistics of the batch,
     its moving averages and the vectors of spectral norm are copies too, and what a network counts
-    or keeps in attributes is put back.
+    or keeps in attributes is put back (`borrowing.Player`). Losses are called as they are: one that
+    notes what passes by notes a probe too.
 
     An iteration is a generator update with its `n_critic` discriminator updates, so that
     `after_step` takes the discriminator's rate times n_critic: all quantities are per iteration.
+
+    A player's parameters are those that require gradients when the monitor is made and, if it is
+    known, that its optimizer moves. The optimizers are torch's or `Describable`; none and others
+    count as plain gradient descent. Where momenta differ, the larger one counts.
+
+    Raises:
+        ValueError: if a player has no parameters.
     """
 
     def __init__(
@@ -54,20 +62,22 @@ class PerturbationMonitor:
         discriminator: nn.Module,
         discriminator_loss: DiscriminatorLoss,
         generator_loss: GeneratorLoss,
-        generator_optimizer: Optimizer | None = None,
-        discriminator_optimizer: Optimizer | None = None,
+        generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
+        discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     ) -> None:
-        self.generator, self.discriminator = generator, discriminator
+        self._of_generator = _described(generator_optimizer)
+        self._of_discriminator = _described(discriminator_optimizer)
+        self._generator = _player("generator", generator, self._of_generator)
+        self._discriminator = _player("discriminator", discriminator, self._of_discriminator)
         self._discriminator_loss, self._generator_loss = discriminator_loss, generator_loss
-        self._optimizers = (generator_optimizer, discriminator_optimizer)
         self._before: tuple[Weights, Weights] | None = None
         self.history: list[ProbeResult] = []
 
     def before_step(self) -> None:
         """Keep a copy of both players' weights."""
         self._before = (
-            [weights.clone() for weights in values(self.generator)],
-            [weights.clone() for weights in values(self.discriminator)],
+            [weights.clone() for weights in self._generator.weights()],
+            [weights.clone() for weights in self._discriminator.weights()],
         )
 
     def after_step(
@@ -84,19 +94,20 @@ class PerturbationMonitor:
         if self._before is None:
             raise RuntimeError("after_step needs before_step before the iteration, got none")
         (theta, w), self._before = self._before, None
-        momentum = [o.momentum for o in self._optimizers if isinstance(o, Describable)]
-        (scale_g, precond_g), (scale_d, precond_d) = map(_preconditioner, self._optimizers)
+        described = [o for o in (self._of_generator, self._of_discriminator) if o is not None]
+        scale_g, precond_g = _preconditioner(self._of_generator, self._generator)
+        scale_d, precond_d = _preconditioner(self._of_discriminator, self._discriminator)
         generate = self._generating(batch)
         result = field_probe(
             self.discriminator_field(batch, generate),
             self.generator_field(batch),
             theta,
             w,
-            values(self.generator),
-            values(self.discriminator),
+            self._generator.weights(),
+            self._discriminator.weights(),
             lr_g=lr_g * scale_g,
             lr_d=lr_d * scale_d,
-            beta1=max(momentum, default=0.0),
+            beta1=max((optimizer.momentum for optimizer in described), default=0.0),
             precond_g=precond_g,
             precond_d=precond_d,
             output_fn=self._outputs(batch, generate),
@@ -125,32 +136,37 @@ class PerturbationMonitor:
     ) -> float:
         """How far the discriminator is from its best response: 0 tracks, 1 knows nothing (10.2).
 
-        A copy of it takes `steps` more updates on `batches` with the generator frozen, by Adam with
-        beta 0.5 and 0.999 from new moments at a `rate` of its own, so that runs with different
-        rates compare. Losses are means over `held_out`; `uninformative` is that of a discriminator
-        that cannot tell, 2 log 2 for the logistic one and 0 for critics. nan if no better response
-        was found.
+        A copy of it, with buffers of its own, takes `steps` more updates on `batches` with the
+        generator frozen, by Adam with beta 0.5 and 0.999 from new moments at a `rate` of its own,
+        so that runs with different rates compare. Losses are means over `held_out`; `uninformative`
+        is that of a discriminator that cannot tell, 2 log 2 for the logistic one and 0 for critics.
+        nan if no better response was found.
         """
-        theta = values(self.generator)
-        copy = [weights.clone() for weights in values(self.discriminator)]
+        theta, buffers = self._generator.weights(), clones(self._discriminator.buffers())
+        copy = [weights.clone() for weights in self._discriminator.weights()]
         optimizer = _adam(copy)
-        losses = [self._loss_on(samples) for samples in held_out]
+        held_out_fakes = [(samples, self._generating(samples)) for samples in held_out]
 
         def value(w: Weights) -> float:
             # Not under no_grad: a gradient penalty differentiates with respect to the samples.
-            found = [loss(theta, w, Tensor.detach) for loss in losses]
+            found = [
+                self._loss_on(samples, generate, clones(buffers))(theta, w, Tensor.detach)
+                for samples, generate in held_out_fakes
+            ]
             return -float(torch.stack(found).mean())
 
         def step(w: Weights) -> Weights:
-            field = self.discriminator_field(batches())(theta, w)
+            field = self.discriminator_field(batches(), buffers=buffers)(theta, w)
             optimizer.step([-ascent for ascent in field], rate)
             return w
 
         return float(tracking_gap(value, step, copy, k=steps, v0=-uninformative))
 
-    def discriminator_field(self, batch: Samples, generate: Generate | None = None) -> Field:
+    def discriminator_field(
+        self, batch: Samples, generate: Generate | None = None, buffers: Buffers | None = None
+    ) -> Field:
         """g(theta, w) = -grad_w L_D on `batch`, an ascent field."""
-        loss_of = self._loss_on(batch, generate)
+        loss_of = self._loss_on(batch, generate, buffers)
 
         def field(theta: Weights, w: Weights) -> Weights:
             w = [weights.detach().requires_grad_() for weights in w]
@@ -170,15 +186,16 @@ class PerturbationMonitor:
                 with batch.randomness():
                     return _ascent(self._generator_loss(discriminator, fake), theta)
 
-            return with_weights(
-                self.generator,
+            return self._generator.with_weights(
                 theta,
-                lambda generator: with_weights(self.discriminator, w, partial(ascent, generator)),
+                lambda generator: self._discriminator.with_weights(w, partial(ascent, generator)),
             )
 
         return field
 
-    def _loss_on(self, batch: Samples, generate: Generate | None = None) -> Callable[..., Any]:
+    def _loss_on(
+        self, batch: Samples, generate: Generate | None, buffers: Buffers | None
+    ) -> Callable[..., Any]:
         """(theta, w, use) → use(L_D), while the discriminator still has the weights w."""
         generate = generate or self._generating(batch)
 
@@ -190,7 +207,7 @@ class PerturbationMonitor:
                 return use(self._discriminator_loss(discriminator, batch.real, fake, noise))
 
             with batch.randomness():
-                return with_weights(self.discriminator, w, used)
+                return self._discriminator.with_weights(w, used, buffers)
 
         return loss
 
@@ -207,7 +224,7 @@ class PerturbationMonitor:
                 return discriminator(fake), discriminator(batch.real)
 
             with batch.randomness():
-                return with_weights(self.discriminator, w, scores)
+                return self._discriminator.with_weights(w, scores)
 
         return output
 
@@ -219,8 +236,8 @@ class PerturbationMonitor:
         def generated(theta: Weights) -> Tensor:
             if id(theta) not in drawn:  # what is kept here keeps its id
                 with batch.randomness():
-                    fake = with_weights(
-                        self.generator, theta, lambda generator: generator(batch.latents)
+                    fake = self._generator.with_weights(
+                        theta, lambda network: network(batch.latents)
                     )
                 drawn[id(theta)] = theta, fake
             return drawn[id(theta)][1]
@@ -241,7 +258,22 @@ def _ascent(loss: Tensor, weights: Weights) -> Weights:
     return [-gradient for gradient in gradients]
 
 
-def _preconditioner(optimizer: Optimizer | None) -> tuple[float, Weights | None]:
-    """What multiplies the rate, and each parameter's gradient."""
-    found = optimizer.preconditioner() if isinstance(optimizer, Describable) else 1.0
-    return (1.0, found) if isinstance(found, list) else (found, None)
+def _described(optimizer: Optimizer | torch.optim.Optimizer | None) -> Describable | None:
+    if isinstance(optimizer, torch.optim.Optimizer):
+        return TorchOptimizer(optimizer)
+    return optimizer if isinstance(optimizer, Describable) else None
+
+
+def _player(name: str, network: nn.Module, optimizer: Describable | None) -> Player:
+    return Player(name, network, None if optimizer is None else optimizer.parameters)
+
+
+def _preconditioner(optimizer: Describable | None, player: Player) -> tuple[float, Weights | None]:
+    """What multiplies the rate, and the gradient of each of the player's parameters."""
+    if optimizer is None:
+        return 1.0, None
+    found = optimizer.preconditioner()
+    if not isinstance(found, list):
+        return found, None
+    of = {id(parameter): p for parameter, p in zip(optimizer.parameters, found, strict=True)}
+    return 1.0, [of[id(parameter)] for parameter in player.parameters()]

@@ -27,8 +27,10 @@ class Describable(Optimizer, Protocol):
     """An optimizer that says how its steps come about; the perturbation monitor asks.
 
     Once its averages are settled, a step is -rate · preconditioner · (average of past gradients
-    with weights (1 - momentum) momentum^age).
+    with weights (1 - momentum) momentum^age). A list of preconditioners goes with `parameters`.
     """
+
+    parameters: list[Tensor]
 
     @property
     def momentum(self) -> float: ...
@@ -169,21 +171,26 @@ class TorchOptimizer:
 
     @torch.no_grad()
     def preconditioner(self) -> list[Tensor] | float:
-        """Of the Adams and of RMSprop from their second moments; a number for SGD.
+        """Of the Adams, RMSprop, Adagrad and Adadelta from what they keep; a number for SGD.
 
-        torch's momentum adds up gradients instead of averaging them: 1 / (1 - momentum) times as
-        far. Optimizers that keep no second moment by these names count as SGD.
+        1 for a parameter without a gradient so far. torch's momentum, unlike the averages of the
+        Adams, adds up gradients: 1 / (1 - momentum) times as far. Optimizers that keep no second
+        moment by these names count as SGD.
         """
+        found = [
+            _root_of_moments(self.optimizer.state.get(parameter, {}), group)
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+        ]
         settings = self.optimizer.param_groups[0]
-        states = [self.optimizer.state.get(parameter, {}) for parameter in self.parameters]
-        if "betas" in settings and all("exp_avg_sq" in state for state in states):
-            beta2, epsilon = settings["betas"][1], settings["eps"]
-            corrected = [s["exp_avg_sq"] / (1 - beta2 ** float(s["step"])) for s in states]
-            return [1 / (second.sqrt() + epsilon) for second in corrected]
-        if all("square_avg" in state for state in states):
-            return [1 / (state["square_avg"].sqrt() + settings["eps"]) for state in states]
-        forgets = 1 - self.momentum
-        return (1 - float(settings.get("dampening", 0))) / forgets if forgets > 0 else 1.0
+        forgets = 1.0 if "betas" in settings else 1 - self.momentum
+        farther = (1 - float(settings.get("dampening", 0))) / forgets if forgets > 0 else 1.0
+        if all(root is None for root in found):
+            return farther
+        return [
+            torch.ones_like(parameter) if root is None else farther / root
+            for parameter, root in zip(self.parameters, found, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         return self.optimizer.state_dict()
@@ -212,6 +219,25 @@ def _check_shapes(what: str, tensors: Sequence[Tensor], parameters: list[Tensor]
                 f"{what} {index} should have the shape {tuple(parameter.shape)} of its parameter, "
                 f"got {tuple(tensor.shape)}; pass both lists in the same order"
             )
+
+
+def _root_of_moments(state: dict[str, Any], settings: dict[str, Any]) -> Tensor | None:
+    """What torch's optimizers divide a gradient by, by what they keep of a parameter."""
+    epsilon = settings.get("eps", 0.0)
+    match state:
+        case {"exp_avg_sq": second, "step": step}:
+            second = state.get("max_exp_avg_sq", second)  # of AMSGrad
+            return (second / (1 - settings["betas"][1] ** float(step))).sqrt() + epsilon
+        case {"exp_inf": largest}:  # of Adamax, epsilon in it
+            return largest
+        case {"square_avg": second, "acc_delta": moves}:  # of Adadelta
+            return ((second + epsilon) / (moves + epsilon)).sqrt()
+        case {"square_avg": second}:
+            mean = state.get("grad_avg", 0.0)  # of RMSprop, if centered
+            return (second - mean**2).clamp(min=0).sqrt() + epsilon
+        case {"sum": second}:  # of Adagrad
+            return second.sqrt() + epsilon
+    return None
 
 
 def _aligned(gradients: Gradients, parameters: list[Tensor]) -> list[Tensor]:

@@ -97,7 +97,8 @@ def field_probe(
     kappa_D = lr_d * _ratio(norm["P dD_g"], norm["dw"])
     kappa_G = lr_g * _ratio(norm["P dG_h"], norm["dtheta"])
     chi2 = lr_g * lr_d * _ratio(norm["P dG_g"], norm["dtheta"]) * _ratio(norm["P dD_h"], norm["dw"])
-    eps_eff, excess = _ratio(chi2, kappa_D**2), chi2 - kappa_D**2 / 4
+    damping = kappa_D * kappa_D  # not a power, which raises where it is too large
+    eps_eff, excess = _ratio(chi2, damping), chi2 - damping / 4
     return ProbeResult(
         rho_D=_ratio(norm["dG_g"], norm["g01"]),
         rho_G=_ratio(norm["dD_h"], norm["h01"]),
@@ -239,6 +240,8 @@ def _together(name: str, own: Parameters, *others: Parameters) -> Iterator[tuple
 
 
 def _float64(leaf: Any) -> Any:
+    if leaf.is_complex() if hasattr(leaf, "detach") else np.iscomplexobj(leaf):
+        raise ValueError("a probe is of real parameters and fields, got complex ones")
     return leaf.detach().double() if hasattr(leaf, "detach") else np.asarray(leaf, np.float64)
 
 

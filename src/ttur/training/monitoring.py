@@ -99,6 +99,8 @@ class Monitoring:
         """A balance notes the losses that pass by; those of a probe are none of its business."""
         balance = self.game.losses.balance
         noted = {} if balance is None else dict(vars(balance))
-        yield
-        if balance is not None:
-            vars(balance).update(noted)
+        try:
+            yield
+        finally:
+            if balance is not None:
+                vars(balance).update(noted)
