@@ -232,7 +232,6 @@ def _torch(kind: Any, **settings) -> Callable[[list[torch.Tensor]], Optimizer]:
         (_torch(torch.optim.Adamax, betas=(0.5, 0.9)), 0.5),
         (_torch(torch.optim.RMSprop, alpha=0.5, eps=EPSILON), 0.0),
         (_torch(torch.optim.RMSprop, alpha=0.5, momentum=0.5), 0.5),
-        (_torch(torch.optim.RMSprop, alpha=0.5, centered=True, eps=1.0), 0.0),
         (_torch(torch.optim.Adagrad), 0.0),
         (_torch(torch.optim.SGD), 0.0),
         (_torch(torch.optim.SGD, momentum=0.5), 0.5),
