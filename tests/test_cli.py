@@ -152,6 +152,14 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(ttur, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_says_when_a_run_is_too_short_for_its_probes(ttur):
+    _, out, _ = ttur("run demo --dry-run --monitor --steps 300")
+    assert "monitored: a probe every 200 updates; a tracking gap every 4,000 updates, which" in out
+    assert "is never: --set tracking_gap_every_updates=..." in out
+    _, out, _ = ttur("run demo --dry-run")
+    assert "monitored" not in out
+
+
 def test_one_pair_of_rates_replaces_the_settings(ttur):
     _, out, _ = ttur("run dcgan_cifar10 --d-lr 3e-4 --g-lr 1e-4 --n-critic 5 --dry-run --json")
     (planned,) = json.loads(out)["plan"]

@@ -46,6 +46,20 @@ def test_a_torn_last_line_is_passed_over_and_not_glued_to_the_next(tmp_path):
     assert [e["update"] for e in read_events(tmp_path)] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"event": "log", "update": "1"}',
+        '{"event": "evaluation", "update": 1, "metric": "fid", "value": [1]}',
+        '{"event": "evaluation", "update": true, "metric": "fid", "value": 1}',
+        "[]",
+    ],
+)
+def test_a_damaged_line_is_passed_over(tmp_path, damaged):
+    (tmp_path / EVENTS).write_text(damaged + '\n{"event": "log", "update": 2}\n')
+    assert [e["update"] for e in read_events(tmp_path)] == [2]
+
+
 def test_a_number_that_is_not_finite_is_refused(tmp_path):
     with RunDirectory(tmp_path) as run, pytest.raises(ValueError, match="not JSON compliant"):
         run.append("evaluation", 1, value=float("nan"))

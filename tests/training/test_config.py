@@ -71,6 +71,7 @@ SHARED = {"model": "wgan_gp_image", "images_per_score": 4}
         (TEXT | {"reference_images": 9}, "sentences have no reference_images, got 9"),
         ({"pixels": "dithered"}, "pixels: .*got 'dithered'"),
         ({"reference_images": 1}, "reference_images"),
+        ({"updates": True}, "updates: expected a number, got a truth value, got True"),
     ],
 )
 def test_fields_that_do_not_go_together_are_refused(fields, message):

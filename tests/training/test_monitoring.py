@@ -10,11 +10,14 @@ import torch
 
 from ttur import train
 from ttur.losses import NON_SATURATING, Losses
+from ttur.reports.groups import group_runs
+from ttur.reports.perturbation import draw_monitor
 from ttur.runtime.run_directory import read_events
 from ttur.timescales import Halving, LearningRatePair
 from ttur.training.build import build_game, build_monitor, load_data, run
 from ttur.training.config import TrainingConfig
 from ttur.training.monitoring import Monitoring
+from ttur.training.record import find_runs
 
 CPU = torch.device("cpu")
 CONFIG = TrainingConfig(
@@ -51,6 +54,38 @@ def test_an_interrupted_run_is_probed_as_one_that_was_not(tmp_path):
     whole = probes_of(CONFIG, tmp_path / "whole")
     probes_of(replace(CONFIG, updates=3), tmp_path / "pieces")
     assert probes_of(CONFIG, tmp_path / "pieces") == whole
+
+
+def test_the_monitor_may_be_switched_on_and_off_in_the_middle_of_a_run(tmp_path):
+    """It is no part of what is trained; how the gap is measured stays what it was."""
+    off = replace(
+        CONFIG,
+        updates=2,
+        monitor_every_updates=None,
+        tracking_gap_every_updates=4000,
+        tracking_gap_steps=50,
+    )
+    assert probes_of(off, tmp_path) == []
+    on = replace(off, updates=5, monitor_every_updates=2)
+    (found,) = probes_of(on, tmp_path)
+    assert found == probes_of(on, tmp_path / "whole")[1]
+    assert probes_of(replace(off, updates=6), tmp_path) == [found]
+    with pytest.raises(ValueError, match="tracking_gap_steps was 50, is 3"):
+        probes_of(replace(on, updates=8, tracking_gap_steps=3), tmp_path)
+
+
+def test_what_a_damaged_probe_holds_is_read_as_far_as_it_is_a_number(tmp_path):
+    probes_of(CONFIG, tmp_path)
+    events = tmp_path / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if '"probe"' in line)
+    probe = json.loads(lines[at]) | {"rho_D": "abc", "Q": [1], "R": True, "c_D": 1e300}
+    events.write_text("".join([*lines[:at], json.dumps(probe) + "\n", *lines[at + 1 :]]))
+    (first, *_) = probes_of(CONFIG, tmp_path)
+    assert [first[name] for name in ("rho_D", "Q", "R")] == [None] * 3
+    assert first["c_D"] == 1e300
+    figure = draw_monitor(group_runs(find_runs(tmp_path)), tmp_path / "monitor.png")
+    assert figure is not None
 
 
 def test_a_probe_that_was_logged_twice_counts_once(tmp_path):

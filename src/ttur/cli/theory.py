@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from errno import EACCES
+from errno import EACCES, ENOTDIR
 from inspect import signature
 from math import prod
 from pathlib import Path
@@ -28,7 +28,12 @@ MOST = 1000  # times the default's work, which may be asked of a study: hours
 def theory(
     name: Annotated[str | None, typer.Argument(help="A study, or all; none lists them.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Of the study.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="A setting of the study, repeatable; `ttur theory NAME` prints all it has.",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("theory"),
     as_json: Json = False,
@@ -131,6 +136,8 @@ def _check_size(study: "Study", settings: dict[str, Any]) -> None:
 
 def _make_folder(out: Path) -> None:
     """Raises: NotADirectoryError, PermissionError: if no figure can be written there."""
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(ENOTDIR, "is a file; --out expects a folder", str(out))
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise PermissionError(EACCES, "cannot be written to", str(out))
@@ -144,10 +151,24 @@ def _write(study: "Study", settings: dict[str, Any], out: Path) -> _Report:
     _make_folder(out)  # rather refused now than after the study
     figure_files(figure)
     start = time.perf_counter()
-    result = study(**settings)
+    result = _answer(study, settings)
     files = draw_study(result, figure, f"{study.theorem}\n{study.question}")
     seconds = round(time.perf_counter() - start, 1)
     return _Report(study, _defaults(study) | settings, result, files, seconds)
+
+
+def _answer(study: "Study", settings: dict[str, Any]) -> "StudyResult":
+    """Raises: ValueError: if a setting is too large or too small to compute with."""
+    from numpy.linalg import LinAlgError
+
+    try:
+        return study(**settings)
+    except (ArithmeticError, LinAlgError) as error:
+        asked = ", ".join(f"{name}={value}" for name, value in settings.items())
+        raise ValueError(
+            f"{study.name} cannot compute with {asked or 'its defaults'}: {error}; try values "
+            "nearer to the defaults"
+        ) from error
 
 
 def _write_by_name(name: str, out: Path) -> _Report:
@@ -165,13 +186,17 @@ def _run_all(out: Path, as_json: bool) -> None:
     _make_folder(out)
     reports: dict[str, _Report] = {}
     failures: dict[str, str] = {}
-    for name, outcome in _side_by_side(out):
-        if isinstance(outcome, _Report):
-            reports[name] = outcome
-            print(f"{name}: {outcome.seconds} s", file=sys.stderr)
-        else:
-            failures[name] = f"{type(outcome).__name__}: {outcome}"
-            print(f"error: {name}: {failures[name]}", file=sys.stderr)
+    try:
+        for name, outcome in _side_by_side(out):
+            if isinstance(outcome, _Report):
+                reports[name] = outcome
+                print(f"{name}: {outcome.seconds} s", file=sys.stderr)
+            else:
+                failures[name] = f"{type(outcome).__name__}: {outcome}"
+                print(f"error: {name}: {failures[name]}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"interrupted; {len(reports)} figures are in {out}", file=sys.stderr)
+        raise
     ordered = [reports[name] for name in STUDIES if name in reports]
     if as_json:
         print_json({"studies": [each.to_json() for each in ordered], "failed": failures})
@@ -189,6 +214,7 @@ def _side_by_side(out: Path) -> Iterator[tuple[str, _Report | BaseException]]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
+    from ttur.runtime.files import remove_unfinished
     from ttur.theory.catalogue import STUDIES, study
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a core each
@@ -201,6 +227,8 @@ def _side_by_side(out: Path) -> Iterator[tuple[str, _Report | BaseException]]:
     except BaseException:  # interrupted: what runs would go on to its end, and queued work too
         for worker in multiprocessing.active_children():
             worker.terminate()
+            worker.join()
+            remove_unfinished(out, worker.pid or 0)
         raise
     finally:
         pool.shutdown(cancel_futures=True)

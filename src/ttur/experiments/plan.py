@@ -72,7 +72,24 @@ def plan_lines(chosen: Experiment) -> list[str]:
         f"{chosen.name}: {chosen.question}",
         f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
         f"each {updates} updates{at_most}, {scored}",
+        *_monitor_line(config),
     ]
+
+
+def _monitor_line(config: TrainingConfig) -> list[str]:
+    """How often a run is probed, and which field to set where that is never."""
+    every = {
+        "probe": ("monitor_every_updates", config.monitor_every_updates),
+        "tracking gap": ("tracking_gap_every_updates", config.tracking_gap_every_updates),
+    }
+    if config.monitor_every_updates is None:
+        return []
+    told = [
+        f"a {what} every {updates:,} updates"
+        + f", which is never: --set {field}=..." * (updates > config.updates)
+        for what, (field, updates) in every.items()
+    ]
+    return [f"monitored: {'; '.join(told)}"]
 
 
 def published_line(experiment: Experiment) -> str:

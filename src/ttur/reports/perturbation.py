@@ -19,6 +19,7 @@ from ttur.training.record import RunRecord
 
 PANEL = (4.6, 3.5)  # inches
 COLUMNS = 5
+DRAWABLE = 1e100  # larger values end in infinite axes
 SMOOTHED = 20  # the part of a run's probes whose median is drawn: one in so many
 
 
@@ -78,7 +79,10 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
         runs = sum(len(group.runs) for group in some)
         bands = dict.fromkeys(band or group.band for group in some)
         block = f"{name}, {heading}" if heading else name
-        part.suptitle(f"{block}: {len(some)} settings, {runs} runs, band {', '.join(bands)}")
+        part.suptitle(
+            f"{block}: {len(some)} setting{'s' * (len(some) > 1)}, {runs} run{'s' * (runs > 1)}, "
+            f"band {', '.join(bands)}; no units; where there is a black line, better below it"
+        )
         lines_of = panels[0].get_legend_handles_labels()
         part.legend(*lines_of, loc="outside lower center", ncols=min(8, len(some)), frameon=False)
     for panels in of_one_scale.values():
@@ -99,8 +103,11 @@ def setting_colours(count: int) -> list[Any]:
 
 
 def running_median(run: RunRecord, field: str) -> dict[int, tuple[float, float]]:
-    """(update, median of the probes around it) by update; probes without a value are left out."""
-    probes = [probe for probe in run.probes if probe.get(field) is not None]
+    """(update, median of the probes around it) by update.
+
+    Probes without a value, or with one that no axis could show, are left out.
+    """
+    probes = [p for p in run.probes if p.get(field) is not None and abs(p[field]) < DRAWABLE]
     reach = len(probes) // (2 * SMOOTHED)
     return {
         probe["update"]: (

@@ -1,5 +1,6 @@
 """What was measured early against the distance reached later, drawn."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ttur.reports.figures import save
-from ttur.reports.perturbation import PANEL, plain_ticks, setting_colours
+from ttur.reports.perturbation import DRAWABLE, PANEL, plain_ticks, setting_colours
 from ttur.reports.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
 
 COLUMNS = 5
@@ -47,7 +48,8 @@ def draw_ranking(ranking: Ranking, path: Path) -> Path:
 def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) -> None:
     joined = _joined(reached)
     for (label, places), colour in zip(joined.items(), setting_colours(len(joined)), strict=True):
-        pairs = [(p.early[found.predictor], p.late) for p in places if found.predictor in p.early]
+        pairs = [(p.early.get(found.predictor, math.inf), p.late) for p in places]
+        pairs = [(early, late) for early, late in pairs if abs(early) < DRAWABLE]
         axes.plot(
             *np.array(pairs, dtype=np.float64).reshape(-1, 2).T,
             "o-",

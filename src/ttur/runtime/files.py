@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+_WRITING = ".writing"
+
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
@@ -13,7 +15,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
     A block that fails leaves what stood at `path` as it was, and nothing beside it.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{_WRITING}")
     beside.unlink(missing_ok=True)  # of a killed process that had our number
     try:
         with beside.open("xb") as file:
@@ -24,6 +26,12 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path, process: int) -> None:
+    """What a killed process was writing there by `replaced`."""
+    for left in folder.glob(f".*.{process}{_WRITING}"):
+        left.unlink(missing_ok=True)
 
 
 def flush_directory(directory: Path) -> None:

@@ -96,7 +96,8 @@ class RunDirectory:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The events of the run in folder `path`, in order, without what a resume took back.
 
-    A torn line is passed over: what it would have said is written again by the run that resumes.
+    A torn or damaged line is passed over: what it would have said is written again by the run that
+    resumes.
     """
     file = path / EVENTS
     if not file.exists():
@@ -111,10 +112,17 @@ def read_events(path: Path) -> list[dict[str, Any]]:
             continue
         if not _FIELDS.get(event["event"], _ALL) <= event.keys():
             continue
+        if not (is_number(event["update"]) and is_number(event.get("value", 0))):
+            continue
         if event["event"] == "resumed":
             events = [earlier for earlier in events if earlier["update"] <= event["update"]]
         events.append(event)
     return events
+
+
+def is_number(value: Any) -> bool:
+    """Whether JSON's value is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def finite_or_none(value: float) -> float | None:

@@ -4,14 +4,21 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ttur.runtime.names import closest
 from ttur.runtime.settings import reasons, setting_value
 from ttur.timescales import LearningRatePair
 
-Count = Annotated[int, Field(ge=1)]
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number, got a truth value")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth_value), Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # wider is a slip of the finger, not a network
 Model = Literal["dcgan", "wgan_gp_image", "wgan_gp_language", "began"]
 Decay = Annotated[float, Field(ge=0, lt=1)]

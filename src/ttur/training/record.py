@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_events
+from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, is_number, read_events
 from ttur.training.config import TrainingConfig
 from ttur.training.contracts import Cadence, Evaluator, Monitor, Progress
 from ttur.training.game import TwoPlayerGame
@@ -19,6 +19,8 @@ OWN_NETWORKS = "own"
 UNFINISHED = "unfinished"
 
 
+# A run goes on with other ones of these: the monitor has no effect on what is trained.
+_WATCHING = ("monitor_every_updates", "tracking_gap_every_updates")
 _DOCUMENT = ("experiment", "label", "seed", "data_sha256", "configuration", "environment")
 
 
@@ -111,8 +113,13 @@ def read_run(path: Path) -> RunRecord:
         floor=document.get("floor", {}),
         vocabulary=tuple(document.get("vocabulary", ())),
         logs=tuple(event for event in events if event["event"] == "log"),
-        probes=tuple({e["update"]: e for e in events if e["event"] == "probe"}.values()),
+        probes=tuple({e["update"]: _measured(e) for e in events if e["event"] == "probe"}.values()),
     )
+
+
+def _measured(probe: dict[str, Any]) -> dict[str, Any]:
+    """Its numbers, and None for anything else, which a damaged line may hold."""
+    return {n: value if is_number(value) else None for n, value in probe.items() if n != "event"}
 
 
 def find_runs(path: Path) -> list[RunRecord]:
@@ -139,8 +146,9 @@ def train_in(
     """Run, or continue, what `document` describes; a concluded run is read back untouched.
 
     `document` becomes config.json. Nothing is built before the folder is known to be free or to
-    hold this very run, and nothing is written before all is built. Only more updates are still the
-    same run; another version of what computes is said, since the last bits may then differ.
+    hold this very run, and nothing is written before all is built. Only with more updates, or
+    another cadence of the monitor, is it still the same run; another version of what computes is
+    said, since the last bits may then differ.
 
     Raises:
         ValueError: if the folder holds another run; names the fields.
@@ -194,7 +202,7 @@ def _check_same(
     differences = [
         f"{name} was {before!r}, is {now!r}"
         for name, before, now in _compared(stored, document)
-        if before != now and not (name == "updates" and now > before)
+        if before != now and name not in _WATCHING and not (name == "updates" and now > before)
     ]
     if differences:
         raise ValueError(
