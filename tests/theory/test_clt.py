@@ -1,5 +1,6 @@
 """Theorems 8 and 9: limits in both sign conventions, normality, decorrelation, almost sure rate."""
 
+import inspect
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,30 @@ from ttur.timescales import PowerLaw
 
 A, B = PowerLaw(2, 1), PowerLaw(1, 0.6)
 J, GAMMA = ((-1, 0.5), (0.8, -2)), np.array([[1, 0.3], [0.3, 0.5]])
+
+
+def test_the_nonlinear_example_is_nonlinear():
+    # Spec theory 4, fields written out at (1, -1); its linearisation has -1.5 and 2.8 there.
+    theta, w = np.array([[1.0]]), np.array([[-1.0]])
+    h, g = NONLINEAR_1_1.h(theta, w, None), NONLINEAR_1_1.g(theta, w, None)
+    assert h[0, 0] == pytest.approx(-1.5 + 0.3 * (1 - np.cos(1)), rel=1e-14)
+    assert g[0, 0] == pytest.approx(2.8 + 0.4 * np.sin(1) ** 2, rel=1e-14)
+
+
+def test_standard_errors_of_second_moments_are_those_of_normal_variables():
+    # sqrt((S_ii S_jj + S_ij^2) / R): S_ii sqrt(2 / R) on the diagonal, more than S_ii / sqrt(R).
+    S, error = second_moment(np.array([[1.0, 2.0], [3.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))
+    assert_allclose(S, np.array([[11, 3], [3, 6]]) / 4, rtol=1e-14)
+    assert_allclose(np.diag(error), np.diag(S) * np.sqrt(2 / 4), rtol=1e-14)
+    assert_allclose(error[0, 1], np.sqrt((66 + 9) / 16 / 4), rtol=1e-14)
+
+
+def test_correlations_have_theta_along_the_rows():
+    theta = np.random.default_rng(0).standard_normal((50, 2))
+    correlation = cross_correlation(theta, -3 * theta[:, 1:])
+    assert correlation.shape == (2, 1)
+    assert_allclose(correlation[1, 0], -1, rtol=1e-12)
+    assert abs(correlation[0, 0]) < 4 / np.sqrt(50)
 
 
 def jacobian(system):
@@ -52,6 +77,14 @@ def nonlinear():
     """1,000 replicas at n = 1,000 and 5,000, from (1, -1)."""
     return simulate(
         NONLINEAR_1_1, A, B, [1.0], [-1.0], 5_000, replicas=1_000, record=[1_000, 5_000]
+    )
+
+
+@pytest.fixture(scope="module")
+def long():
+    """500 replicas up to n = 20,000, every fourth recorded from n = 200 on."""
+    return simulate(
+        NONLINEAR_1_1, A, B, [1.0], [-1.0], 20_000, replicas=500, record=range(200, 20_001, 4)
     )
 
 
@@ -116,17 +149,33 @@ def test_mp_decorrelation():
     assert np.abs(sampled - exact[0]).max() < 4 / np.sqrt(2_000)
 
 
-def test_mp_as_rate():
-    # Spec section 4: bounded over windows that grow; every third n is dense enough for a sup.
-    path = simulate(
-        NONLINEAR_1_1, A, B, [1.0], [-1.0], 10_000, replicas=200, record=range(100, 10_001, 3)
-    )
+def test_mp_as_rate(long):
+    # Spec section 4: bounded over windows that grow; every fourth n is dense enough for a sup.
+    path = long
     cases: list[tuple[Literal["theta", "w"], float, float]] = [("theta", 0.8, 1.8), ("w", 0.4, 0.9)]
     for of, low, high in cases:
-        early, late = (as_rate_statistic(path, w, of) for w in ((100, 1_000), (1_000, 10_000)))
+        early, late = (as_rate_statistic(path, w, of) for w in ((200, 2_000), (2_000, 20_000)))
         assert low < np.median(late) < high
         assert max(early.max(), late.max()) < 4.5
         assert 0.75 < np.median(late) / np.median(early) < 1.3
+
+
+def test_mp_variances_and_correlation_at_20000(long):
+    # Spec section 4. The exact recursion of the linearisation is the limit up to O(1/n), and 0.125
+    # with the lag of w: a/b (2 0.4 S12 + 0.16 S11) with S12 = 0.18125, up to its square.
+    S = NONLINEAR_1_1_LINEARISED.exact_second_moment(A, B, 20_000, [20_000])[0]
+    theta, w, a, b = long.theta[-1], long.w[-1], long.a[-1], long.b[-1]
+    with_lag = 0.125 + a / b * (0.8 * 0.18125 + 0.16 * 1.0739)
+    assert_allclose([S[0, 0] / a, S[1, 1] / b], [1.0739, with_lag], rtol=0.02)
+    for x, variance in ((theta, S[0, 0]), (w, S[1, 1])):
+        measured, error = second_moment(x)
+        assert abs(measured[0, 0] - variance) < 4 * error[0, 0]
+    correlation = S[0, 1] / np.sqrt(S[0, 0] * S[1, 1])
+    # sqrt(a/b) (S12 + 0.4 S11) / sqrt(S11 S22) to first order.
+    first = np.sqrt(a / b) * (0.18125 + 0.4 * 1.0739) / np.sqrt(1.0739 * 0.125)
+    assert correlation == pytest.approx(first, rel=0.06)
+    error = (1 - correlation**2) / np.sqrt(500)
+    assert abs(cross_correlation(theta, w)[0, 0] - correlation) < 4 * error
 
 
 def test_as_rate_statistic_is_its_formula():
@@ -136,6 +185,11 @@ def test_as_rate_statistic_is_its_formula():
         for n in range(10, 21)
     )
     assert as_rate_statistic(path, (10, 20), centre=[0.1])[1] == pytest.approx(expected, rel=1e-12)
+    expected = max(
+        abs(path.w[n, 1, 0]) / np.sqrt(B(n) * np.log(sum(B(i) for i in range(1, n + 1))))
+        for n in range(10, 21)
+    )
+    assert as_rate_statistic(path, (10, 20), of="w")[1] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +204,7 @@ def test_as_rate_statistic_is_its_formula():
         ({"J": ((-1, 0.5), (0.8, 2))}, "Theorem 8 A2 fails: A22 should be Hurwitz .* largest is 2"),
         ({"J": ((1, 0.5), (0.8, -2))}, r"A2 fails: Delta should be Hurwitz .* largest is 1\.2"),
         ({"J": ((-1, [[0.5, 1]]), (0.8, -2))}, r"A12 should have the shape \(1, 1\)"),
+        ({"J": ((-1, 0.5), (0.8,))}, r"J should be \(\(A11, A12\), \(A21, A22\)\), got \[2, 1\]"),
         ({"Gamma": np.eye(3)}, r"Gamma should have the shape \(2, 2\), got \(3, 3\)"),
     ],
 )
@@ -169,3 +224,10 @@ def test_statistics_of_what_was_not_recorded_are_refused(nonlinear):
         clt_report(np.array([[np.nan]]), np.ones((1, 1)), 1.0, 1.0, [[1.0]], [[1.0]])
     with pytest.raises(ValueError, match=r"b should lie in .*, got -1"):
         clt_report(np.ones((1, 1)), np.ones((1, 1)), 1.0, -1.0, [[1.0]], [[1.0]])
+    for S in ([[0.0]], [[-1.0]]):
+        with pytest.raises(ValueError, match="S_theta should be positive definite"):
+            clt_report(np.ones((2, 1)), np.ones((2, 1)), 1.0, 1.0, S, [[1.0]])
+    with pytest.raises(ValueError, match=r"w_hat should have the shape \(3, 1\), got \(2, 1\)"):
+        clt_report(np.ones((3, 2)), np.ones((2, 1)), 1.0, 1.0, np.eye(2), [[1.0]])
+    with pytest.raises(ValueError, match="of should be theta or w, got 'z'"):
+        inspect.unwrap(as_rate_statistic)(nonlinear, (1_000, 5_000), of="z")

@@ -1,5 +1,7 @@
 """The iteration: its orders, what is recorded, what happens to replicas that diverge."""
 
+import inspect
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,8 +13,8 @@ from ttur.theory.iterate import (
     centered_exponential_noise,
     gaussian_noise,
     simulate,
-    step_sizes,
 )
+from ttur.theory.schedule import step_sizes
 from ttur.timescales import Constant, Halving, PowerLaw
 
 MIXING = np.array([[1.0, 0.0, 0.0], [0.3, 0.8, 0.0], [0.4, -0.2, 1.0]])
@@ -72,7 +74,12 @@ def test_recorded_are_the_iterates_after_n_updates_and_the_steps_that_led_there(
     np.testing.assert_allclose(full.t_b, 0.1 * np.arange(8))
     np.testing.assert_allclose(full.w[:, 0, 0], 0.8 ** np.arange(8))
     np.testing.assert_allclose(full.theta[:, 0, 0], [1, *np.cumprod(1 - a(np.arange(1, 8)))])
-    for record, kept in ((3, [0, 3, 6, 7]), ([5, 2, 5], [2, 5]), (np.array([0, 7]), [0, 7])):
+    for record, kept in (
+        (np.int64(3), [0, 3, 6, 7]),
+        (7, [0, 7]),
+        ([5, 2, 5], [2, 5]),
+        (np.array([0, 7]), [0, 7]),
+    ):
         part = simulate(problem, a, b, [1.0], [1.0], 7, record=record)
         assert part.n.tolist() == kept
         np.testing.assert_array_equal(part.theta, full.theta[kept])
@@ -144,11 +151,19 @@ def test_step_sizes_begin_at_one_for_our_sequences_and_any_callable(sequence):
         ({"theta0": [np.nan]}, "theta0 should be finite, got nan"),
         ({"replicas": 0}, "replicas should be at least 1, got 0"),
         ({"n_steps": 0}, "number of updates should be at least 1, got 0"),
-        ({"record": [4, 11]}, r"recorded n should lie in 0 \.\.\. 10, got \[4, 11\]"),
+        ({"record": [4, 11]}, r"recorded n should lie in 0 \.\.\. 10, got 4 \.\.\. 11"),
+        ({"record": range(100_000)}, r"in 0 \.\.\. 10, got 0 \.\.\. 99999$"),
+        ({"record": []}, r"recorded n should lie in 0 \.\.\. 10, got none"),
         ({"record": 0}, "every so many updates >= 1, got 0"),
         ({"a": lambda n: 1.0 - n / 4}, r"a\(n\) should be finite and > 0, got 0.0 at n = 4"),
         ({"problem": TwoTimeScaleProblem(1, 1, lambda *_: np.zeros((3, 2)), lambda *_: 0)},
          r"h should return the shape \(3, 1\), got \(3, 2\)"),
+        ({"problem": linear(-1, -1, noise=lambda rng, R, n: (0.0, np.ones(R)))},
+         r"noise of w should return the shape \(3, 1\), got \(3,\)"),
+        ({"problem": linear(-1, -1, bias=lambda theta, w, n, t: (np.ones(3), 0.0))},
+         r"bias of theta should return the shape \(3, 1\), got \(3,\)"),
+        ({"problem": linear(-1, -1, project_w=lambda w: w[:, 0])},
+         r"project_w should return the shape \(3, 1\), got \(3,\)"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(change, message):
@@ -166,3 +181,35 @@ def test_a_mixing_matrix_without_rows_for_both_players_is_refused():
         gaussian_noise(MIXING, m=3)
     with pytest.raises(ValueError, match="C should be finite, got nan"):
         gaussian_noise(np.where(MIXING == 1, np.nan, MIXING), m=2)
+
+
+def test_a_noise_that_the_replicas_would_share_is_refused():
+    # (R,) beside (R, m) with R = m: numpy takes the replicas for the components.
+    problem = TwoTimeScaleProblem(
+        3, 1, lambda theta, w, z: -theta, lambda theta, w, z: -w,
+        noise=lambda rng, replicas, n: (rng.standard_normal(replicas), 0.0),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"noise of theta should return the shape \(3, 3\)"):
+        simulate(problem, Constant(0.1), Constant(0.1), [0.0] * 3, [0.0], 5, replicas=3)
+
+
+def test_trying_the_noise_at_the_start_leaves_the_draws_of_the_run_alone():
+    drawn = []
+
+    def noise(rng, replicas, n):
+        drawn.append(rng.random())
+        return 0.0, 0.0
+
+    simulate(linear(-1, -1, noise=noise), Constant(0.1), Constant(0.1), [1.0], [1.0], 2, seed=5)
+    rng = np.random.default_rng(5)
+    assert drawn[-2:] == [rng.random(), rng.random()]
+
+
+def test_what_only_unchecked_types_let_through_is_refused():
+    # The shape checks of these tests would stop it first.
+    with pytest.raises(ValueError, match=r"a sequence of steps such as Constant\(0\.1\), got 0\.5"):
+        inspect.unwrap(step_sizes)("a", 0.5, 3)
+    with pytest.raises(ValueError, match=r"order should be one of .*, got 'fast'"):
+        inspect.unwrap(simulate)(
+            linear(-1, -1), Constant(0.1), Constant(0.1), [1.0], [1.0], 3, order="fast"
+        )

@@ -2,15 +2,12 @@
 
 import pytest
 
+from theory_rows import rows_of
 from ttur.theory.studies.adam_heavy_ball import adam_heavy_ball
 from ttur.theory.studies.controlled_noise import controlled_noise
 from ttur.theory.studies.markov_critic import markov_critic
 from ttur.theory.studies.toy_saddle import toy_saddle
 from ttur.theory.study import Row
-
-
-def rows_of(result):
-    return {row.quantity: row for row in result.rows}
 
 
 def z_of(row):
@@ -24,8 +21,9 @@ def test_toy_saddle_claims_only_what_it_saw():
     assert "never get there under orig fast and orig slow and TTUR y" in short.sentence
     assert "orig slow follows" not in short.sentence
     assert [panel.title for panel in short.panels[::3]][2] == "TTUR x: lr_x = 0.0001, lr_y = 0.01"
-    row = rows_of(short)["TTUR y: median first n with norm < 0.1 (predicted: without noise)"]
-    assert (row.predicted, row.measured, row.standard_error) == (None, None, None)
+    for never in ("median first n with norm < 0.1", "first n with norm < 0.1 without noise"):
+        row = rows_of(short)[f"TTUR y: {never}"]
+        assert (row.predicted, row.measured, row.standard_error) == (None, None, None)
 
 
 def test_toy_saddle_a_start_within_the_radius_is_there():
@@ -64,21 +62,24 @@ def test_controlled_noise_tells_the_two_limits_apart():
     assert abs(z_of(rows["mean theta at n = 2000"])) < 4
     assert z_of(rows["mean theta, if steering is ignored (occupation as at (0, 0))"]) > 5
     assert "not at 0 (E8)" in result.sentence
+    first_order = rows["Adam, skewed noise: zero of hhat, first order"].predicted
+    assert first_order == pytest.approx(0.05 / 0.55)
 
 
 @pytest.mark.parametrize(
     ("study", "settings", "assumption"),
     [
-        (toy_saddle, {"steps": 10}, "at least 100 steps fails"),
+        (toy_saddle, {"steps": 10}, "steps should be at least 100, got 10"),
         (toy_saddle, {"sigma": 0.0}, "sigma should lie in"),
         (markov_critic, {"beta": 0.5}, "Theorem 4"),
         (markov_critic, {"alpha": 0.6, "beta": 0.6}, "Eq. 32"),
+        (controlled_noise, {"steps": 199}, "steps should be at least 200, got 199"),
         (controlled_noise, {"alpha": 1.2}, "Theorem 5"),
         (controlled_noise, {"beta2": 1.0}, "beta2"),
         (controlled_noise, {"beta1": 0.9999999}, "beta1"),
         (adam_heavy_ball, {"time": 1e12}, "two steps to a million fails: time should lie in"),
         (adam_heavy_ball, {"alpha": 1e-6}, "alpha times the least weight should lie in"),
-        (controlled_noise, {"replicas": 1}, "Monte-Carlo"),
+        (controlled_noise, {"replicas": 1}, "replicas should be at least 2, got 1"),
     ],
 )
 def test_settings_outside_the_theorems_are_refused(study, settings, assumption):

@@ -14,7 +14,7 @@ from ttur.theory.toy import (
     run_figure4,
     stationary_deviations,
 )
-from ttur.timescales import LearningRatePair
+from ttur.timescales import Halving, LearningRatePair, PowerLaw
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,31 @@ def test_hitting_time_is_the_first_recorded_time_inside(noisy):
     assert distances[first] < 0.1 <= distances[:first].min()
 
 
+def test_hitting_times_are_numbers_of_updates_not_of_records():
+    run = run_figure4({"": FIGURE4_SETTINGS["TTUR x"]}, 300, replicas=1, record=10)[""]
+    first = hitting_time(run, 0.1)[0]
+    row, distances = first // 10, norm(run)[:, 0]
+    assert run.n[row] == first
+    assert distances[row] < 0.1 <= distances[:row].min()
+
+
+def test_every_seed_has_its_own_noise_and_every_setting_the_same():
+    ends = [run_figure4(n_steps=1, replicas=2, seed=seed)["orig slow"].theta[1] for seed in (0, 1)]
+    assert (ends[0] != ends[1]).all()
+    runs = run_figure4(n_steps=1, replicas=2, seed=1)
+    # One step from the same start: the noise is what is left, scaled by the rate.
+    fast, slow = ((runs[name].theta[1] - 0.5) / runs[name].a[1] for name in ("orig fast", "TTUR x"))
+    np.testing.assert_allclose(fast, slow, rtol=1e-10)
+
+
+def test_figure4_runs_at_the_floor_of_the_rates():
+    pair = LearningRatePair(PowerLaw(0.01, 0.6), Halving(1e-3, 5), floor=2e-4)
+    run = run_figure4({"": pair}, 30, replicas=1)[""]
+    expected = [pair.at(n) for n in range(1, 31)]
+    np.testing.assert_array_equal(np.stack([run.b, run.a], axis=1)[1:], expected)
+    assert run.a[-1] == 2e-4 < run.b[-1]
+
+
 def test_toy_order_of_the_rows_at_500_steps(noisy):
     means = {name: norm(run)[500].mean() for name, run in noisy.items()}
     assert sorted(means, key=means.__getitem__) == ["TTUR x", "orig slow", "TTUR y", "orig fast"]
@@ -84,11 +109,23 @@ def test_toy_mean_norms(noisy):
     for name, (*means, first, second, third) in expected.items():
         measured = norm(noisy[name])[[100, 500, 1000]].mean(axis=1)
         assert (np.abs(measured - means) < (first, second, third)).all(), (name, measured)
+    # At n = 5000 of one run with its error, to be compared with another run's: sqrt(2) more.
+    last = {
+        "orig fast": (0.645, 0.024),
+        "orig slow": (0.0130, 0.0004),
+        "TTUR x": (0.0416, 0.0015),
+        "TTUR y": (0.314, 0.009),
+    }
+    for name, (mean, error) in last.items():
+        measured = norm(noisy[name])[5000].mean()
+        assert measured == pytest.approx(mean, abs=4 * error * np.sqrt(2)), name
 
 
 def test_toy_noise_floor(noisy):
     floors = {name: norm(run)[2501:].mean() for name, run in noisy.items()}
     assert floors["TTUR x"] / floors["orig slow"] == pytest.approx(3.1, abs=0.15)
+    assert floors["orig fast"] == pytest.approx(0.566, abs=4 * 0.019 * np.sqrt(2))
+    assert floors["TTUR y"] == pytest.approx(0.296, abs=4 * 0.004 * np.sqrt(2))
     assert norm(noisy["TTUR x"])[5000].mean() > norm(noisy["orig slow"])[5000].mean()
     for name in ("orig slow", "TTUR x"):
         pair = FIGURE4_SETTINGS[name]
@@ -100,14 +137,21 @@ def test_toy_noise_floor(noisy):
 def test_the_objective_fluctuates_in_the_first_row_only(noisy):
     deviations = {name: SaddleToy.f(run.theta[-1], run.w[-1]).std() for name, run in noisy.items()}
     assert deviations["orig fast"] > 20
-    assert deviations["orig slow"] < 0.02
-    assert deviations["TTUR x"] < 0.02
+    assert deviations["orig slow"] == pytest.approx(0.001, rel=0.5)  # one digit is given
+    assert deviations["TTUR x"] == pytest.approx(0.003, rel=0.3)
+    # Of a variable with heavy tails, sampled twice.
+    assert deviations["TTUR y"] == pytest.approx(16, rel=0.3)
 
 
 def test_toy_critical_lr():
-    beyond = run_figure4(both(0.011), n_steps=500, record=[20, 500])["both"]
+    beyond = run_figure4(both(0.011), n_steps=500, record=[20, 50, 200, 500])["both"]
     assert (beyond.diverged_at > 0).all()
-    assert np.isfinite(beyond.theta[0]).all()
+    finite = np.isfinite(beyond.theta).mean(axis=(1, 2))
+    # Shares of 400 replicas twice: sqrt(p (1 - p) / 200) each.
+    assert finite[0] == 1
+    assert finite[1] == pytest.approx(0.11, abs=4 * 0.022)
+    assert finite[2] == pytest.approx(0.005, abs=4 * 0.005)
+    assert finite[3] == 0
     below = run_figure4(both(0.0095), record=[5000], replicas=200)["both"]
     assert norm(below).mean() == pytest.approx(0.0475, abs=0.008)
     walk = run_figure4(both(0.01), n_steps=2000, record=[100, 500, 2000], start=(0.0, 0.0))["both"]
@@ -117,11 +161,26 @@ def test_toy_critical_lr():
 
 
 def test_norm_keeps_shrinking_under_a2():
-    run = run_figure4({"a2": A2_SETTING}, 20000, replicas=100, record=[100, 1000, 20000])["a2"]
+    n = [10, 100, 500, 1000, 5000, 20000]
+    run = run_figure4({"a2": A2_SETTING}, 20000, replicas=100, record=n)["a2"]
     means = norm(run).mean(axis=1)
-    assert means[0] > means[1] > means[2] < 0.015
+    assert (np.diff(means) < 0).all()
+    assert means[-1] < 0.015
+    # A normal length errs by 0.76 of its mean: 7.6 % of 100 replicas, 3.8 % of the 400 given.
+    expected = [0.1324, 0.0587, 0.0361, 0.0285, 0.0177, 0.0110]
+    np.testing.assert_allclose(means, expected, rtol=4 * 0.085)
     assert np.sqrt((run.w[-1] ** 2).mean()) == pytest.approx(np.sqrt(run.b[-1] / 4), rel=0.28)
     assert np.sqrt((run.theta[-1] ** 2).mean()) == pytest.approx(np.sqrt(run.a[-1] / 400), rel=0.4)
+
+
+def test_toy_under_ten_times_the_noise():
+    names = ("orig fast", "TTUR x")
+    runs = run_figure4(
+        {name: FIGURE4_SETTINGS[name] for name in names}, sigma=10.0, replicas=100, record=[5000]
+    )
+    # Errors 0.11 and 0.02 of 400 replicas; of 100 the double, together sqrt(5).
+    for name, mean, error in zip(names, (2.55, 0.40), (0.11, 0.02), strict=True):
+        assert norm(runs[name]).mean() == pytest.approx(mean, abs=4 * error * np.sqrt(5))
 
 
 def test_simultaneous_order_ends_nearly_the_same():
@@ -143,6 +202,12 @@ def test_no_stationary_law_from_the_stability_limit_on():
     assert stationary_deviations(1e-2, 1e-2).x == np.inf
     assert stationary_deviations(2e-2, 1e-2).x == np.inf
     assert stationary_deviations(1e-3, 1e-3) == pytest.approx((0.001667, 0.015819), rel=1e-3)
+    assert stationary_deviations(1e-3, 1e-3, 10.0) == pytest.approx((0.01667, 0.15819), rel=1e-3)
+
+
+def test_stationary_deviations_of_tiny_rates_are_those_of_first_order():
+    tiny = stationary_deviations(1e-16, 1e-13)
+    assert tiny == pytest.approx((np.sqrt(1e-16 / 400), np.sqrt(1e-13 / 4)), rel=1e-12)
 
 
 def test_wrong_arguments_are_named():
@@ -152,3 +217,5 @@ def test_wrong_arguments_are_named():
         hitting_time(run_figure4(both(0.001), 1, replicas=1)["both"], 0.0)
     with pytest.raises(ValueError, match="learning rate"):
         stationary_deviations(0.0, 0.1)
+    with pytest.raises(ValueError, match="sigma should be a finite standard deviation >= 0"):
+        stationary_deviations(0.1, 0.1, -1.0)

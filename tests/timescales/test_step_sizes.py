@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,7 @@ TABLE = {
     "n log² n": (PowerLaw(1, 1, 1, 2), PowerLaw(1, 0.6), N, Y, Y, Y, Y, N, Y, N, N, N),
     "constants": (Constant(1e-4), Constant(5e-4), Y, Y, N, N, N, N, N, N, Y, N),
     "halved": (Halving(1e-4, 100), Halving(1e-4, 200), N, N, Y, Y, Y, N, Y, N, N, N),
+    "power, constant": (PowerLaw(1, 0.9), Constant(0.1), Y, Y, Y, N, Y, N, Y, N, Y, N),
     "halved, power": (PowerLaw(1, 0.9), Halving(1e-4, 9), Y, N, Y, Y, N, N, N, N, Y, N),
 }
 
@@ -243,14 +245,34 @@ def test_theorem_5_refuses_a_rate_that_first_rises():
     assert rising(2) > rising(1)
     report = check_step_sizes(rising, PowerLaw(1, 0.6))
     assert (report.a2, report.theorem_5_a4) == (True, False)
+    assert report.theorem_6_a2 is False  # E17: it asks for non-increasing steps as well
+    report = check_step_sizes(PowerLaw(1, 0.9), replace(rising, p=0.6))
+    assert (report.a2, report.theorem_5_a4, report.theorem_6_a2) == (True, False, False)
     late = PowerLaw(1.0, 0.9, offset=40, q=-3.0)  # starts past its maximum
-    assert check_step_sizes(late, PowerLaw(1, 0.6)).theorem_5_a4 is True
+    report = check_step_sizes(late, PowerLaw(1, 0.6))
+    assert (report.theorem_5_a4, report.theorem_6_a2) == (True, True)
+
+
+def test_a_floor_makes_constants_of_rates_that_fall():
+    powers = PowerLaw(1, 0.6), PowerLaw(1, 0.9)
+    assert check_step_sizes(LearningRatePair(*powers)).a2 is True
+    report = check_step_sizes(LearningRatePair(*powers, floor=1e-4))
+    assert (report.a2, report.regime, report.eps_limit) == (False, "constant", 1.0)
+    pair = LearningRatePair(Halving(1e-3, 10), Constant(2e-5), floor=1e-4)
+    assert check_step_sizes(pair).sum_b_infinite is True
+    pair = LearningRatePair(Constant(4e-4), Constant(2e-5), floor=1e-4)
+    assert check_step_sizes(pair).eps_limit == pytest.approx(0.25)  # the floor over b
+    grown = check_step_sizes(LearningRatePair(PowerLaw(1e-3, -0.1), 1e-5, floor=1e-4))
+    assert (grown.eps_limit, grown.regime) == (0.0, "power_law")
 
 
 def test_callables_are_estimated_and_clear_cases_decided():
     report = check_step_sizes(lambda n: n**-0.9, lambda n: 3 * n**-0.6)
     assert report.regime == "estimated"
     assert (report.a2, report.theorem_4, report.eps_limit, report.abar) == (True, True, 0.0, 0.0)
+    assert report.theorem_5_a4 is True
+    report = check_step_sizes(lambda n: n**-0.9 * (1 + n % 2 / 5), lambda n: 3 * n**-0.6)
+    assert report.theorem_5_a4 is False  # it rises at every odd n
     report = check_step_sizes(lambda n: n**-0.6, lambda n: n**-0.9)
     assert (report.a_is_o_of_b, report.a2, report.eps_limit) == (False, False, math.inf)
 

@@ -10,8 +10,14 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.linalg import solve_continuous_lyapunov
 
-from ttur.theory.checks import array_of_shape, check_covariance, check_hurwitz, check_in_range
-from ttur.theory.covariances import Numbers
+from ttur.theory.checks import (
+    Numbers,
+    array_of_shape,
+    check_covariance,
+    check_hurwitz,
+    check_in_range,
+    check_positive_definite,
+)
 from ttur.theory.iterate import Trajectory
 
 Samples = Float[np.ndarray, "replicas dim"]
@@ -37,6 +43,8 @@ def mp_limits(
         ValueError: if alpha is outside, A22 or Delta is not Hurwitz, a0 is too small, or a shape
             does not fit.
     """
+    if [len(row) for row in J] != [2, 2]:
+        raise ValueError(f"J should be ((A11, A12), (A21, A22)), got {[len(r) for r in J]} blocks")
     A11, A12, A21, A22 = (np.atleast_2d(np.asarray(A, float)) for row in J for A in row)
     m, k = len(A11), len(A22)
     blocks, shapes = (A11, A12, A21, A22), ((m, m), (m, k), (k, m), (k, k))
@@ -84,13 +92,18 @@ class CLTReport:
 
 
 def clt_report(
-    theta_hat: Samples, w_hat: Samples, a: float, b: float, S_theta: ArrayLike, S_w: ArrayLike
+    theta_hat: Float[np.ndarray, "replicas m"],
+    w_hat: Float[np.ndarray, "_ k"],
+    a: float,
+    b: float,
+    S_theta: ArrayLike,
+    S_w: ArrayLike,
 ) -> CLTReport:
     """Judges replicas of theta_n - theta* and w_n - w*, shapes (R, m) and (R, k).
 
     Raises:
         ValueError: if a step size is not > 0, a replica is not finite, the numbers of replicas
-            differ, or S_theta or S_w has another shape.
+            differ, or S_theta or S_w has another shape or is not positive definite.
     """
     check_in_range("a", a, 0.0, np.inf, "a step size > 0")
     check_in_range("b", b, 0.0, np.inf, "a step size > 0")
@@ -122,7 +135,9 @@ def second_moment(x: Samples) -> tuple[Float[np.ndarray, "dim dim"], Float[np.nd
     return S, np.sqrt((np.outer(np.diag(S), np.diag(S)) + S**2) / len(x))
 
 
-def cross_correlation(theta_hat: Samples, w_hat: Samples) -> Float[np.ndarray, "m k"]:
+def cross_correlation(
+    theta_hat: Float[np.ndarray, "replicas m"], w_hat: Float[np.ndarray, "replicas k"]
+) -> Float[np.ndarray, "m k"]:
     """Correlation of each component of theta with each of w; Theorem 8: -> 0 like sqrt(a/b)."""
     m = theta_hat.shape[1]
     return np.corrcoef(theta_hat, w_hat, rowvar=False)[:m, m:]
@@ -146,8 +161,11 @@ def as_rate_statistic(
         centre: theta* or w*.
 
     Raises:
-        ValueError: if no n of the window was recorded, or a sum of steps in it is not above 1.
+        ValueError: if no n of the window was recorded, a sum of steps in it is not above 1, or
+            there is no such player.
     """
+    if of not in ("theta", "w"):
+        raise ValueError(f"of should be theta or w, got {of!r}")
     inside = (traj.n >= window[0]) & (traj.n <= window[1])
     x, step, t = (traj.theta, traj.a, traj.t_a) if of == "theta" else (traj.w, traj.b, traj.t_b)
     x, step, t = x[inside], step[inside], t[inside]
@@ -162,6 +180,7 @@ def as_rate_statistic(
 
 def _mahalanobis(name: str, x: Samples, S: ArrayLike) -> Float[np.ndarray, " replicas"]:
     matrix = array_of_shape(name, S, (x.shape[1], x.shape[1]))
+    check_positive_definite(name, matrix, "A limit with noise in every direction")
     return np.einsum("ri,ij,rj->r", x, np.linalg.inv(matrix), x)
 
 

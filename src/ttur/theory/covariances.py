@@ -1,16 +1,13 @@
 """Second moments of linear iterations: normalised as Theorem 6 has them, propagated exactly."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ttur.theory.checks import array_of_shape
-
-Numbers = ArrayLike | float | int  # checked at run time, ArrayLike alone has no plain number
-Record = Sequence[int] | Int[np.ndarray, " recorded"]
+from ttur.theory.schedule import Record, recorded
 
 
 class Covariances(NamedTuple):
@@ -36,17 +33,15 @@ def propagate(
     Raises:
         ValueError: if a recorded n is not among 1 ... N, or S0 (default 0) has another shape.
     """
-    kept = np.asarray(record)
-    if kept.min() < 1 or kept.max() > len(T):
-        raise ValueError(f"recorded n should lie in 1 ... {len(T)}, got {list(record)}")
+    kept = recorded(record, 1, len(T)).tolist()
     S = np.zeros(T.shape[1:]) if S0 is None else array_of_shape("S0", S0, T.shape[1:])
     history = {}
-    wanted = set(kept.tolist())
+    wanted = set(kept)
     for n, (T_n, Q_n) in enumerate(zip(T, Q, strict=True), start=1):
         S = T_n @ S @ T_n.T + Q_n
         if n in wanted:
             history[n] = S
-    return np.stack([history[n] for n in kept.tolist()])
+    return np.stack([history[n] for n in kept])
 
 
 def square_root(Gamma: Float[np.ndarray, "size size"]) -> Float[np.ndarray, "size size"]:

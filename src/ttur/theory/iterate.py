@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from ttur.theory.checks import array_of_shape, check_at_least
-from ttur.timescales import Constant, Halving, PowerLaw
+from ttur.theory.schedule import Record, StepSizes, check_memory, recorded, step_sizes
 
-StepSizes = Callable[..., Any]  # n -> s(n) > 0, with n from 1
 Noise = Callable[..., Any]  # (generator, replicas, n) -> (M^theta, M^w)
 Callback = Callable[..., Any]  # (n, theta, w, z) after update n
 Order = Literal["simultaneous", "fast_first", "slow_first"]
-MOST_GIB = 2  # of iterates kept, and of step sizes
 ORDERS: tuple[Order, ...] = ("simultaneous", "fast_first", "slow_first")
 
 
@@ -31,10 +29,11 @@ class TwoTimeScaleProblem:
     Attributes:
         m, k: dimensions of theta and w.
         h, g: (theta, w, Z) -> (R, m) and (R, k).
-        noise: (generator, R, n) -> martingale differences (M^theta, M^w).
+        noise: (generator, R, n) -> martingale differences (M^theta, M^w), (R, m) and (R, k) or 0.
         markov_init: (generator, R) -> Z at n = 1, anything whose arrays begin with the axis R.
         markov_step: (generator, Z, theta, w, n) -> the next Z, from the iterates before update n.
-        bias: (theta, w, n, t) -> (B^theta, B^w), t = a(1) + ... + a(n-1).
+        bias: (theta, w, n, t) -> (B^theta, B^w), t = a(1) + ... + a(n-1); numbers, or (m,) and (k,)
+            for all replicas alike, or (R, m) and (R, k).
         project_theta, project_w: the projections, (R, m) -> (R, m) and (R, k) -> (R, k).
     """
 
@@ -79,7 +78,7 @@ def simulate(
     replicas: int = 1,
     seed: int = 0,
     order: Order = "simultaneous",
-    record: Sequence[int] | Int[np.ndarray, " recorded"] | int | None = None,
+    record: Record | None = None,
     callbacks: Sequence[Callback] = (),
     stop_nonfinite: bool = False,
 ) -> Trajectory:
@@ -108,20 +107,18 @@ def simulate(
     check_at_least("replicas", replicas, 1)
     if order not in ORDERS:
         raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
-    _check_memory("step sizes", n_steps, 4, f"{n_steps} updates")
+    check_memory("step sizes", n_steps, 4, f"{n_steps} updates")
     a_n, b_n = step_sizes("a", a, n_steps), step_sizes("b", b, n_steps)
     t_a, t_b = (np.concatenate([[0.0], np.cumsum(steps)]) for steps in (a_n, b_n))
-    kept = _recorded(record, n_steps)
+    kept = np.unique(recorded(1 if record is None else record, 0, n_steps))
     size = problem.m + problem.k
-    _check_memory("iterates", len(kept) * replicas, size, f"{len(kept)} n of {replicas} replicas")
+    check_memory("iterates", len(kept) * replicas, size, f"{len(kept)} n of {replicas} replicas")
     theta = _start("theta0", theta0, (replicas, problem.m))
     w = _start("w0", w0, (replicas, problem.k))
     rng = np.random.default_rng(seed)
     z = problem.markov_init(rng, replicas) if problem.markov_init else None
     advance = problem.markov_step
-    for name, field, like in (("h", problem.h, theta), ("g", problem.g, w)):
-        if (shape := np.shape(field(theta, w, z))) != like.shape:
-            raise ValueError(f"{name} should return the shape {like.shape}, got {shape}")
+    _check_shapes(problem, theta, w, z)
 
     diverged_at = np.full(replicas, -1)
     thetas = np.full((len(kept), *theta.shape), np.nan)
@@ -164,25 +161,6 @@ def simulate(
     )
 
 
-def step_sizes(name: str, sequence: StepSizes, count: int) -> Float[np.ndarray, " {count}"]:
-    """s(1), ..., s(count).
-
-    Raises:
-        ValueError: if count < 1, or one of them is not finite and > 0.
-    """
-    if count < 1:
-        raise ValueError(f"the number of updates should be at least 1, got {count}")
-    if isinstance(sequence, Constant | Halving | PowerLaw):
-        values = sequence(np.arange(1, count + 1))
-    else:
-        values = np.array([float(sequence(n)) for n in range(1, count + 1)])
-    wrong = ~(np.isfinite(values) & (values > 0))
-    if wrong.any():
-        n = int(np.argmax(wrong)) + 1
-        raise ValueError(f"{name}(n) should be finite and > 0, got {values[n - 1]} at n = {n}")
-    return values
-
-
 def gaussian_noise(C: ArrayLike, m: int) -> Noise:
     """(M^theta, M^w) = C u with u standard normal: covariance C C^T, theta being the first m."""
     return _correlated(C, m, lambda rng, shape: rng.standard_normal(shape))
@@ -204,6 +182,7 @@ def _correlated(C: ArrayLike, m: int, draw: Callable[..., Any]) -> Noise:
         )
     mixing = array_of_shape("C", factor, factor.shape).T
 
+    @no_type_check  # called at every update
     def noise(rng, replicas, n):
         both = draw(rng, (replicas, len(mixing))) @ mixing
         return both[:, :m], both[:, m:]
@@ -211,8 +190,9 @@ def _correlated(C: ArrayLike, m: int, draw: Callable[..., Any]) -> Noise:
     return noise
 
 
+@no_type_check  # called at every update, as are the two below
 def _update(problem, order, a_n, b_n, theta, w, z, rng, n, t):
-    """theta and w after update n; no annotations, whose checks at this rate would cost in tests."""
+    """theta and w after update n."""
     push_theta, push_w = problem.noise(rng, len(theta), n) if problem.noise else (0.0, 0.0)
     if problem.bias:
         bias_theta, bias_w = problem.bias(theta, w, n, t)
@@ -225,23 +205,40 @@ def _update(problem, order, a_n, b_n, theta, w, z, rng, n, t):
     return _slow(problem, a_n, theta, seen_w, z, push_theta), new_w
 
 
+@no_type_check
 def _slow(problem, a_n, theta, w, z, push):
     moved = theta + a_n * (problem.h(theta, w, z) + push)
     return problem.project_theta(moved) if problem.project_theta else moved
 
 
+@no_type_check
 def _fast(problem, b_n, theta, w, z, push):
     moved = w + b_n * (problem.g(theta, w, z) + push)
     return problem.project_w(moved) if problem.project_w else moved
 
 
-def _check_memory(what: str, count: int, size: int, which: str) -> None:
-    gib = count * size * 8 / 2**30
-    if gib > MOST_GIB:
-        raise ValueError(
-            f"the {what} of {which} take {gib:.3g} GiB, expected at most {MOST_GIB}; take fewer "
-            "updates or replicas, or record fewer n"
-        )
+def _check_shapes(problem: TwoTimeScaleProblem, theta: np.ndarray, w: np.ndarray, z: Any) -> None:
+    """All that `problem` returns, tried once: a noise (R,) would be shared where R = m."""
+    with np.errstate(all="ignore"):
+        pushes = problem.noise(np.random.default_rng(0), len(theta), 1) if problem.noise else (0, 0)
+        biases = problem.bias(theta, w, 1, 0.0) if problem.bias else (0, 0)
+        for player, x, field, project, push, bias in zip(
+            ("theta", "w"),
+            (theta, w),
+            (problem.h, problem.g),
+            (problem.project_theta, problem.project_w),
+            pushes,
+            biases,
+            strict=True,
+        ):
+            for name, value, others in (
+                ("hg"[player == "w"], field(theta, w, z), ()),
+                (f"noise of {player}", push, ((),)),
+                (f"bias of {player}", bias, ((), (1,), x.shape[1:], (len(x), 1))),
+                (f"project_{player}", project(x) if project else x, ()),
+            ):
+                if (shape := np.shape(value)) not in {x.shape, *others}:
+                    raise ValueError(f"{name} should return the shape {x.shape}, got {shape}")
 
 
 def _start(name: str, values: ArrayLike, shape: tuple[int, int]) -> Float[np.ndarray, "R dim"]:
@@ -249,18 +246,3 @@ def _start(name: str, values: ArrayLike, shape: tuple[int, int]) -> Float[np.nda
     if start.shape not in {shape, shape[1:]}:
         raise ValueError(f"{name} should have the shape {shape[1:]} or {shape}, got {start.shape}")
     return np.broadcast_to(array_of_shape(name, start, start.shape), shape).copy()
-
-
-def _recorded(
-    record: Sequence[int] | Int[np.ndarray, " recorded"] | int | None, n_steps: int
-) -> Int[np.ndarray, " unique"]:
-    if record is None:
-        return np.arange(n_steps + 1)
-    if isinstance(record, int):
-        if record < 1:
-            raise ValueError(f"record should keep every so many updates >= 1, got {record}")
-        record = [*range(0, n_steps, record), n_steps]
-    kept = np.unique(np.asarray(record, dtype=np.int64))
-    if not len(kept) or kept[0] < 0 or kept[-1] > n_steps:
-        raise ValueError(f"recorded n should lie in 0 ... {n_steps}, got {list(record)}")
-    return kept

@@ -1,7 +1,7 @@
 """Theorems 6 and 7 (Konda & Tsitsiklis 2004): rates of the linear two time-scale iteration."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, no_type_check
 
 import numpy as np
 from jaxtyping import Float
@@ -9,16 +9,22 @@ from numpy.linalg import solve
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
-from ttur.theory.checks import array_of_shape, check_covariance, check_hurwitz
-from ttur.theory.covariances import Covariances, Numbers, Record, propagate, square_root
+from ttur.theory.checks import (
+    Numbers,
+    array_of_shape,
+    check_at_least,
+    check_covariance,
+    check_hurwitz,
+    check_in_range,
+)
+from ttur.theory.covariances import Covariances, propagate, square_root
 from ttur.theory.iterate import (
     Noise,
-    StepSizes,
     TwoTimeScaleProblem,
     centered_exponential_noise,
     gaussian_noise,
-    step_sizes,
 )
+from ttur.theory.schedule import Record, StepSizes, check_memory, recorded, step_sizes
 
 Matrix = Float[np.ndarray, "_ _"]
 NoiseKind = Literal["exponential", "gaussian", "none"]
@@ -47,14 +53,17 @@ class LinearTwoTimeScale:
     Gamma: Matrix
 
     def __post_init__(self) -> None:
-        m, k = len(self.a1), len(self.a2)
+        m, k = np.size(self.a1), np.size(self.a2)
         shapes = {"A11": (m, m), "A12": (m, k), "A21": (k, m), "A22": (k, k)}
         shapes |= {"a1": (m,), "a2": (k,), "Gamma": (m + k, m + k)}
         for name, shape in shapes.items():
             object.__setattr__(self, name, array_of_shape(name, getattr(self, name), shape))
         check_covariance("Gamma", self.Gamma)
         if np.linalg.matrix_rank(self.A22) < k:
-            raise ValueError("Theorem 6 A3 fails: A22 is singular, w has no equilibrium of its own")
+            raise ValueError(
+                "Theorem 6 A3 fails: A22 is singular, w has no equilibrium of its own; the ratio "
+                f"of its singular values is {np.linalg.cond(self.A22, -2):.3g}"
+            )
 
     @classmethod
     def from_jacobians(
@@ -90,8 +99,12 @@ class LinearTwoTimeScale:
     @property
     def fixed_point(self) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " k"]]:
         """(theta*, w*), where both fields vanish."""
-        theta = solve(self.delta, self.a1 - self.A12 @ solve(self.A22, self.a2))
-        return theta, solve(self.A22, self.a2 - self.A21 @ theta)
+        theta = solve(self.delta, self.a1 - self._K @ self.a2)
+        return theta, self.lam(theta)
+
+    def lam(self, theta: Float[np.ndarray, "*n m"]) -> Float[np.ndarray, "*n k"]:
+        """lambda(theta), the root of the fast field."""
+        return solve(self.A22, self.a2) - theta @ self._response.T
 
     @property
     def gamma_theta(self) -> Float[np.ndarray, "m m"]:
@@ -138,8 +151,7 @@ class LinearTwoTimeScale:
             ValueError: if eps <= 0 or abar < 0, or the system at this ratio is not stable.
         """
         _check_abar(abar)
-        if not eps > 0:
-            raise ValueError(f"eps should be > 0, got {eps:g}; limit_covariance is eps = 0")
+        check_in_range("eps", eps, 0.0, np.inf, "A ratio a/b > 0 (limit_covariance is eps = 0)")
         scale = np.r_[np.ones(self.m), np.full(self.k, 1 / eps)]
         drift = scale[:, None] * self._A - abar / 2 * np.eye(self.m + self.k)
         check_hurwitz(f"-(A - abar/2) at a/b = {eps:g}", -drift, "Theorem 6 with eps > 0")
@@ -152,8 +164,9 @@ class LinearTwoTimeScale:
         For slow powers the limit is approached like n^(alpha-1) only (E26); this is there early.
 
         Raises:
-            ValueError: if a step size is not positive, or the recursion is not stable at this n.
+            ValueError: if n < 1, a step size is not positive, or the recursion is not stable at n.
         """
+        check_at_least("n", n, 1)
         a_n, b_n = (step_sizes(name, s, n + 1)[-2:] for name, s in (("a", a), ("b", b)))
         D = self._per_player(a_n[0], b_n[0])
         growth = self._per_player(*(s[0] * (1 / s[1] - 1 / s[0]) / 2 for s in (a_n, b_n)))
@@ -175,11 +188,12 @@ class LinearTwoTimeScale:
     ) -> Covariances:
         """Sigma^n after the updates 1 ... n, for n in `record` (default: N), without sampling.
 
-        `S0` is the second moment of (theta - theta*, w - w*) at the start, 0 by default.
+        A number as `record` keeps every so many n, and N. `S0` is the second moment of
+        (theta - theta*, w - w*) at the start, 0 by default.
         """
-        kept = [N] if record is None else record
+        kept = recorded([N] if record is None else record, 1, N)
         S = self.exact_second_moment(a, b, N, kept, S0)
-        steps = (step_sizes(name, s, N)[np.asarray(kept) - 1] for name, s in (("a", a), ("b", b)))
+        steps = (step_sizes(name, s, N)[kept - 1] for name, s in (("a", a), ("b", b)))
         return self._normalized(S, *(s[:, None, None] for s in steps))
 
     def exact_second_moment(
@@ -188,8 +202,10 @@ class LinearTwoTimeScale:
         """E[x x^T] of x = (theta - theta*, w - w*), by S <- T S T^T + D Gamma D, T = I - D A.
 
         Raises:
-            ValueError: if a step size is not positive or a recorded n is not among 1 ... N.
+            ValueError: if a step size is not positive, a recorded n is not among 1 ... N, or N is
+                too large for the memory.
         """
+        check_memory("matrices", N, 3 * (self.m + self.k) ** 2, f"{N} updates")
         D = np.repeat(
             np.stack([step_sizes("a", a, N), step_sizes("b", b, N)], axis=1), [self.m, self.k], 1
         )
@@ -203,13 +219,15 @@ class LinearTwoTimeScale:
 
         thetabar follows the same field with w at its equilibrium given M^w; its limit is Sigma11.
         """
-        kept = [N] if record is None else record
+        check_memory("matrices", N, 3 * self.m**2, f"{N} updates")
+        kept = recorded([N] if record is None else record, 1, N)
         steps = step_sizes("a", a, N)[:, None, None]
         S = propagate(np.eye(self.m) - steps * self.delta, steps**2 * self.gamma_theta, kept)
-        return S / steps[np.asarray(kept) - 1]
+        return S / steps[kept - 1]
 
     def leading_correlation(self, eps: float, abar: float = 0.0) -> Float[np.ndarray, "m k"]:
         """Correlation of theta and w at a(n)/b(n) = eps, to first order in sqrt(eps)."""
+        check_in_range("eps", eps, 0.0, np.inf, "A ratio a/b > 0")
         S11, S12, S22 = self.limit_covariance(abar)
         spread = np.sqrt(np.outer(np.diag(S11), np.diag(S22)))
         return np.sqrt(eps) * (S12 - S11 @ self._response.T) / spread
@@ -226,18 +244,20 @@ class LinearTwoTimeScale:
 
     def single_time_scale_problem(self, noise: NoiseKind = "exponential") -> TwoTimeScaleProblem:
         """Eq. 103-104 for `simulate`: thetabar, with w idle. Seeds give the noise of `problem`."""
-        K, both = self._K, self._noise(noise)
+        K, delta, offset = self._K, self.delta, self.a1 - self._K @ self.a2
+        both = self._noise(noise)
 
+        @no_type_check  # called at every update
         def seen(rng, replicas, n):
-            noise_theta, noise_w = both(rng, replicas, n) if both else (0.0, np.zeros(self.k))
+            noise_theta, noise_w = both(rng, replicas, n)
             return noise_theta - noise_w @ K.T, 0.0
 
         return TwoTimeScaleProblem(
             self.m,
             self.k,
-            h=lambda theta, w, z: self.a1 - K @ self.a2 - theta @ self.delta.T,
+            h=lambda theta, w, z: offset - theta @ delta.T,
             g=lambda theta, w, z: np.zeros_like(w),
-            noise=seen,
+            noise=both and seen,
         )
 
     @property
@@ -270,7 +290,9 @@ class LinearTwoTimeScale:
         S11, S12, S22 = self._blocks(lag @ S @ lag.T)
         return Covariances(S11 / a, S12 / a, S22 / b)
 
-    def _noise(self, kind: NoiseKind) -> Noise | None:
+    def _noise(self, kind: str) -> Noise | None:
+        if kind not in get_args(NoiseKind):
+            raise ValueError(f"noise should be one of {get_args(NoiseKind)}, got {kind!r}")
         if kind == "none":
             return None
         correlated = centered_exponential_noise if kind == "exponential" else gaussian_noise
@@ -278,5 +300,5 @@ class LinearTwoTimeScale:
 
 
 def _check_abar(abar: float) -> None:
-    if not abar >= 0:
-        raise ValueError(f"Theorem 6 A4(a) fails: abar should be >= 0, got {abar:g}")
+    if not 0 <= abar < np.inf:
+        raise ValueError(f"Theorem 6 A4(a) fails: abar should be finite and >= 0, got {abar:g}")

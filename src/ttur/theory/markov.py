@@ -15,14 +15,15 @@ from ttur.theory.checks import (
     check_positive_definite,
     check_stochastic,
 )
-from ttur.theory.iterate import StepSizes, TwoTimeScaleProblem, step_sizes
+from ttur.theory.iterate import TwoTimeScaleProblem
+from ttur.theory.schedule import Record, StepSizes, recorded, step_sizes
 
 Chain = Float[np.ndarray, "... states states"]
 Slow = Float[np.ndarray, "... m"]  # theta
 Point = ArrayLike | float  # theta, a number where m = 1
 
 
-def stationary_distribution(P: Chain) -> Float[np.ndarray, "... states"]:
+def stationary_distribution(P: Chain | Sequence[Any]) -> Float[np.ndarray, "... states"]:
     """pi with pi P = pi and sum pi = 1, of one chain or a stack of them.
 
     P(z, z') is the probability to go from z to z': rows sum to 1.
@@ -30,6 +31,7 @@ def stationary_distribution(P: Chain) -> Float[np.ndarray, "... states"]:
     Raises:
         ValueError: if P is not stochastic, or the chain is reducible.
     """
+    P = np.asarray(P, dtype=float)
     check_stochastic("P", P)
     check_irreducible("P", P, "A Markov chain with one stationary distribution")
     # pi (I - P + 1 1^T) = 1^T, a regular system whatever the scale of pi.
@@ -47,7 +49,8 @@ class PoissonSolution(NamedTuple):
 
 
 def poisson_solution(
-    P: Float[np.ndarray, "states states"], f: Float[np.ndarray, "..."]
+    P: Float[np.ndarray, "states states"] | Sequence[Any],
+    f: Float[np.ndarray, "..."] | Sequence[Any],
 ) -> PoissonSolution:
     """fhat = f - fbar + P fhat (Eq. 34-37), with fbar = pi f; f is (states, ...).
 
@@ -57,9 +60,10 @@ def poisson_solution(
     Raises:
         ValueError: if P is no irreducible stochastic matrix, or f has not one value per state.
     """
+    P, f = np.asarray(P, dtype=float), np.asarray(f, dtype=float)
     pi = stationary_distribution(P)
-    if len(f) != len(pi):
-        raise ValueError(f"f should have one value for each of {len(pi)} states, got {len(f)}")
+    if f.shape[:1] != pi.shape:
+        raise ValueError(f"f should have a value for each of {len(pi)} states, got {f.shape}")
     f = array_of_shape("f", f, f.shape)
     fbar = np.tensordot(pi, f, axes=1)
     flat = (f - fbar).reshape(len(pi), -1)
@@ -98,16 +102,20 @@ class MarkovLinearCritic:
     G: Callable[[Slow], Float[np.ndarray, "... states k k"]]
     sigma_M: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma_M < np.inf:
+            raise ValueError(f"sigma_M should be a standard deviation >= 0, got {self.sigma_M:g}")
+
     def averages(self, theta: Point) -> CriticAverages:
         """gbar(theta) and Gbar(theta).
 
         Raises:
-            ValueError: if P is no irreducible stochastic matrix, or Gbar not positive definite.
+            ValueError: if P is no irreducible stochastic matrix, Gbar not positive definite, or g
+                or G has another shape.
         """
-        theta = _slow(theta)
-        pi = stationary_distribution(self.P(theta))
-        gbar = np.einsum("...z,...zi->...i", pi, self.g(theta))
-        Gbar = np.einsum("...z,...zij->...ij", pi, self.G(theta))
+        pi, g, G = self._checked(_slow(theta))
+        gbar = np.einsum("...z,...zi->...i", pi, g)
+        Gbar = np.einsum("...z,...zij->...ij", pi, G)
         check_positive_definite("Gbar(theta)", Gbar, "Theorem 4, Eq. 49")
         return CriticAverages(gbar, Gbar)
 
@@ -138,24 +146,22 @@ class MarkovLinearCritic:
         self,
         b: StepSizes,
         N: int,
-        record: Sequence[int] | Int[np.ndarray, " times"],
+        record: Record,
         theta: Point = 0.0,
         w0: ArrayLike | None = None,
         z0: int = 0,
     ) -> CriticMoments:
-        """Moments of w_n - lambda(theta) after n = 1 … N steps at fixed theta, no sampling.
+        """Moments of w_n - lambda(theta) after n = 1 ... N steps at fixed theta, no sampling.
 
         Carries p_z = P(Z = z), E[e 1_z] and E[e e^T 1_z]. One step is linear in them and quadratic
         in b, so its three coefficient matrices are found once, from b = -1, 0 and 1.
 
         Raises:
-            ValueError: if a step size is not > 0, a recorded n is outside 1 … N, z0 is no state,
+            ValueError: if a step size is not > 0, a recorded n is outside 1 ... N, z0 is no state,
                 w0 has another shape, or an assumption fails.
         """
         rates = step_sizes("b", b, N)
-        theta, times = _slow(theta), np.unique(np.asarray(record, dtype=int))
-        if not times.size or times[0] < 1 or times[-1] > N:
-            raise ValueError(f"record should hold numbers of steps in 1 … {N}, got {record}")
+        theta, times = _slow(theta), np.unique(recorded(record, 1, N))
         root, P = self.lam(theta), self.P(theta)
         S, k = len(P), len(root)
         F = self.g(theta) - self.G(theta) @ root
@@ -192,7 +198,12 @@ class MarkovLinearCritic:
         second = kept[:, S + S * k :].reshape(-1, S, k, k).sum(axis=1)
         return CriticMoments(times, mean, second)
 
-    @no_type_check  # what it makes is called at every update
+    def _checked(self, theta: Slow) -> tuple[Any, Any, Any]:
+        """pi, g and G at theta, of the shapes (..., S), (..., S, k) and (..., S, k, k)."""
+        pi, g = stationary_distribution(self.P(theta)), self.g(theta)
+        g = array_of_shape("g(theta)", g, (*pi.shape, np.shape(g)[-1]))
+        return pi, g, array_of_shape("G(theta)", self.G(theta), (*g.shape, g.shape[-1]))
+
     def problem(
         self,
         m: int = 1,
@@ -202,18 +213,26 @@ class MarkovLinearCritic:
         """Eq. 29 to simulate, Z_0 = 0; the state is (z, M).
 
         H_n = slow_field(theta, w) + sigma_theta N(0, I); without a slow field theta stands still.
-        """
-        k = self.g(np.zeros((1, m))).shape[-1]
 
+        Raises:
+            ValueError: if at theta = 0 P is no irreducible stochastic matrix, or g or G has another
+                shape.
+        """
+        _, g, _ = self._checked(np.zeros((1, m)))
+        k = g.shape[-1]
+
+        @no_type_check  # called at every update, as are the two below
         def fast_field(theta, w, state):
             z, M = state
             replica = np.arange(len(z))
             G = self.G(theta)[replica, z] - M
             return self.g(theta)[replica, z] - (G @ w[..., None])[..., 0]
 
+        @no_type_check
         def with_new_M(rng, z):
             return z, self.sigma_M * rng.standard_normal((len(z), k, k))
 
+        @no_type_check
         def noise(rng, replicas, n):
             return sigma_theta * rng.standard_normal((replicas, m)), np.zeros((replicas, k))
 

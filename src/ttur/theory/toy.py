@@ -10,6 +10,7 @@ from scipy.special import ellipe
 
 from ttur.theory.checks import check_in_range
 from ttur.theory.iterate import Trajectory, TwoTimeScaleProblem, gaussian_noise, simulate
+from ttur.theory.schedule import StepSizes
 from ttur.timescales.step_sizes import LearningRatePair, PowerLaw
 
 Coordinate = Float[np.ndarray, "..."]
@@ -64,8 +65,7 @@ class SaddleToy:
 
     def problem(self, sigma: float = 1.0) -> TwoTimeScaleProblem:
         """theta = x, w = y; ascent-type fields h = -df/dx and g = +df/dy, noise sigma N(0, I)."""
-        if not (np.isfinite(sigma) and sigma >= 0):
-            raise ValueError(f"sigma should be a finite standard deviation >= 0, got {sigma}")
+        _check_sigma(sigma)
         return TwoTimeScaleProblem(
             m=1,
             k=1,
@@ -102,8 +102,7 @@ def run_figure4(
     return {
         name: simulate(
             problem,
-            pair.generator,
-            pair.discriminator,
+            *_rates(pair),
             [x],
             [y],
             n_steps,
@@ -114,6 +113,13 @@ def run_figure4(
         )
         for name, pair in settings.items()
     }
+
+
+def _rates(pair: LearningRatePair) -> tuple[StepSizes, StepSizes]:
+    """n -> a(n) and n -> b(n), which stay above the floor."""
+    if not pair.floor:
+        return pair.generator, pair.discriminator
+    return lambda n: pair.at(n)[1], lambda n: pair.at(n)[0]
 
 
 def norm(trajectory: Trajectory) -> Float[np.ndarray, "times replicas"]:
@@ -132,12 +138,16 @@ def stationary_deviations(lr_x: float, lr_y: float, sigma: float = 1.0) -> Devia
     """Of the linearised updates, AR(1) each: lr sigma / sqrt(1 - (1 - curvature lr)^2).
 
     inf at and beyond the stability limit lr = 2 / curvature, where no stationary law exists.
+
+    Raises:
+        ValueError: if a rate is not finite and > 0, or sigma not finite and >= 0.
     """
+    _check_sigma(sigma)
 
     def deviation(rate: float, curvature: float) -> float:
         check_in_range("a learning rate", rate, 0.0, np.inf, "A descent")
-        forgotten = 1 - (1 - curvature * rate) ** 2
-        return rate * sigma / float(np.sqrt(forgotten)) if forgotten > 1e-12 else np.inf
+        room = curvature * (2 - curvature * rate)  # the same without cancelling at small rates
+        return sigma * float(np.sqrt(rate / room)) if room > 0 else np.inf
 
     return Deviations(deviation(lr_x, CURVATURE_X), deviation(lr_y, CURVATURE_Y))
 
@@ -151,3 +161,8 @@ def mean_norm(deviations: Sequence[float]) -> float:
     if not np.isfinite(large):
         return float(np.inf)
     return float(np.sqrt(2 / np.pi) * large * ellipe(1 - (small / large) ** 2)) if large else 0.0
+
+
+def _check_sigma(sigma: float) -> None:
+    if not 0 <= sigma < np.inf:
+        raise ValueError(f"sigma should be a finite standard deviation >= 0, got {sigma}")

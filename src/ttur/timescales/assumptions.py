@@ -30,7 +30,7 @@ class StepReport:
     a2: bool | None
     theorem_4: bool | None  # Eq. 32: sum (a/b)^d < inf for some d
     theorem_5_a4: bool | None  # A2, and neither ever increases
-    theorem_6_a2: bool | None  # both to zero, infinite sums, a/b -> eps < inf
+    theorem_6_a2: bool | None  # never increasing, to zero, infinite sums, a/b -> eps < inf
     theorem_6_a4: bool | None  # abar < inf (and bbar = 0 if eps = 0, which follows)
     theorem_8_a3: bool | None  # 1/2 < beta < alpha <= 1, and a0 > 1 / (2 e_min) if alpha = 1
     theorem_10: bool | None  # one sequence (b = c a), infinite sum, finite sum of squares
@@ -45,15 +45,16 @@ def check_step_sizes(
 ) -> StepReport:
     """Assumption A2 and its relatives, exact for our sequences (constant, power law, halving).
 
-    Takes the slow and the fast sequence, or a pair. Any other callable has its exponent estimated
-    on n = 1e3 … 1e5, and nothing is claimed within 0.02 of a boundary. `e_min`, the smallest
+    Takes the slow and the fast sequence, or a pair, whose floor turns what falls into a constant.
+    Any other callable has its exponent estimated on n = 1e3 … 1e5, and nothing is claimed within
+    0.02 of a boundary. `e_min`, the smallest
     |Re eigenvalue| of the slow linearisation, decides Theorem 8 where a falls like 1/n.
 
     Raises:
         ValueError: if b is missing, or a callable's values are not finite and > 0.
     """
     if isinstance(a, LearningRatePair):
-        a, b = a.generator, a.discriminator
+        a, b = (_floored(sequence, a.floor) for sequence in (a.generator, a.discriminator))
     if b is None:
         raise ValueError("check_step_sizes needs two sequences, got one; pass (a, b) or a pair")
     slow, fast = _tail(a), _tail(b)
@@ -71,6 +72,8 @@ def check_step_sizes(
         "theorem_4": _is_o(slow, fast, by_a_power=True),
         "theorem_5_a4": _all(a2, slow.never_increases, fast.never_increases),
         "theorem_6_a2": _all(
+            slow.never_increases,
+            fast.never_increases,
             _vanishes(fast),  # and with it a, where a/b has a finite limit
             sums["sum_a_infinite"],
             sums["sum_b_infinite"],
@@ -115,7 +118,8 @@ _WHY_NOT = {
     "a2": "assumption A2 fails",
     "theorem_4": "Theorem 4 (Eq. 32) fails: a/b must fall like a power of n, a log is not enough",
     "theorem_5_a4": "Theorem 5 A4 fails: it needs A2 and rates that never increase",
-    "theorem_6_a2": "Theorem 6 A2 fails: rates to zero, infinite sums, a/b with a finite limit",
+    "theorem_6_a2": "Theorem 6 A2 fails: it needs rates that fall to zero and never increase, "
+    "infinite sums, a/b with a finite limit",
     "theorem_6_a4": "Theorem 6 A4 fails: lim 1/a(n+1) - 1/a(n) must be finite",
     "theorem_8_a3": "Theorems 8 and 9 fail: 1/2 < beta < alpha <= 1 without logs, and "
     "a0 > 1 / (2 e_min) if alpha = 1",
@@ -137,6 +141,16 @@ class _Tail:
     q: float | None = None
     offset: float = 0.0
     never_increases: bool = True
+
+
+def _floored(sequence: StepSize, floor: float) -> StepSize:
+    """What max(s(n), floor) is from some n on."""
+    tail = _tail(sequence)
+    if not floor or tail.c0 is None:
+        return sequence
+    if _vanishes(tail):
+        return Constant(floor)
+    return Constant(max(tail.c0, floor)) if tail.low == tail.q == 0 else sequence
 
 
 def _tail(sequence: StepFunction) -> _Tail:

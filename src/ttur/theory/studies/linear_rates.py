@@ -3,10 +3,12 @@
 import numpy as np
 from jaxtyping import Float
 
+from ttur.theory.checks import check_at_least
 from ttur.theory.clt import second_moment
 from ttur.theory.covariances import Covariances
 from ttur.theory.examples import LINEAR_2_2 as SYSTEM
-from ttur.theory.iterate import StepSizes, simulate
+from ttur.theory.iterate import simulate
+from ttur.theory.schedule import StepSizes
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
 from ttur.timescales import PowerLaw, check_step_sizes
 
@@ -37,21 +39,22 @@ def linear_rates(
     Raises:
         ValueError: if a pair violates Theorem 6, or there are too few updates or replicas.
     """
-    if horizon < 1_000 or steps < 10 or replicas < 10:
-        raise ValueError(
-            "horizon >= 1000, steps >= 10 and replicas >= 10 are needed, got "
-            f"{horizon}, {steps} and {replicas}"
-        )
+    check_at_least("horizon", horizon, 1_000)
+    check_at_least("steps", steps, 10)
+    check_at_least("replicas", replicas, 10)
     pair = PowerLaw(a0, 1), PowerLaw(1, beta)
     slow_pair = PowerLaw(1, slow_alpha), PowerLaw(0.5, slow_beta)
+    abars = []
     for a, b in (pair, slow_pair):
         report = check_step_sizes(a, b)
-        if not (report.theorem_6_a2 and report.eps_limit == 0 and report.bbar == 0):
+        vanishing = report.eps_limit == report.bbar == 0
+        if report.abar is None or not (report.theorem_6_a2 and vanishing):
             raise ValueError(
                 "Theorem 6 with eps = 0 needs 0 < beta < alpha <= 1; at a ~ n^-"
                 f"{a.p:g}, b ~ n^-{b.p:g}: {'; '.join(report.reasons) or 'a/b does not vanish'}"
             )
-    abar = 1 / a0
+        abars.append(report.abar)
+    abar, slow_abar = abars
     limit = SYSTEM.limit_covariance(abar)
     for a, b in (pair, slow_pair):
         try:
@@ -62,7 +65,7 @@ def linear_rates(
                 "take a smaller a0, or larger exponents"
             ) from None
     n = np.unique(np.geomspace(FIRST, horizon, 40).astype(int))
-    fast, slow = _Approach(*pair, abar, n), _Approach(*slow_pair, 0.0, n)
+    fast, slow = _Approach(*pair, abar, n), _Approach(*slow_pair, slow_abar, n)
     ratio_errors = np.array([_distances(SYSTEM.covariance_eps(e, abar), limit) for e in EPS])
     order = np.diff(np.log(ratio_errors[:2]), axis=0)[0] / np.diff(np.log(EPS[:2]))
 
@@ -88,8 +91,8 @@ def linear_rates(
             for block, value in zip(BLOCKS, order, strict=True)
         ),
         *(
-            Row(f"distance of Sigma11 from its {what} at n = {n[-1]}, a ~ n^-{a.p:g}", None,
-                float(errors[-1, 0]))
+            Row(f"distance of Sigma11 from its {what} at n = {n[-1]}, a = {a.c0:g}/n^{a.p:g}",
+                None, float(errors[-1, 0]))
             for a, approach in ((pair[0], fast), (slow_pair[0], slow))
             for what, errors in (("limit", approach.limit), ("finite-n value", approach.finite))
         ),

@@ -4,11 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.examples import MC3, mc3_slow_field
 from ttur.theory.iterate import simulate
 from ttur.theory.markov import stationary_distribution
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level, mean_and_error
+from ttur.theory.study import (
+    Curve,
+    Panel,
+    Row,
+    Study,
+    StudyResult,
+    averaged,
+    level,
+    mean_and_error,
+)
 from ttur.timescales import PowerLaw
 
 ENTRIES = ((0, 0), (0, 1), (1, 1))
@@ -26,10 +35,11 @@ def markov_critic(
     Raises:
         ValueError: if the rates fail Theorem 4, or a count is too small.
     """
+    check_in_range("alpha", alpha, 0.5, 1.0, "Theorem 4 (sum of a, and of a^2)")
     check_in_range("beta", beta, 0.5, alpha, "Theorem 4 (Eq. 32, and sum of b^2)")
-    check_in_range("alpha", alpha, beta, 1.0, "Theorem 4 (sum of a, and Eq. 32)")
-    check_in_range("steps", float(steps), 199.0, np.inf, "a run of at least 200 steps")
-    check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
+    check_in_range("alpha", alpha, beta, 1.0, "Theorem 4 (Eq. 32)")
+    check_at_least("steps", steps, 200)
+    check_at_least("replicas", replicas, 2)
     a, b = PowerLaw(1.0, alpha), PowerLaw(1.0, beta)
     times = np.unique(np.geomspace(10, steps, 40).astype(int))
     root = _slow_root()
@@ -108,7 +118,7 @@ def markov_critic(
             "iteration n",
             "E |w − λ(θ)|",
             (
-                _averaged("simulated", times, lag),
+                averaged("simulated", times, lag, colour=0),
                 Curve(
                     "√b E|N(0, S)|", times, length * np.sqrt(run.b), style="prediction", colour=0
                 ),
@@ -145,8 +155,8 @@ def markov_critic(
             "iteration n",
             "mean |w|",
             (
-                _averaged("+ G w, as printed", np.arange(1, 101), explosion[1:], 3),
-                _averaged("− G w, corrected", np.arange(1, 101), tame[1:]),
+                averaged("+ G w, as printed", np.arange(1, 101), explosion[1:], colour=3),
+                averaged("− G w, corrected", np.arange(1, 101), tame[1:], colour=0),
             ),
             y_scale="log",
         ),
@@ -189,14 +199,6 @@ def _mean_length(covariance: np.ndarray) -> float:
     directions = np.stack([np.cos(angles), np.sin(angles)])
     factor = np.linalg.cholesky(covariance)
     return float(np.sqrt(np.pi / 2) * np.linalg.norm(factor @ directions, axis=0).mean())
-
-
-def _averaged(label: str, n: np.ndarray, values: np.ndarray, colour: int = 0) -> Curve:
-    """Mean over the replicas with a band of two standard errors."""
-    mean, error = values.mean(axis=1), values.std(axis=1) / np.sqrt(values.shape[1])
-    return Curve(
-        label, n, mean, np.maximum(mean - 2 * error, 1e-12), mean + 2 * error, colour=colour
-    )
 
 
 def _sentence(

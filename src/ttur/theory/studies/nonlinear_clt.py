@@ -4,12 +4,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.clt import as_rate_statistic, clt_report, mp_limits
 from ttur.theory.examples import NONLINEAR_1_1 as PROBLEM
 from ttur.theory.examples import NONLINEAR_1_1_LINEARISED as LINEARISED
-from ttur.theory.iterate import StepSizes, Trajectory, simulate
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.iterate import Trajectory, simulate
+from ttur.theory.schedule import StepSizes
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 from ttur.timescales import PowerLaw
 
 START = [1.0], [-1.0]
@@ -37,8 +38,8 @@ def nonlinear_clt(
         ValueError: if a pair is not of its kind, a0 is too large, or there are too few updates or
             replicas.
     """
-    if steps < 1_000 or replicas < 20:
-        raise ValueError(f"steps >= 1000 and replicas >= 20 are needed, got {steps} and {replicas}")
+    check_at_least("steps", steps, 1_000)
+    check_at_least("replicas", replicas, 20)
     if not 0.5 < beta < slow_alpha < 1:
         raise ValueError(
             f"1/2 < beta < slow_alpha < 1 is needed, got beta = {beta:g}, slow_alpha = "
@@ -208,8 +209,7 @@ def _excursions(path: Trajectory, sharp: float) -> Panel:
         Curve(f"{share:.0%} of paths below", n, np.quantile(distance, share, axis=1))
         for share in (0.5, 0.99)
     ]
-    bound = np.full(len(n), sharp)
-    curves.append(Curve("sqrt(2 S_theta): limsup of a path", n, bound, style="prediction"))
+    curves.append(level("sqrt(2 S_theta): limsup of a path", n, sharp, style="prediction"))
     return Panel("Theorem 9: excursions over the almost sure rate", "update n",
                  "|theta| / sqrt(a log sum a)", tuple(curves), x_scale="log")  # fmt: skip
 

@@ -3,10 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.examples import LINEAR_2_2 as SYSTEM
-from ttur.theory.iterate import StepSizes, Trajectory, simulate
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.iterate import simulate
+from ttur.theory.schedule import StepSizes
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, standard_error
 from ttur.theory.tracking import quasi_static_lag, slow_flow
 from ttur.timescales import Constant, PowerLaw, check_step_sizes
 
@@ -48,8 +49,8 @@ def time_scales(
             f"ratios and b should take at most {MOST_UPDATES:,.0f} updates, {HORIZON:g} / (a/b b) "
             f"each, got {updates:.3g} for {ratios} at b = {b:g}"
         )
-    if steps < 100 or replicas < 2:
-        raise ValueError(f"steps >= 100 and replicas >= 2 are needed, got {steps} and {replicas}")
+    check_at_least("steps", steps, 100)
+    check_at_least("replicas", replicas, 2)
     allowed = (PowerLaw(0.3, alpha), PowerLaw(0.3, beta))
     if not (report := check_step_sizes(*allowed)).a2:
         raise ValueError(f"alpha, beta should satisfy A2: {'; '.join(report.reasons)}")
@@ -124,13 +125,13 @@ class _Path:
         theta_star, _ = SYSTEM.fixed_point
         theta0 = theta_star + START
         path = simulate(
-            SYSTEM.problem("none"), Constant(a), Constant(b), theta0, _equilibrium(theta0),
+            SYSTEM.problem("none"), Constant(a), Constant(b), theta0, SYSTEM.lam(theta0),
             round(HORIZON / a),
         )  # fmt: skip
         theta_hat = path.theta[:, 0] - theta_star
         half = len(theta_hat) // 2
         size = np.linalg.norm(theta_hat[half])
-        w_hat = path.w[half, 0] - _equilibrium(path.theta[half, 0])
+        w_hat = path.w[half, 0] - SYSTEM.lam(path.theta[half, 0])
         flow = slow_flow(SYSTEM, path.t_a, START)
         self.t = path.t_a
         self.distance = np.linalg.norm(theta_hat, axis=1)
@@ -148,12 +149,15 @@ class _Noisy:
         theta0 = theta_star + START
         self.n = np.unique(np.geomspace(1, steps, 60).astype(int))
         path = simulate(
-            SYSTEM.problem(), a, b, theta0, _equilibrium(theta0), steps,
+            SYSTEM.problem(), a, b, theta0, SYSTEM.lam(theta0), steps,
             replicas=replicas, seed=seed, record=self.n,
         )  # fmt: skip
-        start = np.concatenate([START, _equilibrium(theta0) - w_star])
+        start = np.concatenate([START, SYSTEM.lam(theta0) - w_star])
         exact = SYSTEM.exact_covariance(a, b, steps, self.n, S0=np.outer(start, start))
-        self.squares = _squares(path)
+        self.squares = {
+            "theta": ((path.theta - theta_star) ** 2).sum(axis=2),
+            "w": ((path.w - SYSTEM.lam(path.theta)) ** 2).sum(axis=2),
+        }
         self.exact = {
             "theta": np.sqrt(path.a * np.trace(exact.S11, axis1=1, axis2=2)),
             "w": np.sqrt(path.b * np.trace(exact.S22, axis1=1, axis2=2)),
@@ -167,21 +171,9 @@ class _Noisy:
         out = []
         for player, name in (("theta", "theta − theta*"), ("w", "w − lambda(theta)")):
             squares, rms = self.squares[player][-1], float(self.rms(player)[-1])
-            error = float(squares.std(ddof=1) / np.sqrt(len(squares)) / (2 * rms))
+            error = standard_error(squares) / (2 * rms)  # of a root: half the relative one
             out.append((name, float(self.exact[player][-1]), rms, error))
         return out
-
-
-def _equilibrium(theta: Float[np.ndarray, "*n m"]) -> Float[np.ndarray, "*n k"]:
-    """lambda(theta), the root of the fast field."""
-    return np.linalg.solve(SYSTEM.A22, (SYSTEM.a2 - theta @ SYSTEM.A21.T).T).T
-
-
-def _squares(path: Trajectory) -> dict[str, Float[np.ndarray, "recorded replicas"]]:
-    theta_hat = path.theta - SYSTEM.fixed_point[0]
-    response = np.linalg.solve(SYSTEM.A22, SYSTEM.A21)
-    w_hat = path.w - SYSTEM.fixed_point[1] + theta_hat @ response.T
-    return {"theta": (theta_hat**2).sum(axis=2), "w": (w_hat**2).sum(axis=2)}
 
 
 def _noise_panel(title: str, y_label: str, noisy: dict[str, _Noisy], player: str) -> Panel:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.iterate import Trajectory
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, mean_and_error
 from ttur.theory.toy import (
@@ -20,7 +20,8 @@ from ttur.theory.toy import (
     run_figure4,
     stationary_deviations,
 )
-from ttur.timescales import LearningRatePair
+from ttur.timescales import LearningRatePair, PowerLaw
+from ttur.timescales.step_sizes import StepSize
 
 A2 = "A2 rates"
 SETTINGS = {**FIGURE4_SETTINGS, A2: A2_SETTING}
@@ -41,26 +42,24 @@ def toy_saddle(
         ValueError: if sigma, steps, replicas or radius is outside its range.
     """
     check_in_range("sigma", sigma, 0.0, np.inf, "noise")
-    check_in_range("steps", float(steps), 99.0, np.inf, "a run of at least 100 steps")
-    check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
+    check_at_least("steps", steps, 100)
+    check_at_least("replicas", replicas, 2)
     check_in_range("radius", radius, 0.0, np.inf, "a ball around the saddle")
     runs = run_figure4(SETTINGS, steps, sigma, replicas, seed)
     calm = run_figure4(SETTINGS, steps, 0.0, 1)
     reached = {name: hitting_time(run, radius) for name, run in runs.items()}
-    floors = {name: norm(run)[steps // 2 + 1 :].mean(axis=0) for name, run in runs.items()}
-    spread = {name: float(_f(run)[-1].std()) for name, run in runs.items()}
+    norms = {name: norm(run) for name, run in runs.items()}
+    floors = {name: distance[steps // 2 + 1 :].mean(axis=0) for name, distance in norms.items()}
+    spread = {name: float(_f(run, -1).std()) for name, run in runs.items()}
 
     rows, panels = [], []
     for name, run in runs.items():
         expected = _expected_norm(SETTINGS[name], run, sigma)
         first = _median(hitting_time(calm[name], radius))
-        measured = (_median(reached[name]), _median_error(reached[name]))
+        median = f"{name}: median first n with norm < {radius:g}"
         rows += [
-            Row(
-                f"{name}: median first n with norm < {radius:g} (predicted: without noise)",
-                first,
-                *measured,
-            ),
+            Row(median, None, _median(reached[name]), _median_error(reached[name])),
+            Row(f"{name}: first n with norm < {radius:g} without noise", None, first),
             Row(f"{name}: share of runs that get there", None, *mean_and_error(reached[name] >= 0)),
             Row(f"{name}: standard deviation of f at n = {steps}", None, spread[name]),
             Row(
@@ -69,8 +68,8 @@ def toy_saddle(
                 *mean_and_error(floors[name]),
             ),
         ]
-        panels += _panels(name, run, calm[name], expected[0])
-    lost, walk = _at_the_limit(sigma, steps, replicas, seed)
+        panels += _panels(name, run, norms[name], calm[name], expected[0])
+    lost, walk = _at_the_limit(sigma, replicas, seed)
     rows += [
         Row(
             f"lr_x = {1.1 * LIMIT:g}: share of runs not finite at n = 500",
@@ -83,8 +82,9 @@ def toy_saddle(
     return StudyResult(tuple(rows), tuple(panels), sentence, columns=3)
 
 
-def _f(run: Trajectory) -> np.ndarray:
-    return SaddleToy.f(run.theta[..., 0], run.w[..., 0])
+def _f(run: Trajectory, at: int | tuple[slice, int]) -> np.ndarray:
+    """The objective at these (times, replicas)."""
+    return SaddleToy.f(run.theta[..., 0][at], run.w[..., 0][at])
 
 
 def _expected_norm(
@@ -101,8 +101,7 @@ def _expected_norm(
         each = np.concatenate([[np.nan], each])
     else:
         b, a = pair.at(1)
-        level = mean_norm(stationary_deviations(a, b, sigma))
-        each = np.full(len(run.n), level)
+        each = np.full(len(run.n), mean_norm(stationary_deviations(a, b, sigma)))
     last = float(each[len(each) // 2 + 1 :].mean())
     return (each, last) if np.isfinite(last) else (None, None)
 
@@ -121,9 +120,7 @@ def _median_error(times: np.ndarray) -> float | None:
     return float(high - low) / 2 if np.isfinite(high) else None
 
 
-def _at_the_limit(
-    sigma: float, steps: int, replicas: int, seed: int
-) -> tuple[np.ndarray, tuple[float, float]]:
+def _at_the_limit(sigma: float, replicas: int, seed: int) -> tuple[np.ndarray, tuple[float, float]]:
     """Which runs just beyond the stability limit blow up, and how x walks exactly on it."""
     beyond, on = (LearningRatePair(rate, rate) for rate in (1.1 * LIMIT, LIMIT))
     lost = run_figure4({"": beyond}, 500, sigma, replicas, seed, record=[500])[""].diverged_at > 0
@@ -132,13 +129,16 @@ def _at_the_limit(
 
 
 def _panels(
-    name: str, run: Trajectory, calm: Trajectory, expected: np.ndarray | None
+    name: str,
+    run: Trajectory,
+    norms: np.ndarray,
+    calm: Trajectory,
+    expected: np.ndarray | None,
 ) -> tuple[Panel, Panel, Panel]:
-    b, a = SETTINGS[name].at(1)
-    rates = "a = 0.009 n^-0.9, b = 0.3 n^-0.6" if name == A2 else f"lr_x = {a:g}, lr_y = {b:g}"
+    a, b = (_rate(steps) for steps in (SETTINGS[name].generator, SETTINGS[name].discriminator))
     # About 1000 points; the stride is odd, because x may change its sign every step.
     shown = slice(None, None, len(run.n) // 1000 | 1)
-    n, norms = run.n[shown], norm(run)[shown]
+    n, norms = run.n[shown], norms[shown]
     low, high = np.quantile(norms, [0.05, 0.95], axis=1)
     x, y = run.theta[shown, 0, 0], run.w[shown, 0, 0]
     distances = [
@@ -146,18 +146,17 @@ def _panels(
         Curve("mean and 5–95 % of all runs", n, norms.mean(axis=1), low, high, colour=1),
     ]
     if expected is not None:
-        level = Curve(
-            "stationary mean, linearised", n, expected[shown], style="prediction", colour=1
+        distances.append(
+            Curve("stationary mean, linearised", n, expected[shown], style="prediction", colour=1)
         )
-        distances.append(level)
     return (
         Panel(
-            f"{name}: {rates}",
+            f"{name}: lr_x = {a}, lr_y = {b}",
             "iteration n",
             "objective f(x, y)",
             (
-                Curve("one run", n, _f(run)[shown, 0], colour=0),
-                Curve("without noise", n, _f(calm)[shown, 0], style="prediction", colour=0),
+                Curve("one run", n, _f(run, (shown, 0)), colour=0),
+                Curve("without noise", n, _f(calm, (shown, 0)), style="prediction", colour=0),
             ),
         ),
         Panel(
@@ -179,6 +178,10 @@ def _panels(
             ),
         ),
     )
+
+
+def _rate(steps: StepSize) -> str:
+    return f"{steps.c0:g} n^-{steps.p:g}" if isinstance(steps, PowerLaw) else f"{steps(1):g}"
 
 
 def _sentence(
