@@ -3,6 +3,7 @@ import pytest
 from scipy.optimize import root
 
 from reference.theory_actor_critic import actor_critic
+from theory_rows import rows_of
 from ttur.theory.actor_critic import (
     actor_critic_run,
     actor_mean_field,
@@ -29,6 +30,9 @@ def test_corridor_exact_values():
     best = root(CORRIDOR.grad_eta, np.zeros(2)).x
     np.testing.assert_allclose(best, -0.4357, atol=1e-4)
     assert CORRIDOR.eta(best) == pytest.approx(0.435117, abs=1e-6)
+    step = 1e-5 * np.eye(2)
+    hessian = (CORRIDOR.grad_eta(best + step) - CORRIDOR.grad_eta(best - step)) / 2e-5
+    np.testing.assert_allclose(hessian, -0.0596 * np.eye(2), atol=5e-5)
 
 
 def test_mdp_gradient_fd():
@@ -105,6 +109,21 @@ def test_ac_fixed_point_is_the_same_for_every_speed_of_the_critic():
     np.testing.assert_allclose(slowest, [-0.0024, -0.0246, -0.0618], atol=6e-5)
 
 
+def test_ac_multipliers_are_those_of_the_reward_and_the_critic():
+    theta, z = THETAS[2], np.array([0.1, 0.4, -1.3, *THETAS[2]])
+    plain = joint_mean_field(CORRIDOR, COARSE_FEATURES, z, 1.0)
+    assert plain[0] == pytest.approx(CORRIDOR.eta(theta) - 0.1)
+    scaled = joint_mean_field(CORRIDOR, COARSE_FEATURES, z, 3.0, gamma_eta=0.7)
+    np.testing.assert_allclose(scaled, plain * [0.7, 3, 3, 1, 1], rtol=1e-12)
+    for change, says in (
+        ({"z": z[:4]}, r"z should have the shape \(5,\), got \(4,\)"),
+        ({"gamma_w": -1.0}, r"gamma_w should lie in \(0, inf\), got -1"),
+        ({"gamma_eta": 0.0}, r"gamma_eta should lie in"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            joint_mean_field(CORRIDOR, COARSE_FEATURES, **({"z": z, "gamma_w": 1.0} | change))
+
+
 @pytest.mark.parametrize("lam", [0.0, 0.8])
 def test_run_is_the_written_out_one(lam):
     arguments = 0.5, 0.9, STEPS, 400
@@ -149,10 +168,12 @@ def test_ac_gamma_effect_and_ac_floor():
     [
         ({"Phi": np.ones((5, 1))}, "A5 fails: .* rank is 1 of 2"),
         ({"Phi": np.eye(4)}, "Phi should have the shape"),
-        ({"gamma_w": 0.0}, "step multipliers should be > 0"),
+        ({"Phi": np.arange(5.0)}, r"Phi should have the shape \(5, k\), got \(5,\)"),
+        ({"gamma_w": [1.0, 2.0], "replicas": 3}, r"gamma_w should have the shape \(3,\)"),
+        ({"gamma_w": 0.0}, r"gamma_w should lie in \(0, inf\), got 0"),
         ({"lam": 1.0}, "0 <= lam < 1"),
         ({"theta0": np.zeros(3)}, "theta0 should have the shape"),
-        ({"record": 0}, "record should keep"),
+        ({"record": 0}, "record should be at least 1, got 0"),
         ({"replicas": 0}, "replicas should be at least 1, got 0"),
         ({"start": 5}, "start should be one of 5 states from 0 on, got 5"),
     ],
@@ -171,13 +192,19 @@ def test_mdp_refuses_what_is_no_chain_or_falls_apart():
         FiniteMDP(stays, (0, 1), ((1,), (1,))).eta(np.zeros(1))
     with pytest.raises(ValueError, match="P should have the shape"):
         FiniteMDP(stays, (0, 1, 2), ((1,), (1,), (1,)))
+    with pytest.raises(ValueError, match=r"xi should have the shape \(2, k\), got \(\)"):
+        FiniteMDP(stays, (0, 1), 1.0)
+    with pytest.raises(ValueError, match=r"theta should have 2 entries .* got the shape \(3,\)"):
+        CORRIDOR.eta(np.zeros(3))
+    with pytest.raises(ValueError, match="reference should be one of 5 states from 0 on, got 9"):
+        CORRIDOR.differential_value(np.zeros(2), 9)
     with pytest.raises(ValueError, match=r"forward should lie in \(0, 1\), got 1"):
         corridor(1.0)
 
 
 def test_study_measures_what_the_mean_differential_equation_says():
     result = study(replicas=40, steps=500, speeds=(0.5, 5.0))
-    rows = {row.quantity: row for row in result.rows}
+    rows = rows_of(result)
     # Steps near .05: the averaged path is off by about as much, relatively.
     for name in ("exact", "coarse"):
         for speed in ("0.5", "5"):

@@ -64,7 +64,7 @@ def test_mhat_is_hbf(beta1, count, seed):
 
 
 def test_memory_goes_from_the_mean_of_all_gradients_to_exponential():
-    n = np.array([1, 2, 10, 100_000])
+    n = np.array([1, 2, 10, 10**9])
     c = effective_memory(0.999, n)
     assert c[0] == 1.0
     # c_n = (1 + (n - 1)(1 - beta1) / 2 + ...) / n
@@ -146,5 +146,25 @@ def test_wrong_arguments_name_what_fails():
         effective_memory(0.9, 0)
     with pytest.raises(ValueError, match="should be > 0, got 0"):
         rescaled_gradient(np.sin, [1.0, 0.0])
-    with pytest.raises(ValueError, match="0 <= beta1 < 1 fails"):
+    with pytest.raises(ValueError, match=r"beta1 should lie in \[0, 1\), got 1"):
         stability_limit(1.0)
+    with pytest.raises(ValueError, match="order should be heavy_ball or adam, got 'Adam'"):
+        hbf_step(1.0, 0.0, np.sin, 0.1, 0.1, order="Adam")  # pyright: ignore[reportArgumentType]
+    for gradients, shape in (([], r"\(0,\)"), (1.0, r"\(\)")):
+        with pytest.raises(ValueError, match=f"along its first axis, got the shape {shape}"):
+            adam_momentum(gradients, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"beta1": 1.0}, r"beta1 should lie in \[0, 1\), got 1"),
+        ({"beta1": [0.9, -0.5]}, "beta1 should lie in .* got -0.5"),
+        ({"beta2": [1.5, 0.9]}, "beta2 should lie in .* got 1.5"),
+        ({"lr": [0.1, 0.0]}, "a learning rate > 0 fails: lr .* got 0"),
+        ({"steps": -1}, "steps should be at least 0, got -1"),
+    ],
+)
+def test_adam_refuses_what_it_has_no_meaning_for(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        adam_path(np.sin, 2.0, **({"lr": 0.1, "beta1": 0.9, "beta2": 0.999, "steps": 3} | wrong))

@@ -1,5 +1,7 @@
 """Theorem 5: iterates that steer their noise settle where the averaged fields at the limit say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from ttur.theory.controlled import (
     solve_limit,
 )
 from ttur.theory.iterate import simulate
-from ttur.timescales import PowerLaw
+from ttur.timescales import Constant, PowerLaw
 
 A, B = PowerLaw(1.0, 0.9), PowerLaw(1.0, 0.6)
 
@@ -27,6 +29,14 @@ def test_predicted_limits():
     theta, w, pi = solve_limit(CMN)
     assert (theta[0], w[0], pi[1]) == pytest.approx((0.491359, 0.635802, 0.559226), abs=1e-6)
     assert solve_limit(CMN, frozen_at=(0.0, 0.0)).theta[0] == pytest.approx(0.478261, abs=1e-6)
+
+
+def test_fields_and_noise_of_the_example():
+    theta, w = np.array([0.7]), np.array([0.2])
+    swing = 0.5 * (1 + 0.3 * np.sin(0.7))
+    for z, sign in ((0, -1), (1, 1)):
+        assert CMN.h(theta, w, z, 0)[0] == pytest.approx(1 - 0.7 - 0.16 + sign * swing)
+    assert CMN.slow_chain.kernel(theta, w)[:, 0].tolist() == [[0.7, 0.3], [0.3, 0.7]]
 
 
 def test_averaged_fields_are_the_closed_forms():
@@ -44,6 +54,8 @@ def test_lambda_is_a_root_for_every_replica():
     theta = np.linspace(-2, 3, 11)[:, None]
     w = CMN.lam(theta)
     assert np.abs(averaged_field(CMN.g, CMN.fast_chain, theta, w)).max() < 1e-10
+    assert CMN.lam(3.0) == pytest.approx(w[-1])
+    assert averaged_field(CMN.h, CMN.slow_chain, 0.3, 0.2) == pytest.approx([1 - 0.3 - 0.16])
 
 
 def test_controlled_limit():
@@ -95,13 +107,19 @@ def test_actions_steer_the_chain():
     assert run.w.mean() == pytest.approx(0.6, abs=0.01)
 
 
+def spread_exponential(rng, shape):
+    """Exp(1) - 1, one draw in each quantile: averages over the replicas err a tenth as much."""
+    u = (rng.permutation(shape[-1]) + rng.random(shape)) / shape[-1]
+    return -np.log1p(-u) - 1
+
+
 @pytest.fixture(scope="module")
 def zero():
-    return adam_zero(0.5, 0.9, replicas=2000, steps=1000)
+    return adam_zero(0.5, 0.9, spread_exponential, replicas=500, steps=500)
 
 
 def test_adam_skew_shift(zero):
-    assert zero.mean == pytest.approx(0.0645, abs=0.004)
+    assert zero.mean == pytest.approx(0.0640, abs=0.0012)  # deviation between seeds .0003
     a = PowerLaw(0.5, 0.8)
     skewed = run_adam(a, 0.5, 0.9, n_steps=10000, replicas=400, record=[10000])
     assert 0.055 < skewed.theta.mean() < 0.073
@@ -114,9 +132,20 @@ def test_adam_shift_to_first_order():
     assert adam_shift_first_order(0.5, 0.9) == pytest.approx(0.0909, abs=1e-4)
     near = adam_shift_first_order(0.9, 0.99)
     assert near == pytest.approx(0.00917, abs=1e-5)
-    measured = adam_zero(0.9, 0.99, replicas=2000, steps=1200)
-    assert abs(measured.mean - near) < 4 * measured.se + 0.001
-    assert near < adam_shift_first_order(0.5, 0.9)
+    measured = adam_zero(0.9, 0.99, spread_exponential, replicas=1000, steps=1200)
+    # Deviation between seeds .00014; 4000 replicas, 3000 steps: .00864.
+    assert measured.mean == pytest.approx(0.00864, abs=0.0005)
+
+
+def test_adam_moves_with_the_moments_of_the_update_before():
+    def constant(rng, shape):
+        return np.full(shape, 0.01)  # the gradient at 0, of every sample
+
+    for epsilon, share in ((1e-8, 1), (0.01, 1 / 2)):
+        run = run_adam(Constant(0.1), 0.5, 0.9, constant, n_steps=2, replicas=1, epsilon=epsilon)
+        assert run.theta[:, 0, 0] == pytest.approx([0, 0, -0.1 * share], rel=1e-5)
+        field = adam_markov_field(0.0, 0.5, 0.9, constant, replicas=2, steps=80, epsilon=epsilon)
+        assert field.mean == pytest.approx(-share, rel=1e-5)
 
 
 def test_adam_field_without_memory_is_the_sign_of_the_gradient():
@@ -141,13 +170,8 @@ def test_wrong_arguments_are_named():
         adam_markov_field(0.0, 0.5, 1.0)
     with pytest.raises(ValueError, match="Forgetting the start fails"):
         adam_markov_field(0.0, 0.9, 0.9999)
-    rootless = ControlledProblem(
-        m=1,
-        k=1,
-        h=lambda theta, w, z, action: 1 + theta**2,
-        g=lambda theta, w, z, action: -w,
-        slow_chain=CMN.slow_chain,
-        fast_chain=CMN.fast_chain,
-    )
-    with pytest.raises(ValueError, match="Theorem 5 fails: the averaged field should have a root"):
-        solve_limit(rootless, near=(0.3, 0.0))
+    for h in (lambda theta, w, z, action: 1 + theta**2, lambda theta, w, z, action: 0 * theta):
+        rootless = replace(CMN, h=h, g=lambda theta, w, z, action: -w)
+        says = r"Theorem 5 fails: the averaged field should have a root .* none from \[0\.3 0\. \];"
+        with pytest.raises(ValueError, match=says):
+            solve_limit(rootless, near=(0.3, 0.0))

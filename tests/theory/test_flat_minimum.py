@@ -13,6 +13,7 @@ from ttur.theory.flat_minimum import (
     figure2_potential,
     momentum_crosses_barrier,
 )
+from ttur.theory.heavy_ball import friction_ode
 
 POTENTIAL = figure2_potential()
 
@@ -35,8 +36,10 @@ def test_the_landscape():
 def test_fig2_critical_friction():
     gamma = critical_friction(POTENTIAL)
     assert gamma == pytest.approx(1.50636, abs=1e-5)
-    passes = [crosses_barrier(POTENTIAL, friction) for friction in (1.5, 1.51, 2.0, 3.0)]
-    assert passes == [True, False, False, False]
+    # Against more digits: the ball needs the longer the nearer its friction is.
+    assert critical_friction(POTENTIAL, 1e-9) == pytest.approx(1.506362994, abs=3e-9)
+    passes = [crosses_barrier(POTENTIAL, gamma) for gamma in (0.01, 1.5, 1.51, 3.0, 100.0)]
+    assert passes == [True, True, False, False, False]
     # Momentum's critical friction sqrt((1 - beta1) / a) tends to it, at first order in a.
     assert critical_beta1(POTENTIAL, 0.05) == pytest.approx(0.892609, abs=1e-6)
     golden = {0.05: 0.892609, 0.02: 0.955623, 0.01: 0.977563, 0.005: 0.988718}  # our bisection
@@ -49,9 +52,25 @@ def test_fig2_critical_friction():
     assert 2 * frictions[3] - frictions[2] == pytest.approx(gamma, abs=2e-4)
 
 
+def test_a_ball_with_little_friction_comes_back_and_is_caught():
+    """At friction 0.115, that of a = 0.02 and beta1 = 0.99974 too (0.114)."""
+    motion = friction_ode(POTENTIAL.gradient, 0.115, -6.0, 0.0, np.linspace(0, 40, 401))
+    rest = momentum_without_normaliser(POTENTIAL.gradient, -6.0, 0.02, 0.99974, 20_000)
+    assert motion.theta.max() > 3
+    assert crosses_barrier(POTENTIAL, 0.115)
+    assert momentum_crosses_barrier(POTENTIAL, 0.02, 0.99974)
+    assert abs(motion.theta[-1, 0] - POTENTIAL.sharp) < 0.1  # the barrier is 0.25 away
+    assert abs(rest - POTENTIAL.sharp) < 0.1
+
+
 def test_crossing_is_where_it_comes_to_rest():
     """Against the loop that runs on until the ball rests, on both sides of the threshold."""
-    for a, beta1, passes in ((0.05, 0.9, True), (0.02, 0.95, False), (0.01, 0.9776, True)):
+    for a, beta1, passes in (
+        (0.05, 0.9, True),
+        (0.02, 0.95, False),
+        (0.01, 0.9776, True),
+        (0.1, 0.0, False),
+    ):
         rest = momentum_without_normaliser(POTENTIAL.gradient, POTENTIAL.start, a, beta1, 10_000)
         assert momentum_crosses_barrier(POTENTIAL, a, beta1) == passes
         assert rest == pytest.approx(0 if passes else POTENTIAL.sharp, abs=1e-3)

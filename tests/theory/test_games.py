@@ -134,8 +134,10 @@ def test_momentum_thresholds_of_plain_sgd():
     assert game.largest_stable_rate(b, 0.5, "slow_first") == pytest.approx(
         game.largest_stable_rate(b, 0.5, "fast_first"), rel=1e-9
     )
-    with pytest.raises(ValueError, match=r"no generator rate is stable at b = 7"):
+    assert game.largest_stable_rate(6.0) == pytest.approx(0.3, rel=1e-9)  # b gamma < 2
+    with pytest.raises(ValueError, match=r"small generator rates are not stable at b = 7"):
         game.largest_stable_rate(7.0)  # b gamma = 2.1 > 2
+    assert game.spectral_radius(0.1, 7.0) < 1  # a larger one is
 
 
 def test_dirac_32():

@@ -63,6 +63,9 @@ def test_ode_order_with_falling_steps():
 def test_ode_ends_where_the_specification_says():
     ends = [hbf_ode(f_grad, r, 2.0).theta[-1, 0] for r in (0.5, 2.0, BiasCorrectedMemory(2.0))]
     np.testing.assert_allclose(ends, [-0.997281, 0.945704, 0.945608], atol=1e-6)
+    late = PolynomialMemory(2.0, start=20.0)  # later than the T that is not given
+    looked = hbf_ode(f_grad, late, 2.0, times=np.array([20.0, 25.0])).theta
+    np.testing.assert_allclose(looked[1], hbf_ode(f_grad, late, 2.0, T=25.0).theta[-1], rtol=1e-9)
 
 
 def test_the_printed_ode_is_not_the_limit():
@@ -213,8 +216,12 @@ def test_wrong_arguments_name_what_fails():
         hbf_ode(f_grad, 0.5, 2.0, T=-1.0)
     with pytest.raises(ValueError, match=r"a finite memory r\(t\) fails"):
         energy_trajectory(f, f_grad, PolynomialMemory(2.0), 2.0, 0.0, np.array([0.0, 1.0]))
-    with pytest.raises(ValueError, match="0 <= beta1 < 1 fails"):
+    with pytest.raises(ValueError, match=r"beta1 should lie in \[0, 1\), got 1"):
         second_moment_noise(1.0, 1.0, 1.0, 0.9)
+    with pytest.raises(ValueError, match=r"beta2 should lie in \[0, 1\), got -0.1"):
+        second_moment_noise(1.0, 1.0, 0.9, -0.1)
+    with pytest.raises(ValueError, match="gradients with noise fails: sigma"):
+        second_moment_noise(1.0, 0.0, 0.9, 0.9)
     with pytest.raises(ValueError, match="s2 should lie in"):
         hbf_covariance(1.5, 0.7, -1.0)
     with pytest.raises(ValueError, match="r > 0 fails: r should lie in"):
@@ -223,6 +230,14 @@ def test_wrong_arguments_name_what_fails():
         heavy_ball_path(f_grad, ConstantMemory(2.0), np.full(3, 0.6), 2.0)
     with pytest.raises(ValueError, match=r"0 <= beta1 < 1 fails.*start r/t at a larger t"):
         heavy_ball_path(f_grad, PolynomialMemory(2.0, start=0.1), np.full(3, 0.1), 2.0)
+    with pytest.raises(ValueError, match=r"times should not be before the start 1, got 0\.5"):
+        hbf_ode(f_grad, PolynomialMemory(2.0), 2.0, times=np.array([0.5, 2.0]))
+    with pytest.raises(ValueError, match=r"v0 should have the shape \(1,\), got \(2,\)"):
+        hbf_ode(f_grad, 0.5, 2.0, [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"4194304 steps a\(n\) should reach T = 10, got to 1.64"):
+        ode_convergence_order(f_grad, 0.5, 2.0, 10.0, [PowerLaw(1.0, 2.0)])  # pi^2 / 6
+    with pytest.raises(ValueError, match=r"T should not be before the first step, got 0\.05"):
+        ode_convergence_order(f_grad, 0.5, 2.0, 0.05, HALVINGS)
     with pytest.raises(ValueError, match="v0 should be None"):
         hbf_ode(f_grad, BiasCorrectedMemory(1.0), 2.0, 0.0)
     with pytest.raises(ValueError, match=r"a minimum.*fails.*-B should be Hurwitz"):

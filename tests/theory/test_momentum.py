@@ -33,6 +33,29 @@ def test_momentum_game_threshold():
     assert critical_time_scale(np.diag([1.0, 2.0]), 1.0, 1.0) == 1.0
 
 
+def test_each_player_has_its_own_dimension_and_memory():
+    """z' = E p, p' = E R (-A z - p), written out for theta of one component and w of two."""
+    A = np.array([[1.0, 2.0, 0.5], [-2.0, 1.0, 0.3], [-0.4, 0.2, 1.5]])
+
+    def written_out(eps):
+        return np.array(
+            [
+                [0, 0, 0, eps, 0, 0],
+                [0, 0, 0, 0, 1, 0],
+                [0, 0, 0, 0, 0, 1],
+                [-0.7 * eps, -1.4 * eps, -0.35 * eps, -0.7 * eps, 0, 0],
+                [6, -3, -0.9, 0, -3, 0],
+                [1.2, -0.6, -4.5, 0, 0, -3],
+            ]
+        )
+
+    np.testing.assert_allclose(momentum_matrix(A, 0.7, 3.0, 0.2, m=1), written_out(0.2), rtol=1e-14)
+    critical = critical_time_scale(A, 0.7, 3.0, m=1)
+    assert critical == pytest.approx(0.273720, abs=1e-6)
+    below, above = (growth_rate(written_out(critical * (1 + side))) for side in (-1e-9, 1e-9))
+    assert below < 0 < above
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 20))
 def test_the_criterion_is_the_spectrum(seed, r):
     matrix = np.random.default_rng(seed).normal(size=(4, 4)) + 2 * np.eye(4)
@@ -113,6 +136,11 @@ def test_wrong_arguments_name_what_fails():
         momentum_stable(GAME, 0.0)
     with pytest.raises(ValueError, match="step sizes > 0 fails: eps"):
         momentum_matrix(GAME, 1.0, 1.0, eps=0.0)
+    with pytest.raises(ValueError, match="m should be given, the size 3 of A has no half"):
+        momentum_matrix(np.eye(3), 1.0, 1.0)
+    for m in (0, 2):
+        with pytest.raises(ValueError, match=f"m should lie in 1 ... 1, got {m}"):
+            momentum_matrix(GAME, 1.0, 1.0, m=m)
     with pytest.raises(ValueError, match=r"time-scale separation fails: .* growth rate"):
         critical_time_scale(np.array([[1.0, 2.0], [1.0, 1.0]]), 1.0, 1.0)
     assert momentum_threshold([[-1.0, 0], [0, 1]]) == np.inf

@@ -4,14 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.theory_network import primal_dual
+from theory_rows import rows_of
+from ttur.theory.biased_runs import biased_runs
 from ttur.theory.iterate import simulate
 from ttur.theory.network import LINE_ROUTES, NumNetwork, four_node_line
 from ttur.theory.saddle import in_contraction_region, recurrence_stats
-from ttur.theory.studies.network_flow import network_flow
+from ttur.theory.studies.network_flow import LINKS, START, network_flow
 from ttur.timescales import PowerLaw
 
 FIGURE_1 = four_node_line()
-UNIT = NumNetwork(LINE_ROUTES, (1, 1, 1), box=(0.01, 5.0))
+UNIT = four_node_line((1, 1, 1), box=(0.01, 5.0))
 UNIT_STEPS = PowerLaw(0.3, 0.6, offset=9)
 REPLICAS = 20
 
@@ -22,7 +24,7 @@ REPLICAS = 20
         (FIGURE_1, (1, 2, 3, 6), (1 / 2, 1 / 3, 1 / 6)),
         (UNIT, (0.25, 0.75, 0.75, 0.75), (4 / 3, 4 / 3, 4 / 3)),
         (
-            NumNetwork(LINE_ROUTES, (1, 2, 1.5), box=(0.01, 5.0)),
+            four_node_line((1, 2, 1.5), box=(0.01, 5.0)),
             (0.336827, 0.663173, 1.663173, 1.163173),
             (1.507903, 0.601260, 0.859718),
         ),
@@ -122,6 +124,10 @@ def test_network_refuses(arguments, says):
 def test_problem_refuses_a_bias_of_another_size():
     with pytest.raises(ValueError, match=r"beta should have 3 or 1 columns, got \(4,\)"):
         FIGURE_1.problem(beta=np.ones(4))
+    with pytest.raises(ValueError, match=r"alpha should have the shape \(4,\), got \(3,\)"):
+        FIGURE_1.biased_equilibrium(np.ones(3), 0.0)
+    with pytest.raises(ValueError, match="alpha should be finite, got nan"):
+        FIGURE_1.problem(alpha=np.nan)
 
 
 def test_iterate_is_the_written_out_one():
@@ -154,7 +160,13 @@ def run(biases, n_steps, bias):
 
 @pytest.fixture(scope="module")
 def constant():
-    return run([(0.1, 0.1), (0.5, 0.5), (0.5, 2), (0.5, 3)], 8000, "constant")
+    return run([(0.1, 0.1), (0.5, 0.5), (0.5, 2), (0.5, 3), (0, 0)], 8000, "constant")
+
+
+def test_num_without_bias_converges(constant):
+    # 0.112, 0.033 and (n = 10,000) 0.016 from 40 other replicas, each of which varies by a third.
+    unbiased = constant[0][[100, 1000, 8000], 4].mean(axis=1)
+    np.testing.assert_allclose(unbiased, [0.112, 0.033, 0.017], rtol=0.25)
 
 
 def test_num_recurrence_small_bias_stays_at_the_biased_equilibrium(constant):
@@ -165,21 +177,27 @@ def test_num_recurrence_small_bias_stays_at_the_biased_equilibrium(constant):
 
 
 def test_num_recurrence_wave_returns_again_and_again():
-    distance, _ = run([(0.3, 0.3), (0.5, 0.5)], 8000, "wave")
+    distance, _ = run([(0.3, 0.3), (0.5, 0.5), (0.5, 3)], 8000, "wave")
     assert (distance[4000:, 0] < 0.5).mean() > 0.99
     half, all_of_it = (recurrence_stats(distance[:, 1], 0.5, n) for n in (4000, 100))
     assert (half.entries >= 2).all()
     assert all_of_it.entries.mean() == pytest.approx(7, abs=0.5)
     assert 0.3 < half.fraction_inside.mean() < 0.6
+    # More than the capacities, but of mean zero: 1.71 and 1.89 from other replicas.
+    np.testing.assert_allclose(distance[[100, 1000], 2].mean(-1), [1.71, 1.89], atol=0.03)
+    half, all_of_it = (recurrence_stats(distance[:, 2], 0.5, n) for n in (4000, 100))
+    assert (half.entries == 1).all()
+    assert (all_of_it.entries == 3).all()
+    assert half.fraction_inside.mean() == pytest.approx(0.024, abs=0.002)
 
 
 def test_num_divergence(constant):
     distance, path = constant
-    growth = distance[8000, 2:] / distance[2000, 2:]
+    growth = distance[8000, 2:4] / distance[2000, 2:4]
     np.testing.assert_allclose(growth.mean(-1), [1.53, 1.635], atol=0.02)
     assert (growth > 1.35).all()
-    assert (recurrence_stats(distance[:, 2:].reshape(8001, -1), 0.5, 100).last_visit == -1).all()
-    prices = path.theta.mean(axis=2).reshape(8001, 4, REPLICAS)[:, 2:].mean(-1)
+    assert (recurrence_stats(distance[:, 2:4].reshape(8001, -1), 0.5, 100).last_visit == -1).all()
+    prices = path.theta.mean(axis=2).reshape(8001, 5, REPLICAS)[:, 2:4].mean(-1)
     slope = (prices[8000] - prices[2000]) / (path.t_a[8000] - path.t_a[2000])
     least = UNIT.overload(np.array(2) / 3**0.5)[0], UNIT.overload(np.array(3) / 3**0.5)[0]
     # Noise lifts the clipped flows above their smallest value: more than the bound, not much.
@@ -188,32 +206,51 @@ def test_num_divergence(constant):
 
 
 def test_figure_1_small_bounds_return_large_diverge():
-    biases = [(0.05, 0.05), (0.1, 0.5), (0.1, 2.0), (0.1, 3.5), (0.1, 5.0), (0.1, 7.5)]
+    biases = [(0.05, 0.05), (0.1, 0.5), (0.1, 2.0), (0.1, 3.5), (0.1, 5.0), (0.1, 7.5), (0, 0)]
     alpha, beta = np.repeat(biases, 8, axis=0).T[:, :, None]
     steps = PowerLaw(1, 0.6, offset=49)
     path = simulate(
         FIGURE_1.problem(alpha, beta, 0.5),
         *(steps, steps, np.ones(3), [2, 1, 1, 1], 5000),
-        replicas=48,
-        record=[0, 1000, 5000],
+        replicas=56,
+        record=[0, 100, 1000, 5000],
     )
-    distance = FIGURE_1.optimum().distance(path.theta, path.w).reshape(3, 6, 8).mean(-1)
+    distance = FIGURE_1.optimum().distance(path.theta, path.w).reshape(4, 7, 8).mean(-1)
     np.testing.assert_allclose(distance[0], 5.69, atol=0.01)
-    np.testing.assert_allclose(distance[1, 2:], [2.77, 23.9, 73.0, 171], rtol=0.04)
-    np.testing.assert_allclose(distance[2, :3], [0.29, 0.60, 2.78], atol=0.08)
-    np.testing.assert_allclose(distance[2, 3:], [44.8, 157, 379], rtol=0.02)
+    np.testing.assert_allclose(distance[2, 2:6], [2.77, 23.9, 73.0, 171], rtol=0.04)
+    np.testing.assert_allclose(distance[3, :3], [0.29, 0.60, 2.78], atol=0.08)
+    np.testing.assert_allclose(distance[3, 3:6], [44.8, 157, 379], rtol=0.02)
+    # Without bias: 2.35, 0.35 and 0.22 elsewhere; eight replicas deviate by about 5 %.
+    np.testing.assert_allclose(distance[1:, 6], [2.35, 0.33, 0.24], rtol=0.2)
+
+
+def test_the_region_asks_for_the_norm_of_a_bias_on_every_component():
+    runs = biased_runs(FIGURE_1, START, [(0.1, 0.5)], 4, 400, 0, 0.5, 0.9)
+    h, g = FIGURE_1.fields(runs.prices, runs.flows)
+    by_h, by_g = (0.9 * np.linalg.norm(field, axis=-1) for field in (h, g))
+    expected = (by_h <= 3**0.5 * 0.5) | (by_g <= 2 * 0.1)
+    np.testing.assert_array_equal(runs.inside, expected)
+    assert 0 < expected.mean() < 1
 
 
 def test_study_says_what_its_numbers_bear_out():
     result = network_flow(replicas=4, steps=1200, sweep=6)
-    rows = {row.quantity: row for row in result.rows}
+    rows = rows_of(result)
     far = rows["(0.1, 2): distance of the 2nd half's mean to the optimum"]
     assert far.predicted == pytest.approx(2.77813, abs=1e-5)
     assert far.measured == pytest.approx(2.778, abs=0.06)
     grows = rows["(0.1, 5): growth of the prices per unit of sum a"]
+    assert grows.predicted == pytest.approx(np.hypot(2.1, 1.1))  # AB and BC: 5 - capacity + 2 * .05
     assert grows.measured == pytest.approx(grows.predicted, rel=0.03)
-    assert rows["beta above which the price of AB grows"].measured == pytest.approx(2.9, abs=0.05)
+    thresholds = [rows[f"beta above which the price of {link} grows"] for link in LINKS]
+    assert [row.predicted for row in thresholds] == pytest.approx([2.9, 3.9, 6.9])
+    assert thresholds[0].measured == pytest.approx(2.9, abs=0.05)
     assert "grow for ever" in result.sentence
+    assert "unlike the game with antisymmetric couplings" in result.sentence
+    assert [curve.label for curve in result.panels[3].curves if curve.label] == [
+        "(2, 2), same signs",
+        "(-2, 2), opposite signs",
+    ]
     lost = network_flow(replicas=2, steps=200, sweep=2, alphas=(0.1,), betas=(5.0,))
     assert lost.sentence.startswith("Where a bias takes all capacity of a link")
     mild = network_flow(replicas=4, steps=20, sweep=2, alphas=(0.1,), betas=(0.5,))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttur.theory.iterate import simulate
+from ttur.theory.iterate import TwoTimeScaleProblem, gaussian_noise, simulate
 from ttur.theory.saddle import (
     LinearQuadraticSaddle,
     in_contraction_region,
@@ -34,6 +34,25 @@ def test_without_bias_only_the_saddle_point_is_in_the_region():
 def test_region_refuses(alpha, eta, says):
     with pytest.raises(ValueError, match=says):
         in_contraction_region(np.ones((1, 1)), np.ones((1, 1)), alpha, 0.1, eta)
+
+
+def test_region_is_never_visited_where_theta_and_w_circle_at_a_right_angle():
+    """L = theta . w is monotone, but the norms of h = -w and g = theta are never small."""
+    steps = PowerLaw(0.3, 0.6, offset=9)
+    circles = TwoTimeScaleProblem(
+        m=2,
+        k=2,
+        h=lambda theta, w, z: -w,
+        g=lambda theta, w, z: theta,
+        noise=gaussian_noise(0.02 * np.eye(4), 2),
+    )
+    path = simulate(circles, steps, steps, FIRST, FIRST[::-1].copy(), 2000, replicas=10)
+    assert path.t_a[-1] > 4 * np.pi  # two turns
+    assert not in_contraction_region(-path.w, path.theta, 0.4, 0.4, 0.5).any()
+    # Each update lengthens both by sqrt(1 + a^2), whose product is 1.10; noise deviates by .01.
+    length = np.linalg.norm([path.theta, path.w], axis=-1)
+    assert length.min() > 0.95
+    assert length.max() < 1.15
 
 
 @given(
@@ -107,7 +126,7 @@ def tanh_run(theta_from_w, n_steps=3000):
     return path, in_contraction_region(h, game.g(path.theta, path.w, None), 0.05, 0.05, 0.5)
 
 
-def test_tanh_counterexample_runs_away_without_monotonicity():
+def test_tanh_counterexample_runs_away_with_couplings_of_one_sign():
     path, inside = tanh_run(theta_from_w=2.0)
     assert not inside.any()
     # Both fields saturate at 1 and the bias adds .05, after a start where tanh(1) = .76.
@@ -115,7 +134,21 @@ def test_tanh_counterexample_runs_away_without_monotonicity():
     np.testing.assert_allclose(path.w[-1], 1 + 1.05 * path.t_a[-1], atol=0.8)
 
 
-def test_tanh_counterexample_returns_with_monotonicity():
+def test_tanh_game_with_antisymmetric_couplings_returns():
     path, inside = tanh_run(theta_from_w=-2.0)
     assert inside[-100:].any(axis=0).all()
     assert np.hypot(path.theta, path.w)[-1].max() < 0.1
+
+
+def test_tanh_game_with_antisymmetric_couplings_is_monotone_near_0_only():
+    game = tanh_game(-2.0, 2.0)
+
+    def largest_of_the_symmetric_part(theta, w):
+        z = np.array([theta, w]) + 1e-6 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+        fields = np.hstack([field(z[:, :1], z[:, 1:], None) for field in (game.h, game.g)])
+        jacobian = (fields[:2] - fields[2:]) / 2e-6
+        return np.linalg.eigvalsh(jacobian + jacobian.T).max() / 2
+
+    assert largest_of_the_symmetric_part(0.0, 0.0) == pytest.approx(-1, abs=1e-6)
+    # h saturates and g does not: the symmetric part of ((0, 0), (2, -1)) has (sqrt 5 - 1) / 2.
+    assert largest_of_the_symmetric_part(3.0, 6.0) == pytest.approx(0.618034, abs=1e-5)

@@ -20,12 +20,15 @@ from ttur.theory.adam_momentum import (
     effective_memory,
     hbf_step,
     rescaled_gradient,
+    spectral_radius,
     stability_limit,
 )
 from ttur.theory.adam_state import (
     adam_markov_field,
     adam_shift_first_order,
     adam_zero,
+    exponential_noise,
+    normal_noise,
     run_adam,
 )
 from ttur.theory.clt import (
@@ -94,6 +97,8 @@ from ttur.theory.markov import (
     stationary_distribution,
 )
 from ttur.theory.mdp import (
+    COARSE_FEATURES,
+    EXACT_FEATURES,
     FiniteMDP,
     corridor,
 )
@@ -114,9 +119,11 @@ from ttur.theory.momentum import (
 )
 from ttur.theory.momentum_noise import (
     hbf_covariance,
+    hbf_exact_covariance,
     second_moment_noise,
 )
 from ttur.theory.network import (
+    LINE_ROUTES,
     NumNetwork,
     four_node_line,
 )
@@ -160,9 +167,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CMN",
+    "COARSE_FEATURES",
+    "EXACT_FEATURES",
     "FIGURE4_SETTINGS",
     "LINEAR_2_2",
     "LINEAR_3_2",
+    "LINE_ROUTES",
     "LQGAN",
     "MC3",
     "NONLINEAR_1_1",
@@ -221,6 +231,7 @@ __all__ = [
     "diagnose",
     "effective_memory",
     "energy_trajectory",
+    "exponential_noise",
     "field_probe",
     "figure2_potential",
     "four_node_line",
@@ -228,6 +239,7 @@ __all__ = [
     "gaussian_noise",
     "growth_rate",
     "hbf_covariance",
+    "hbf_exact_covariance",
     "hbf_ode",
     "hbf_step",
     "hbf_time_change",
@@ -242,6 +254,7 @@ __all__ = [
     "momentum_step",
     "momentum_threshold",
     "mp_limits",
+    "normal_noise",
     "ode_convergence_order",
     "play",
     "poisson_solution",
@@ -255,6 +268,7 @@ __all__ = [
     "simulate",
     "slow_flow",
     "solve_limit",
+    "spectral_radius",
     "stability_limit",
     "stationary_deviations",
     "stationary_distribution",
@@ -262,6 +276,10 @@ __all__ = [
     "tracking_gap",
     "zero_sum_game",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
-from ttur.theory.checks import Numbers, array_of_shape, check_at_least
+from ttur.theory.checks import Numbers, array_of_shape, check_at_least, check_in_range
 from ttur.theory.iterate import StepSizes, step_sizes
-from ttur.theory.markov import draw
-from ttur.theory.mdp import FiniteMDP
+from ttur.theory.markov import draw, stationary_distribution
+from ttur.theory.mdp import FiniteMDP, features_of
 
 Array = Float[np.ndarray, "..."]
 
@@ -21,7 +21,15 @@ def critic_mean_field(
     mdp: FiniteMDP, Phi: Float[np.ndarray, "S k"], theta: Float[np.ndarray, " m"], lam: float = 0.0
 ) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k S"]]:
     """(A, B) with E[d e] = B (r - eta 1) + A w: B = Phi^T Pi (I - lam P)^-1, A = B (P - I) Phi."""
-    P, pi = mdp.transition(theta), mdp.stationary(theta)
+    return _critic(mdp.transition(theta), mdp.stationary(theta), Phi, lam)
+
+
+def _critic(
+    P: Float[np.ndarray, "S S"],
+    pi: Float[np.ndarray, " S"],
+    Phi: Float[np.ndarray, "S k"],
+    lam: float,
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k S"]]:
     B = np.linalg.solve((np.eye(len(P)) - lam * P).T, pi[:, None] * Phi).T
     return B @ (P - np.eye(len(P))) @ Phi, B
 
@@ -50,7 +58,7 @@ def actor_mean_field(
 def joint_mean_field(
     mdp: FiniteMDP,
     Phi: Numbers,
-    z: Float[np.ndarray, " size"],
+    z: Numbers,
     gamma_w: float,
     gamma_eta: float = 1.0,
     lam: float = 0.0,
@@ -58,15 +66,23 @@ def joint_mean_field(
     """dz/dt of z = (eta, w, theta) moving together, time being the sum of a(n).
 
     Its fixed points do not depend on gamma_w > 0, only the speed towards them does.
+
+    Raises:
+        ValueError: if features, z or lam do not fit, or a multiplier is not > 0.
     """
+    _check_speeds(gamma_w, gamma_eta)
     Phi = _features(mdp, Phi)
-    eta, w, theta = z[0], z[1 : 1 + Phi.shape[1]], z[1 + Phi.shape[1] :]
-    A, B = critic_mean_field(mdp, Phi, theta, _decay(lam))
+    k, m = Phi.shape[1], mdp.xi.shape[1]
+    z = array_of_shape("z", z, (1 + k + m,))
+    eta, w, theta = z[0], z[1 : 1 + k], z[1 + k :]
+    P = mdp.transition(theta)
+    pi = stationary_distribution(P)
+    A, B = _critic(P, pi, Phi, _decay(lam))
     return np.concatenate(
         [
-            [gamma_eta * (mdp.eta(theta) - eta)],
+            [gamma_eta * (pi @ mdp.r - eta)],
             gamma_w * (B @ (mdp.r - eta) + A @ w),
-            mdp.policy_gradient(theta, Phi @ w),
+            mdp.policy_gradient(theta, Phi @ w, pi),
         ]
     )
 
@@ -123,15 +139,13 @@ def actor_critic_run(
             there are no replicas.
     """
     check_at_least("replicas", replicas, 1)
-    if not 0 <= start < len(mdp.r):
-        raise ValueError(f"start should be one of {len(mdp.r)} states from 0 on, got {start}")
+    check_at_least("record", record, 1)
+    mdp.check_state("start", start)
     Phi, lam = _features(mdp, Phi), _decay(lam)
-    speed = np.broadcast_to(np.asarray(gamma_w, np.float64), replicas)[:, None]
-    if not (speed > 0).all() or not gamma_eta > 0:
-        raise ValueError(f"step multipliers should be > 0, got {gamma_w} and {gamma_eta}")
+    speed = np.broadcast_to(gamma_w, np.shape(gamma_w) or replicas)
+    speed = array_of_shape("gamma_w", speed, (replicas,))[:, None]
+    _check_speeds(speed.min(), gamma_eta)
     steps = step_sizes("a", a, n_steps)
-    if record < 1:
-        raise ValueError(f"record should keep every so many updates >= 1, got {record}")
     m = mdp.xi.shape[1]
     first = np.zeros(m) if theta0 is None else array_of_shape("theta0", theta0, (m,))
 
@@ -159,7 +173,7 @@ def actor_critic_run(
 
 def _features(mdp: FiniteMDP, Phi: Numbers) -> Float[np.ndarray, "S k"]:
     """Phi, its columns and the constant vector linearly independent."""
-    features = array_of_shape("Phi", Phi, (len(mdp.r), np.shape(Phi)[-1]))
+    features = features_of("Phi", Phi, len(mdp.r))
     with_constant = np.column_stack([features, np.ones(len(features))])
     if (rank := np.linalg.matrix_rank(with_constant)) < with_constant.shape[1]:
         raise ValueError(
@@ -167,6 +181,11 @@ def _features(mdp: FiniteMDP, Phi: Numbers) -> Float[np.ndarray, "S k"]:
             f"independent, their rank is {rank} of {with_constant.shape[1]}"
         )
     return features
+
+
+def _check_speeds(gamma_w: float, gamma_eta: float) -> None:
+    for name, speed in (("gamma_w", gamma_w), ("gamma_eta", gamma_eta)):
+        check_in_range(name, speed, 0.0, np.inf, "Theorem 11 (step multipliers)")
 
 
 def _decay(lam: float) -> float:

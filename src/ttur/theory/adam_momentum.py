@@ -5,12 +5,12 @@ the new gradient, c = a(n+1) r(n) = 1 - beta1.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, no_type_check, overload
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ttur.theory.checks import Numbers, check_in_range
+from ttur.theory.checks import Numbers, check_at_least, check_in_range, check_momentum
 
 Gradient = Callable[..., Any]  # theta -> grad f(theta), of the same shape
 Order = Literal["heavy_ball", "adam"]
@@ -24,8 +24,10 @@ class Ball(NamedTuple):
     momentum: Any
 
 
-# Called at every step and therefore without annotations, whose checks in tests would cost.
-def hbf_step(theta, momentum, f_grad, a, c, *, order="heavy_ball"):
+@no_type_check  # called at every update
+def hbf_step(
+    theta: Any, momentum: Any, f_grad: Gradient, a: float, c: float, *, order: Order = "heavy_ball"
+) -> Ball:
     """One step of the heavy ball with friction (Gadat et al.; Eq. 3 and 6, 162 and 165, E4).
 
         m_{n+1} = (1 - c) m_n + c grad f(theta_n)
@@ -34,9 +36,22 @@ def hbf_step(theta, momentum, f_grad, a, c, *, order="heavy_ball"):
 
     Both have the same differential equation; `stability_limit` is not the same. `f_grad` may be
     noisy. Numbers or arrays of any one shape.
+
+    Raises:
+        ValueError: if the order is unknown.
     """
     moved = (1 - c) * momentum + c * f_grad(theta)
-    return Ball(theta - a * (momentum if order == "heavy_ball" else moved), moved)
+    return Ball(theta - a * _named(order, momentum, moved), moved)
+
+
+@no_type_check  # called at every update
+def _named(order: Order, heavy_ball: Any, adam: Any) -> Any:
+    """The one of the two that `order` names."""
+    if order == "heavy_ball":
+        return heavy_ball
+    if order == "adam":
+        return adam
+    raise ValueError(f"order should be heavy_ball or adam, got {order!r}")
 
 
 def stability_limit(beta1: float, order: Order = "heavy_ball") -> float:
@@ -44,8 +59,8 @@ def stability_limit(beta1: float, order: Order = "heavy_ball") -> float:
 
     1 for the heavy ball as printed, 2 (1 + beta1) / (1 - beta1) for Adam's order.
     """
-    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "0 <= beta1 < 1")
-    return 1.0 if order == "heavy_ball" else 2 * (1 + beta1) / (1 - beta1)
+    check_momentum("beta1", beta1)
+    return _named(order, 1.0, 2 * (1 + beta1) / (1 - beta1))
 
 
 def spectral_radius(curvature: float, beta1: float, order: Order = "heavy_ball") -> float:
@@ -80,7 +95,11 @@ def adam_momentum(
     if convention not in ("kingma_ba", "paper_literal"):
         raise ValueError(f"convention should be kingma_ba or paper_literal, got {convention!r}")
     gradients = np.asarray(gs, dtype=np.float64)
-    betas = _betas(beta1, len(gradients))
+    if not gradients.shape or not len(gradients):
+        raise ValueError(
+            f"gs should hold gradients along its first axis, got the shape {gradients.shape}"
+        )
+    betas = np.broadcast_to(_betas(beta1, len(gradients)), len(gradients))
     corrected = np.empty_like(gradients)
     m = np.zeros_like(gradients[0])
     with np.errstate(over="ignore", invalid="ignore"):
@@ -103,23 +122,40 @@ def effective_memory(beta1: Numbers, n: int | Int[np.ndarray, "..."]) -> float |
     gradients so far; later it is 1 - beta1, exponential memory. Where beta1 changes, pass beta1 of
     1 ... N: beta1^n is then their product.
     """
-    updates = np.atleast_1d(n)
+    updates = np.asarray(n)
     if updates.min() < 1:
         raise ValueError(f"updates count from n = 1, got n = {updates.min()}")
     betas = _betas(beta1, int(updates.max()))
-    c = (1 - betas) / (1 - np.cumprod(betas))
-    return c[updates - 1].reshape(np.shape(n))[()]
+    if not betas.ndim:
+        return (1 - betas) / (1 - betas**updates)
+    return ((1 - betas) / (1 - np.cumprod(betas)))[updates - 1]
 
 
-def _betas(beta1: Numbers, count: int) -> Float[np.ndarray, " {count}"]:
+def _betas(beta1: Numbers, count: int) -> Array:
+    """The number, or the first `count` of the array."""
     betas = np.asarray(beta1, dtype=np.float64)
     if betas.ndim and len(betas) < count:
         raise ValueError(f"beta1 should be a number or have {count} entries, got {len(betas)}")
-    betas = betas[:count] if betas.ndim else np.full(count, betas)
-    if not ((betas >= 0) & (betas < 1)).all():
-        wrong = betas[~((betas >= 0) & (betas < 1))][0]
-        raise ValueError(f"beta1 should lie in [0, 1), got {wrong:g}")
+    betas = betas[:count] if betas.ndim else betas
+    _check_momenta("beta1", betas)
     return betas
+
+
+def _check_momenta(name: str, betas: Array) -> None:
+    for extreme in (betas.min(), betas.max()):
+        check_momentum(name, float(extreme))
+
+
+@no_type_check  # called at every update
+def corrected_moments(
+    m: Array, v: Array, gradient: Array, beta1: Numbers, beta2: Numbers, n: int
+) -> tuple[Array, Array]:
+    """Adam's moments with bias correction, after update n: averages of weights c_n (E1).
+
+    From m = v = 0 before update 1; numbers or arrays of any one shape.
+    """
+    c1, c2 = (1 - beta1) / (1 - beta1**n), (1 - beta2) / (1 - beta2**n)
+    return m + c1 * (gradient - m), v + c2 * (gradient**2 - v)
 
 
 def adam_path(
@@ -135,19 +171,22 @@ def adam_path(
     """Adam (Kingma & Ba) with exact gradients, for many settings of lr, beta1, beta2 at once.
 
     Each column is one run of a function of one variable; row 0 is the start.
+
+    Raises:
+        ValueError: if a rate is not > 0, beta1 or beta2 not in [0, 1), or `steps` negative.
     """
+    check_at_least("steps", steps, 0)
     rates = np.broadcast_arrays(theta0, lr, beta1, beta2)
     theta, lr, beta1, beta2 = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in rates)
+    check_in_range("lr", float(lr.min()), 0.0, np.inf, "a learning rate > 0")
+    _check_momenta("beta1", beta1)
+    _check_momenta("beta2", beta2)
     path = np.empty((steps + 1, len(theta)))
     path[0] = theta
     m = v = np.zeros_like(theta)
-    unbias1 = unbias2 = np.ones_like(theta)
     for n in range(1, steps + 1):
-        gradient = f_grad(theta)
-        m = beta1 * m + (1 - beta1) * gradient
-        v = beta2 * v + (1 - beta2) * gradient**2
-        unbias1, unbias2 = unbias1 * beta1, unbias2 * beta2
-        theta = theta - lr * (m / (1 - unbias1)) / (np.sqrt(v / (1 - unbias2)) + eps)
+        m, v = corrected_moments(m, v, f_grad(theta), beta1, beta2, n)
+        theta = theta - lr * m / (np.sqrt(v) + eps)
         path[n] = theta
     return path
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, no_type_check
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ttur.theory.checks import check_at_least, check_in_range
+from ttur.theory.adam_momentum import corrected_moments
+from ttur.theory.checks import check_at_least, check_in_range, check_momentum
 from ttur.theory.iterate import StepSizes, Trajectory, TwoTimeScaleProblem, simulate
 
 GradientNoise = Callable[..., Any]  # (generator, shape) -> noise of that shape
@@ -60,7 +61,7 @@ def adam_markov_field(
     m = v = np.zeros_like(total)
     for n in range(1, steps + 1):
         gradient = theta[..., None] + noise(rng, (replicas,))
-        m, v = _moments(m, v, gradient, beta1, beta2, n)
+        m, v = corrected_moments(m, v, gradient, beta1, beta2, n)
         if n > burn:
             total -= m / (np.sqrt(v) + epsilon)
     means = total / (steps - burn)
@@ -100,13 +101,20 @@ def run_adam(
     epsilon: float = 1e-8,
     record: Any = None,
 ) -> Trajectory:
-    """Adam with rate a(n) on theta^2 / 2 from theta = 0, (m, v) being the Markov state Z."""
+    """Adam with rate a(n) on theta^2 / 2 from theta = 0, (m, v) being the Markov state Z.
+
+    Z is from before the update, which therefore moves with the moments of the one before it, as
+    the heavy ball does with its old momentum (E4): update 1 does nothing. The limit is the same.
+
+    Raises:
+        ValueError: if a coefficient is outside [0, 1).
+    """
     _check_betas(beta1, beta2)
 
     @no_type_check
     def step(rng, state, theta, w, n):
         m, v = state
-        return _moments(m, v, theta + noise(rng, theta.shape), beta1, beta2, n)
+        return corrected_moments(m, v, theta + noise(rng, theta.shape), beta1, beta2, n)
 
     problem = TwoTimeScaleProblem(
         m=1,
@@ -119,14 +127,6 @@ def run_adam(
     return simulate(problem, a, a, [0.0], [], n_steps, replicas=replicas, seed=seed, record=record)
 
 
-@no_type_check  # called at every update
-def _moments(m, v, gradient, beta1, beta2, n):
-    """Adam's bias-corrected moments after sample n: averages with weights c_n (E1)."""
-    c1, c2 = (1 - beta1) / (1 - beta1**n), (1 - beta2) / (1 - beta2**n)
-    return m + c1 * (gradient - m), v + c2 * (gradient**2 - v)
-
-
 def _check_betas(beta1: float, beta2: float) -> None:
-    for name, beta in (("beta1", beta1), ("beta2", beta2)):
-        if not 0 <= beta < 1:
-            raise ValueError(f"Adam needs 0 <= {name} < 1, got {beta}")
+    check_momentum("beta1", beta1)
+    check_momentum("beta2", beta2)

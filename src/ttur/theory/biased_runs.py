@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ttur.theory.iterate import Trajectory, simulate
-from ttur.theory.network import NumNetwork
+from ttur.theory.network import Equilibrium, NumNetwork
 from ttur.theory.saddle import in_contraction_region, tanh_game
 from ttur.theory.study import Row, mean_and_error, standard_error
 from ttur.timescales import PowerLaw
@@ -34,9 +35,13 @@ class BiasedRuns:
     def late(self) -> Bool[np.ndarray, " times"]:
         return self.path.n > self.path.n[-1] // 2
 
-    @property
+    @cached_property
+    def optimum(self) -> Equilibrium:
+        return self.network.optimum()
+
+    @cached_property
     def distance(self) -> Float[np.ndarray, "times biases replicas"]:
-        return self.network.optimum().distance(self.prices, self.flows)
+        return self.optimum.distance(self.prices, self.flows)
 
     @property
     def shares(self) -> Float[np.ndarray, "biases replicas"]:
@@ -56,7 +61,7 @@ class BiasedRuns:
     def exact(self, index: int) -> float:
         """Distance of the biased equilibrium to the optimum."""
         biased = self.network.biased_equilibrium(*self.biases[index])
-        return float(self.network.optimum().distance(*biased))
+        return float(self.optimum.distance(*biased))
 
     def end_row(self, index: int, label: str) -> Row:
         if not self.survives(index):
@@ -64,11 +69,10 @@ class BiasedRuns:
             rates = np.linalg.norm(self.growth[index], axis=-1)
             quantity = f"{label}: growth of the prices per unit of sum a"
             return Row(quantity, float(np.linalg.norm(excess)), *mean_and_error(rates))
-        optimum = self.network.optimum()
         moved = np.concatenate(
             [
-                self.prices[self.late, index].mean(axis=0) - optimum.prices,
-                self.flows[self.late, index].mean(axis=0) - optimum.flows,
+                self.prices[self.late, index].mean(axis=0) - self.optimum.prices,
+                self.flows[self.late, index].mean(axis=0) - self.optimum.flows,
             ],
             axis=-1,
         )
@@ -103,6 +107,7 @@ class BiasedRuns:
 
 def biased_runs(
     network: NumNetwork,
+    start: tuple[Float[np.ndarray, " links"], Float[np.ndarray, " flows"]],
     biases: Sequence[Bias],
     replicas: int,
     steps: int,
@@ -110,18 +115,23 @@ def biased_runs(
     noise: float,
     eta: float,
 ) -> BiasedRuns:
-    """`replicas` paths for each of `biases`, all in one simulation."""
+    """`replicas` paths from the prices and flows `start` for each of `biases`, in one simulation.
+
+    As in the paper's figure alpha is on the flows, which are w, and beta on the prices, which are
+    theta: Theorem 10 names them the other way round. The norms that it bounds are those of the same
+    bias on every component, sqrt(links) beta on h and sqrt(flows) alpha on g.
+    """
     bias = np.repeat(np.array(biases), replicas, axis=0)
+    links, flows = network.R.shape
     path = simulate(
         network.problem(bias[:, :1], bias[:, 1:], noise),
-        *(STEPS, STEPS, np.ones(3), np.array([2.0, 1.0, 1.0, 1.0]), steps),
+        *(STEPS, STEPS, *start, steps),
         replicas=len(bias),
         seed=seed,
         record=max(1, steps // KEPT),
     )
     h, g = network.fields(path.theta, path.w)
-    # Norms: the same bias on each of 3 prices (h) and of 4 flows (g).
-    inside = in_contraction_region(h, g, bias[:, 1] * 3**0.5, bias[:, 0] * 2, eta)
+    inside = in_contraction_region(h, g, bias[:, 1] * links**0.5, bias[:, 0] * flows**0.5, eta)
     shape = len(path.n), len(biases), replicas
     return BiasedRuns(
         network,
@@ -135,7 +145,7 @@ def biased_runs(
 
 @dataclass(frozen=True, eq=False)
 class TanhRuns:
-    """The tanh game of erratum E29: both blocks Hurwitz, monotone or not."""
+    """The tanh game of erratum E29: both blocks Hurwitz, the couplings of one sign or of two."""
 
     label: str
     path: Trajectory

@@ -6,18 +6,16 @@ from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from ttur.theory.checks import Numbers
 from ttur.theory.iterate import TwoTimeScaleProblem
 from ttur.theory.markov import draw, stationary_distribution
 
 Iterate = Float[np.ndarray, "... dimension"]  # theta or w, with leading axes for replicas
 Occupation = Float[np.ndarray, "... states actions"]
-Point = ArrayLike | float  # one theta or one w
-Field = Callable[
-    ..., Any
-]  # (theta, w, z, action) -> (..., dimension); z, action broadcast to (...)
+# (theta, w, z, action) -> (..., dimension); z and action broadcast to (...)
+Field = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class ControlledChain:
         P = np.einsum("...zay,a->...zy", self._kernel(theta, w), policy)
         return stationary_distribution(P)[..., None] * policy
 
-    @no_type_check  # this and what follows is called at every update
+    @no_type_check  # this and the next two are called at every update
     def draw_actions(self, rng, replicas):
         """An action per replica."""
         return draw(rng, np.broadcast_to(self.policy, (replicas, len(self.policy))))
@@ -63,12 +61,13 @@ class ControlledChain:
         return np.broadcast_to(P, (*P.shape[:-2], len(self.policy), P.shape[-1]))
 
 
-def averaged_field(field: Field, chain: ControlledChain, theta: Iterate, w: Iterate) -> Iterate:
+def averaged_field(field: Field, chain: ControlledChain, theta: Numbers, w: Numbers) -> Iterate:
     """sum over z and action of D(theta, w) field(theta, w, z, action).
 
     This is ghat with the fast chain, and hhat at w = lambda(theta) with the slow one: D^(theta),
-    not D^(w) as the paper has it (E16).
+    not D^(w) as the paper has it (E16). theta is (..., m) and w (..., k), or numbers.
     """
+    theta, w = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (theta, w))
     return _weighted(field, chain.occupation(theta, w), theta, w)
 
 
@@ -101,11 +100,13 @@ class ControlledProblem:
     fast_chain: ControlledChain
     sigma: float = 0.0
 
-    def lam(self, theta: Iterate, near: ArrayLike | float = 0.0) -> Iterate:
+    def lam(self, theta: Numbers, near: Numbers = 0.0) -> Iterate:
         """lambda(theta), the root of ghat(theta, .) that Newton's method finds from `near`.
 
-        theta is (..., m), the root (..., k). That it is the only one is for Theorem 5's A5 to say.
+        theta is (..., m) or a number, the root (..., k). That it is the only one is for Theorem
+        5's A5 to say.
         """
+        theta = np.atleast_1d(np.asarray(theta, dtype=np.float64))
         start = np.broadcast_to(np.asarray(near, dtype=float), (*theta.shape[:-1], self.k))
         return _newton(lambda w: averaged_field(self.g, self.fast_chain, theta, w), start)
 
@@ -141,8 +142,8 @@ class ControlledProblem:
 
 def solve_limit(
     problem: ControlledProblem,
-    near: tuple[Point, Point] = (0.0, 0.0),
-    frozen_at: tuple[Point, Point] | None = None,
+    near: tuple[Numbers, Numbers] = (0.0, 0.0),
+    frozen_at: tuple[Numbers, Numbers] | None = None,
 ) -> Limit:
     """theta* with hhat(theta*, lambda(theta*)) = 0, w* = lambda(theta*) and the occupation pi*.
 
@@ -150,12 +151,13 @@ def solve_limit(
     would predict who forgets that the iterates steer the noise.
 
     Raises:
-        ValueError: if a chain is reducible, or Newton's method does not converge from `near`.
+        ValueError: if a chain is reducible, or Newton's method does not converge from `near` (also
+            where a field is flat and its roots are not isolated).
     """
     m, k = problem.m, problem.k
     pairs = ((problem.h, problem.slow_chain), (problem.g, problem.fast_chain))
 
-    def point(theta: Point, w: Point) -> tuple[Iterate, Iterate]:
+    def point(theta: Numbers, w: Numbers) -> tuple[Iterate, Iterate]:
         whole = np.concatenate([np.broadcast_to(theta, m), np.broadcast_to(w, k)]).astype(float)
         return whole[:m], whole[m:]
 
@@ -182,13 +184,17 @@ def _newton(field: Callable[[Iterate], Iterate], start: Iterate) -> Iterate:
     shifts = 1e-6 * np.eye(x.shape[-1])
     for _ in range(50):
         columns = [(field(x + shift) - field(x - shift)) / 2e-6 for shift in shifts]
-        move = np.linalg.solve(np.stack(columns, axis=-1), field(x)[..., None])[..., 0]
+        try:
+            move = np.linalg.solve(np.stack(columns, axis=-1), field(x)[..., None])[..., 0]
+        except np.linalg.LinAlgError:  # flat
+            break
         x = x - move
         if np.abs(move).max() < 1e-10:
             return x
     raise ValueError(
-        "Theorem 5 fails: the averaged field should have a root, Newton's method found none from "
-        f"{start.flat[0]:g}; where it stopped the field is {np.abs(field(x)).max():.3g}"
+        "Theorem 5 fails: the averaged field should have a root that is isolated, Newton's method "
+        f"found none from {np.array2string(start, threshold=8)}; where it stopped the field is "
+        f"{np.abs(field(x)).max():.3g}"
     )
 
 

@@ -18,8 +18,8 @@ PROBED = ("R", "Q", "momentum_load", "eps_eff", "rho_D")  # of ProbeResult
 # The Dirac-GAN is played at these rates, momenta and orders.
 DIRAC_A = (0.001, 0.01, 0.01, 0.1, 0.1, 0.3, 0.6, 0.6)
 DIRAC_B = (1.0, 1.0, 0.1, 1.0, 0.1, 0.1, 0.1, 1.0)
-MOMENTA = (0.0, 0.9)  # of the Dirac-GAN
-ORDERS: tuple[Order, ...] = ("simultaneous", "fast_first")
+DIRAC_MOMENTA = (0.0, 0.9)
+DIRAC_ORDERS: tuple[Order, ...] = ("simultaneous", "fast_first")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,18 +159,35 @@ def separation(values: PairValues, settled: Bool[np.ndarray, " pairs"]) -> float
     return float(failed.min() / max(fine.max(), 1e-3))
 
 
+def rescaling(gamma: float, batch: int, beta1: float) -> tuple[float, float]:
+    """eps_eff of one game in two parameterisations, theta and theta / 0.1."""
+    first, second = (
+        diagnose(
+            LQGAN(gamma=gamma, batch=batch, scale=scale),
+            [0.001 / scale**2],
+            [0.05],
+            steps=100,
+            early=100,
+            beta1=beta1,
+            replicas=2,
+        ).early["eps_eff"][0]
+        for scale in (1.0, 0.1)
+    )
+    return float(first), float(second)
+
+
 def dirac_map(
     steps: int,
 ) -> tuple[Float[np.ndarray, "orders betas pairs"], Float[np.ndarray, "orders betas pairs"]]:
-    """(spectral radius, |(theta, w)| after `steps`) over ORDERS, MOMENTA and (DIRAC_A, DIRAC_B)."""
-    game, beta1 = DiracGAN(), np.array(MOMENTA)[:, None].repeat(len(DIRAC_A), axis=1)
+    """(spectral radius, |(theta, w)| after `steps`) at the settings DIRAC_... above."""
+    game, beta1 = DiracGAN(), np.array(DIRAC_MOMENTA)[:, None].repeat(len(DIRAC_A), axis=1)
     size = []
-    for order in ORDERS:
+    for order in DIRAC_ORDERS:
         *_, last = play(game, DIRAC_A, DIRAC_B, [1.0], [0.0], steps, beta1=beta1, order=order)
         size.append(np.hypot(last.theta_new, last.w_new)[..., 0, 0])
     rates = list(zip(DIRAC_A, DIRAC_B, strict=True))
     radius = [
-        [[game.spectral_radius(a, b, beta, order) for a, b in rates] for beta in MOMENTA]
-        for order in ORDERS
+        [[game.spectral_radius(a, b, beta, order) for a, b in rates] for beta in DIRAC_MOMENTA]
+        for order in DIRAC_ORDERS
     ]
     return np.array(radius), np.array(size)

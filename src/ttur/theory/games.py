@@ -1,13 +1,13 @@
 """Three games small enough to know everything about, for the probe of appendix A5."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from scipy.optimize import root_scalar
 from scipy.special import expit
 
-from ttur.theory.checks import array_of_shape, check_in_range
+from ttur.theory.checks import array_of_shape, check_at_least, check_in_range
 from ttur.theory.two_players import Game, Matrix
 
 
@@ -25,9 +25,11 @@ class MeanOnlyGAN(Game):
         _check_decay(self.gamma)
         check_in_range("K", self.K, 0.0, np.inf, "a coupling of the players")
 
+    @no_type_check  # called at every update, as all below that are so marked
     def h(self, theta: Any, w: Any, batch: Any = None) -> Any:
         return self.K * w
 
+    @no_type_check
     def g(self, theta: Any, w: Any, batch: Any = None) -> Any:
         return -self.K * theta - self.gamma * w
 
@@ -38,11 +40,12 @@ class MeanOnlyGAN(Game):
         return np.array([[0.0, self.K], [-self.K, -self.gamma]])
 
     def threshold(self, b: float, beta1: float = 0.0) -> float:
-        """The largest stable a of simultaneous updates, in closed form.
+        """The largest stable a of simultaneous updates, in closed form, for b up to 2 / gamma.
 
-        A mode of rate u + iv is stable iff (1 - rho u)^2 + v^2 < 1, rho = (1 - beta1)/(1 + beta1)
-        (Schur-Cohn); here u = b gamma / 2 and v^2 = a b K^2 - u^2. For beta1 near 1 it tends to
-        (1 - beta1) gamma / 2 + b gamma^2 / 4, the boundary momentum_load = 1 (at K = 1).
+        Without momentum it is gamma / K^2, whatever b. A mode of rate u + iv is stable iff
+        (1 - rho u)^2 + v^2 < 1, rho = (1 - beta1)/(1 + beta1) (Schur-Cohn); here u = b gamma / 2
+        and v^2 = a b K^2 - u^2. For beta1 near 1 it tends to (1 - beta1) gamma / 2 + b gamma^2 / 4,
+        the boundary momentum_load = 1 (at K = 1).
         """
         rho = (1 - beta1) / (1 + beta1)
         return (rho * self.gamma + (1 - rho**2) * b * self.gamma**2 / 4) / self.K**2
@@ -61,9 +64,11 @@ class DiracGAN(Game):
     def __post_init__(self) -> None:
         _check_decay(self.gamma)
 
+    @no_type_check
     def h(self, theta: Any, w: Any, batch: Any = None) -> Any:
         return -w * expit(-w * theta)
 
+    @no_type_check
     def g(self, theta: Any, w: Any, batch: Any = None) -> Any:
         return theta * expit(-w * theta) - self.gamma * w
 
@@ -106,7 +111,7 @@ class LQGAN(Game):
         array_of_shape("sd", self.sd, (len(self.mu),))
         check_in_range("min(sd)", min(self.sd), 0.0, np.inf, "a data distribution with a density")
         check_in_range("scale", self.scale, 0.0, np.inf, "a parameterisation of the generator")
-        check_in_range("batch", float(self.batch), 0.0, np.inf, "a batch of samples")
+        check_at_least("batch", self.batch, 1)
 
     @property
     def m(self) -> int:
@@ -121,38 +126,46 @@ class LQGAN(Game):
         mu, sd = np.array(self.mu), np.array(self.sd)
         return Moments(mu, mu**2 + sd**2, np.zeros_like(mu), np.ones_like(mu))
 
+    @no_type_check
     def samples(self, rng: Any, replicas: int) -> tuple[Any, Any]:
         """(x, z), each of shape (replicas, batch, dimension)."""
         x, z = rng.standard_normal((2, replicas, self.batch, len(self.mu)))
         return self.mu + self.sd * x, z
 
     @staticmethod
+    @no_type_check
     def moments(x: Any, z: Any) -> Moments:
         return Moments(*(f.mean(axis=-2) for f in (x, x**2, z, z**2)))
 
+    @no_type_check
     def draw(self, rng: Any, replicas: int) -> Moments:
         return self.moments(*self.samples(rng, replicas))
 
+    @no_type_check
     def generator(self, theta: Any) -> tuple[Any, Any]:
         """(t, s)."""
         return _halves(self.scale * theta)
 
+    @no_type_check
     def h(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
         see = batch or self.population
         (t, s), (u, v) = self.generator(theta), _halves(w)
         slope = u + v * t  # of D at t
         return self.scale * _join(slope + v * s * see.z, slope * see.z + v * s * see.z2)
 
+    @no_type_check
     def g(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
         see = batch or self.population
         t, s = self.generator(theta)
         mean, square = t + s * see.z, t**2 + 2 * t * s * see.z + s**2 * see.z2
         return _join(see.x - mean, (see.x2 - square) / 2) - self.gamma * w
 
+    @no_type_check
     def objective(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
         """V_D = E D(x) - E D(G(z)) - gamma |w|^2 / 2; 0 for the uninformative discriminator."""
         return np.sum(w * (self.g(theta, w, batch) + self.gamma * w / 2), axis=-1)
 
+    @no_type_check
     def scores(self, theta: Any, w: Any, x: Any, z: Any) -> tuple[Any, Any]:
         """(D(G(z)), D(x)), the axis of samples last."""
         (t, s), (u, v) = self.generator(theta), _halves(w[..., None, :])
@@ -174,11 +187,13 @@ class LQGAN(Game):
         return np.block([[np.zeros_like(decay), coupling], [-coupling.T, decay]])
 
 
+@no_type_check
 def _halves(values: Any) -> tuple[Any, Any]:
     half = values.shape[-1] // 2
     return values[..., :half], values[..., half:]
 
 
+@no_type_check
 def _join(first: Any, second: Any) -> Any:
     return np.concatenate(np.broadcast_arrays(first, second), axis=-1)
 

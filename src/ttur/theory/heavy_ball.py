@@ -5,16 +5,16 @@ theta'' + r(t) theta' + r(t) grad f(theta) = 0, with a(n) as the step of time (c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import solve_ivp
 
 from ttur.theory.adam_momentum import Gradient, Order, hbf_step
-from ttur.theory.checks import Numbers, check_in_range
-from ttur.theory.iterate import StepSizes, step_sizes
+from ttur.theory.checks import Numbers, array_of_shape, check_in_range
 from ttur.theory.memory import BiasCorrectedMemory, Memory, PolynomialMemory, as_memory
+from ttur.theory.schedule import StepSizes, step_sizes
 
 Times = Float[np.ndarray, " times"]
 Positions = Float[np.ndarray, "times dim"]
@@ -52,16 +52,20 @@ def hbf_ode(
         r: a memory, or a number for constant memory.
         theta0: start, of shape (dim,) or a number.
         v0: velocity at the start; None: at rest, or -grad f(theta0) with bias correction.
-        T: last time; `memory.start` is the first.
-        times: when to look; None takes 1001 equal steps.
+        T: last time; `memory.start` is the first. With `times` it is not used.
+        times: when to look, in increasing order; None takes 1001 equal steps.
 
     Raises:
-        ValueError: if T is not after the start, or a velocity other than None is given with bias
-            correction, whose solutions have only one that is finite.
+        ValueError: if T is not after the start, a time is before it, or v0 has not the shape of
+            theta0 or is given with bias correction, where only one is finite.
     """
     memory = as_memory(r)
     first = memory.start
-    check_in_range("T", T, first, np.inf, "a time after the start")
+    if times is None:
+        check_in_range("T", T, first, np.inf, "a time after the start")
+        times = np.linspace(first, T, 1001)
+    elif times[0] < first:
+        raise ValueError(f"times should not be before the start {first:g}, got {times[0]:g}")
     theta = _point(theta0)
     if isinstance(memory, BiasCorrectedMemory):
         if v0 is not None:
@@ -70,8 +74,8 @@ def hbf_ode(
                 f"v0 should be None, got {v0}"
             )
         first, v0 = 1e-9, -_point(f_grad(theta))
-    when = np.linspace(first, T, 1001) if times is None else np.maximum(times, first)
-    return _solve(f_grad, memory, theta, v0, first, when)
+        times = np.maximum(times, first)
+    return _solve(f_grad, memory, theta, v0, first, times)
 
 
 def friction_ode(
@@ -140,8 +144,9 @@ def _solve(
 ) -> Motion:
     """theta'' = -friction theta' - gravity grad f, and its loss of energy as one more state."""
     dim = len(theta0)
-    velocity = np.zeros(dim) if v0 is None else _point(v0)
+    velocity = np.zeros(dim) if v0 is None else array_of_shape("v0", _point(v0), (dim,))
 
+    @no_type_check
     def field(t, state):
         theta, velocity = state[:dim], state[dim:-1]
         if isinstance(law, Memory):
@@ -216,15 +221,23 @@ def ode_convergence_order(
         T: last time.
         sequences: step sizes n -> a(n), each used until a(1) + ... + a(n) reaches T.
         order: which momentum moves the ball.
+
+    Raises:
+        ValueError: if T comes before the first step, or is not reached within 2^22 steps.
     """
     memory = as_memory(r)
     errors, first = [], []
     for sequence in sequences:
         count = 64
         while memory.start + (a := step_sizes("a", sequence, count)).sum() < T:
+            if count == 2**22:
+                end = memory.start + a.sum()
+                raise ValueError(f"{count} steps a(n) should reach T = {T:g}, got to {end:g} only")
             count *= 2
         t = memory.start + np.cumsum(a)
         a, t = a[t <= T * (1 + 1e-12)], t[t <= T * (1 + 1e-12)]
+        if not a.size:
+            raise ValueError(f"T should not be before the first step, got {T:g}")
         path = heavy_ball_path(f_grad, memory, a, theta0, order)
         exact = hbf_ode(f_grad, memory, theta0, T=float(t[-1]), times=t).theta
         errors.append(float(np.abs(path[1:] - exact).max()))

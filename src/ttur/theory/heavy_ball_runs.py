@@ -5,6 +5,7 @@ The ball starts at rest on f = theta^4/4 - theta^2/2 + theta/10, unless another 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float
@@ -31,13 +32,14 @@ from ttur.theory.momentum_noise import (
     hbf_exact_covariance,
     second_moment_noise,
 )
-from ttur.theory.study import Row
+from ttur.theory.study import Row, mean_and_error
 from ttur.timescales import Constant, PowerLaw
 
 Samples = Float[np.ndarray, " replicas"]
 
 
-def _f_grad(x):
+@no_type_check  # called at every update
+def _f_grad(x: Any) -> Any:
     return x**3 - x + 0.1
 
 
@@ -146,8 +148,11 @@ class NoiseRun:
 
     def rows(self) -> list[Row]:
         return [
-            _row(f"E[M^v] at c = {self.c:g}", self.exact.mean, self.noise),
-            _row(f"E[(M^v)^2] at c = {self.c:g}", self.exact.mean_square, self.noise**2),
+            Row(f"E[{name}] at c = {self.c:g}", exact, *mean_and_error(values))
+            for name, exact, values in (
+                ("M^v", self.exact.mean, self.noise),
+                ("(M^v)^2", self.exact.mean_square, self.noise**2),
+            )
         ]
 
 
@@ -185,9 +190,4 @@ def variance_row(r: float, replicas: int, seed: int) -> Row:
         theta, m = theta - step * m, (1 - step * r) * m + step * r * noisy
     exact = hbf_exact_covariance(1.0, r, 1.0, a)[0, 0] / a[-1]
     name = f"Var theta_n / a(n), noisy heavy ball, n = {count} (limit s2/(2 L) = 0.5)"
-    return _row(name, float(exact), theta**2 / a[-1])
-
-
-def _row(quantity: str, predicted: float, values: Samples) -> Row:
-    error = float(values.std() / np.sqrt(len(values)))
-    return Row(quantity, predicted, float(values.mean()), error)
+    return Row(name, float(exact), *mean_and_error(theta**2 / a[-1]))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit
 
-from ttur.theory.checks import array_of_shape, check_stochastic
+from ttur.theory.checks import Numbers, array_of_shape, check_stochastic
 from ttur.theory.markov import stationary_distribution
 
 
@@ -30,13 +30,16 @@ class FiniteMDP:
         states = len(np.atleast_1d(self.r))
         object.__setattr__(self, "P", array_of_shape("P", self.P, (2, states, states)))
         object.__setattr__(self, "r", array_of_shape("r", self.r, (states,)))
-        object.__setattr__(
-            self, "xi", array_of_shape("xi", self.xi, (states, np.shape(self.xi)[-1]))
-        )
+        object.__setattr__(self, "xi", features_of("xi", self.xi, states))
         check_stochastic("P", self.P)
 
     def policy(self, theta: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*batch S 2"]:
         """mu(u | x, theta)."""
+        if theta.shape[-1:] != self.xi.shape[1:]:
+            raise ValueError(
+                f"theta should have {self.xi.shape[1]} entries along its last axis, got the shape "
+                f"{theta.shape}"
+            )
         one = expit(theta @ self.xi.T)
         return np.stack([1 - one, one], axis=-1)
 
@@ -68,7 +71,12 @@ class FiniteMDP:
 
         Unique up to a constant: pi . h = 0, or h(reference) = 0 as in the paper, whose T in
         Eq. 143 is the first return time to that state (E30).
+
+        Raises:
+            ValueError: if `reference` is no state.
         """
+        if reference is not None:
+            self.check_state("reference", reference)
         P, pi = self.transition(theta), self.stationary(theta)
         centred = self.r - (pi @ self.r)[..., None]
         value = np.linalg.solve(np.eye(len(self.r)) - P + pi[..., None, :], centred[..., None])
@@ -76,20 +84,44 @@ class FiniteMDP:
         return value if reference is None else value - value[..., reference, None]
 
     def policy_gradient(
-        self, theta: Float[np.ndarray, "*batch m"], value: Float[np.ndarray, "*batch S"]
+        self,
+        theta: Float[np.ndarray, "*batch m"],
+        value: Float[np.ndarray, "*batch S"],
+        pi: Float[np.ndarray, "*batch S"] | None = None,
     ) -> Float[np.ndarray, "*batch m"]:
-        """E[Psi d] if the critic held the values `value`.
+        """E[Psi d] if the critic held the values `value`; `pi` is the stationary law, if known.
 
         sum_x pi(x) sum_u mu(u|x) Psi(x,u) [r(x) - eta + sum_y p(y|x,u) v(y) - v(x)], of which
         r(x) - eta - v(x) drops out, as sum_u mu Psi = 0.
         """
         ahead = np.einsum("uxy,...y->...xu", self.P, value)
-        weight = self.stationary(theta)[..., None] * self.policy(theta) * ahead
+        pi = self.stationary(theta) if pi is None else pi
+        weight = pi[..., None] * self.policy(theta) * ahead
         return np.einsum("...xu,...xum->...m", weight, self.score(theta))
 
     def grad_eta(self, theta: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*batch m"]:
         """Gradient of the average reward."""
         return self.policy_gradient(theta, self.differential_value(theta))
+
+    def check_state(self, name: str, state: int) -> None:
+        """`state` is one of the S.
+
+        Raises:
+            ValueError: if it is not; `name` is what the message calls it.
+        """
+        if not 0 <= state < len(self.r):
+            raise ValueError(f"{name} should be one of {len(self.r)} states from 0 on, got {state}")
+
+
+def features_of(name: str, values: Numbers, states: int) -> Float[np.ndarray, "S features"]:
+    """A row of features for each state.
+
+    Raises:
+        ValueError: if the shape is another, or an entry is not finite.
+    """
+    if np.ndim(values) != 2:
+        raise ValueError(f"{name} should have the shape ({states}, k), got {np.shape(values)}")
+    return array_of_shape(name, values, (states, np.shape(values)[1]))
 
 
 def corridor(forward: float = 0.9) -> FiniteMDP:

@@ -5,7 +5,7 @@ Corrected: a(n) is the step of time, friction and gravity are both r (E2); r/t n
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float
@@ -25,10 +25,12 @@ class ConstantMemory:
     def __post_init__(self) -> None:
         check_in_range("r", float(self.r), 0.0, np.inf, "a memory rate r > 0")
 
-    def __call__(self, t):
+    @no_type_check  # called at every step of a solver, as in the memories below
+    def __call__(self, t: Any) -> Any:
         return self.r + 0 * t
 
-    def slope(self, t):
+    @no_type_check
+    def slope(self, t: Any) -> Any:
         """r'(t)."""
         return 0 * t
 
@@ -52,10 +54,12 @@ class PolynomialMemory:
         check_in_range("r", float(self.r), 0.0, np.inf, "a memory rate r > 0")
         check_in_range("start", float(self.start), 0.0, np.inf, "r/t at t > 0")
 
-    def __call__(self, t):
+    @no_type_check
+    def __call__(self, t: Any) -> Any:
         return self.r / t
 
-    def slope(self, t):
+    @no_type_check
+    def slope(self, t: Any) -> Any:
         return -self.r / t**2
 
     def weights(self, a: Steps) -> Steps:
@@ -75,10 +79,12 @@ class BiasCorrectedMemory:
     def __post_init__(self) -> None:
         check_in_range("r", float(self.r), 0.0, np.inf, "a memory rate r > 0")
 
-    def __call__(self, t):
+    @no_type_check
+    def __call__(self, t: Any) -> Any:
         return -self.r / np.expm1(-self.r * t)
 
-    def slope(self, t):
+    @no_type_check
+    def slope(self, t: Any) -> Any:
         return -(self(t) ** 2) * np.exp(-self.r * t)
 
     def weights(self, a: Steps) -> Steps:

@@ -4,8 +4,11 @@ The paper lets its result "carry over to Adam" by the energy of the heavy ball. 
 to one player: in a game the gradients are no gradient field, and momentum can turn it unstable.
 """
 
+from typing import no_type_check
+
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import root_scalar
 
 from ttur.theory.checks import Numbers, array_of_shape, check_in_range
 from ttur.theory.iterate import TwoTimeScaleProblem
@@ -47,13 +50,21 @@ def momentum_matrix(
         r_theta, r_w: memory rates, each in its player's own time.
         eps: ratio of the step sizes a/b.
         m: dimension of theta; half of A's size if None.
+
+    Raises:
+        ValueError: if a rate or eps is not > 0, A not square, or m not between 0 and its size.
     """
     for name, value in (("r_theta", r_theta), ("r_w", r_w)):
         check_in_range(name, value, 0.0, np.inf, "a memory rate r > 0")
     check_in_range("eps", eps, 0.0, np.inf, "step sizes > 0")
     A = _square(A)
     size = len(A)
-    is_theta = np.arange(size) < (size // 2 if m is None else m)
+    if m is None and size % 2:
+        raise ValueError(f"m should be given, the size {size} of A has no half")
+    m = size // 2 if m is None else m
+    if not 0 < m < size:
+        raise ValueError(f"m should lie in 1 ... {size - 1}, got {m}")
+    is_theta = np.arange(size) < m
     pace = np.diag(np.where(is_theta, eps, 1.0))
     gravity = pace @ np.diag(np.where(is_theta, r_theta, r_w))
     return np.block([[np.zeros((size, size)), pace], [-gravity @ A, -gravity]])
@@ -73,24 +84,20 @@ def critical_time_scale(A: Numbers, r_theta: float, r_w: float, m: int | None = 
         ValueError: if momentum is unstable even at eps = 1e-6.
     """
 
-    def stable(eps: float) -> bool:
-        return growth_rate(momentum_matrix(A, r_theta, r_w, eps, m)) < 0
+    def growth(eps: float) -> float:
+        return growth_rate(momentum_matrix(A, r_theta, r_w, eps, m))
 
-    grid = np.geomspace(1e-6, 1, 241)
-    verdicts = [stable(float(eps)) for eps in grid]
-    if not verdicts[0]:
+    grid = np.geomspace(1e-6, 1, 241).tolist()
+    unstable = [growth(eps) >= 0 for eps in grid]
+    if unstable[0]:
         raise ValueError(
             "time-scale separation fails: momentum is unstable even at a/b = 1e-6, growth rate "
-            f"{growth_rate(momentum_matrix(A, r_theta, r_w, 1e-6, m)):.3g}"
+            f"{growth(1e-6):.3g}"
         )
-    if all(verdicts):
+    if not any(unstable):
         return 1.0
-    first = verdicts.index(False)
-    low, high = float(grid[first - 1]), float(grid[first])
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if stable(middle) else (low, middle)
-    return (low + high) / 2
+    first = unstable.index(True)
+    return float(root_scalar(growth, bracket=grid[first - 1 : first + 1], xtol=1e-15).root)
 
 
 def zero_sum_game(mu: float = 1.0, coupling: float = 2.0) -> TwoTimeScaleProblem:
@@ -119,17 +126,21 @@ def augment_with_momentum(
     m, k = problem.m, problem.k
     noise, bias, step = problem.noise, problem.bias, problem.markov_step
 
+    @no_type_check  # called at every update, as are the three below
     def places(theta, w):
         return theta[:, :m], w[:, :k]
 
+    @no_type_check
     def h(theta, w, z):
         p = theta[:, m:]
         return np.hstack([p, r_theta * (problem.h(*places(theta, w), z) - p)])
 
+    @no_type_check
     def g(theta, w, z):
         p = w[:, k:]
         return np.hstack([p, r_w * (problem.g(*places(theta, w), z) - p)])
 
+    @no_type_check
     def push(on_theta, on_w):
         """What is added to the gradients reaches the velocities."""
         return (

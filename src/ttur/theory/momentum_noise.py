@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import solve_continuous_lyapunov
 
-from ttur.theory.checks import check_hurwitz, check_in_range
+from ttur.theory.checks import check_hurwitz, check_in_range, check_momentum
+from ttur.theory.covariances import propagate
 
 Covariance = Float[np.ndarray, "2 2"]
 
@@ -49,11 +50,8 @@ def hbf_exact_covariance(
 ) -> Covariance:
     """Cov(theta_N, m_N) after the steps a(1) ... a(N) from a fixed start, without approximation."""
     matrix, noise = hbf_linearisation(L, r), np.diag([0.0, r**2 * s2])
-    covariance = np.zeros((2, 2))
-    for step in a:
-        shrink = np.eye(2) - step * matrix
-        covariance = shrink @ covariance @ shrink.T + step**2 * noise
-    return covariance
+    steps = a[:, None, None]
+    return propagate(np.eye(2) - steps * matrix, steps**2 * noise, [len(a)])[0]
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,13 @@ def second_moment_noise(mu: float, sigma: float, beta1: float, beta2: float) -> 
     so E[M^v] does not vanish as c -> 0 unless mu = 0, and E[(M^v)^2] grows like 1/c, because v_n
     spreads by sqrt(1 - beta2) and not by 1 - beta2. The drift it adds, c E[M^v], still vanishes:
     the conclusion survives, the reason does not.
+
+    Raises:
+        ValueError: if sigma is not > 0, or beta1 or beta2 not in [0, 1).
     """
-    for name, beta in (("beta1", beta1), ("beta2", beta2)):
-        check_in_range(f"1 - {name}", 1 - beta, 0.0, 1.0, f"0 <= {name} < 1")
-    check_in_range("E g^2 = mu^2 + sigma^2", mu**2 + sigma**2, 0.0, np.inf, "v > 0")
+    check_in_range("sigma", sigma, 0.0, np.inf, "gradients with noise")
+    check_momentum("beta1", beta1)
+    check_momentum("beta2", beta2)
     gaussian = [1.0, mu]  # E g^k
     for k in range(2, 7):
         gaussian.append(mu * gaussian[k - 1] + (k - 1) * sigma**2 * gaussian[k - 2])
@@ -101,5 +102,5 @@ def second_moment_noise(mu: float, sigma: float, beta1: float, beta2: float) -> 
         product=product,
         mean=-product / (2 * c * v**1.5),
         mean_square=square / (4 * c**2 * v**3),
-        spread=(joint[0, 2] - v**2) ** 0.5,
+        spread=sigma * (d / (1 + beta2) * (4 * mu**2 + 2 * sigma**2)) ** 0.5,
     )

@@ -1,7 +1,7 @@
 """Network utility maximisation: flows and link prices as a saddle point (Theorem 10, Figure 1)."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float
@@ -90,8 +90,8 @@ class NumNetwork:
             ValueError: if there is none: the bias takes all of a link's capacity.
         """
         links, flows = self.R.shape
-        alpha = array_of_shape("alpha", np.broadcast_to(alpha, flows), (flows,))
-        beta = array_of_shape("beta", np.broadcast_to(beta, links), (links,))
+        alpha = array_of_shape("alpha", np.broadcast_to(alpha, np.shape(alpha) or flows), (flows,))
+        beta = array_of_shape("beta", np.broadcast_to(beta, np.shape(beta) or links), (links,))
         self._check_feasible(beta)
         capacity, (low, high) = self.c - beta, self.box
 
@@ -131,11 +131,13 @@ class NumNetwork:
         if bias not in ("constant", "wave"):
             raise ValueError(f"bias should be constant or wave, got {bias!r}")
         links, flows = self.R.shape
-        alpha, beta = np.asarray(alpha, np.float64), np.asarray(beta, np.float64)
+        alpha = array_of_shape("alpha", alpha, np.shape(alpha))
+        beta = array_of_shape("beta", beta, np.shape(beta))
         for name, size, given in (("alpha", flows, alpha), ("beta", links, beta)):
             if given.shape[-1:] not in {(), (1,), (size,)}:
                 raise ValueError(f"{name} should have {size} or 1 columns, got {given.shape}")
 
+        @no_type_check  # called at every update
         def biases(theta, w, n, t):
             factor = np.cos(t) if bias == "wave" else 1.0
             return factor * beta, factor * alpha
@@ -165,11 +167,13 @@ class NumNetwork:
 LINE_ROUTES = ((1, 1, 0, 0), (1, 0, 1, 0), (1, 0, 0, 1))  # nodes A-B-C-D; flow 0 uses every link
 
 
-def four_node_line(capacities: Numbers = (3.0, 4.0, 7.0)) -> NumNetwork:
+def four_node_line(
+    capacities: Numbers = (3.0, 4.0, 7.0), box: tuple[float, float] = (0.05, 20.0)
+) -> NumNetwork:
     """Nodes A-B-C-D, links AB, BC, CD; flow 0 over all links, flows 1, 2, 3 over one each.
 
     With capacities 3, 4, 7 the optimum is x = (1, 2, 3, 6), lambda = (1/2, 1/3, 1/6). The paper's
     Figure 1 (right) reprints a figure whose network, noise and bounds are not published; this
     stands in for it.
     """
-    return NumNetwork(LINE_ROUTES, capacities)
+    return NumNetwork(LINE_ROUTES, capacities, box=box)

@@ -1,4 +1,11 @@
-"""Theorem 10: one step sequence for both players, gradients with a bias that does not vanish."""
+"""Theorem 10: one step sequence for both players, gradients with a bias that does not vanish.
+
+Claimed for monotone games: the iterates return to A_eta (`in_contraction_region`) for ever. With
+norms and several coordinates that can fail: under L = theta . w in R^2, theta and w of one length
+at a right angle circle, and neither ||h|| nor ||g|| ever shrinks. What holds: where (-h, -g) is
+Lipschitz and mu-strongly monotone and the norm of the bias at most B in the limit, the limiting
+distance to the saddle point is at most B / mu (`LinearQuadraticSaddle`).
+"""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,8 +28,9 @@ def in_contraction_region(
 ) -> Bool[np.ndarray, "*replicas"]:
     """Whether the point lies in A_eta: alpha >= eta ||h|| or beta >= eta ||g|| (Eq. 141).
 
-    `alpha` bounds the norm of the bias on h (slow player), `beta` of that on g. With the paper's
-    ">" and no bias A_eta would be empty, and "returns infinitely often" false (E28).
+    `alpha` bounds the norm of the bias on h (slow player), `beta` of that on g. The paper has ">",
+    with which A_eta is empty without bias; read ">=" and alpha, beta > 0, as noise keeps the
+    iterates off the saddle point (E28).
 
     Raises:
         ValueError: if a bound is negative, or eta outside (0, 1).
@@ -81,8 +89,8 @@ class SaddlePoint(NamedTuple):
 class LinearQuadraticSaddle:
     """h = -mu theta - K w, g = K^T theta - mu w: (-h, -g) is mu-strongly monotone.
 
-    What can be said without Theorem 10: for a mu-strongly monotone (-h, -g) and a bias of norm at
-    most B in the limit, the limiting distance to the saddle point 0 is at most B / mu.
+    With a bias of norm at most B in the limit, the limiting distance to the saddle point 0 is at
+    most B / mu.
 
     Raises:
         ValueError: if mu <= 0, or the coupling K is no matrix.
@@ -134,11 +142,10 @@ class LinearQuadraticSaddle:
 
     def _biases(self, bias_theta: Numbers, bias_w: Numbers) -> tuple[Array, Array]:
         """Of shapes (m,) and (k,); a number is that in every component."""
-        m, k = self.coupling.shape
-        theta, w = (np.asarray(bias, np.float64) for bias in (bias_theta, bias_w))
+        (m, k), on_theta, on_w = self.coupling.shape, np.shape(bias_theta), np.shape(bias_w)
         return (
-            array_of_shape("bias_theta", theta if theta.ndim else np.full(m, theta), (m,)),
-            array_of_shape("bias_w", w if w.ndim else np.full(k, w), (k,)),
+            array_of_shape("bias_theta", np.broadcast_to(bias_theta, on_theta or (m,)), (m,)),
+            array_of_shape("bias_w", np.broadcast_to(bias_w, on_w or (k,)), (k,)),
         )
 
 
@@ -149,8 +156,9 @@ def tanh_game(
 
     Both are smooth and bounded, each player's own derivative is negative: all that assumption A1
     of Theorem 10 asks. With couplings (2, 2) the iterates still run away and never see A_eta
-    again, so comment C1 ("the proof does not use the saddle point condition") is refuted (E29);
-    with (-2, 2), which is monotone, they return for ever.
+    again, so comment C1 ("the proof does not use the saddle point condition") is refuted (E29).
+    With couplings of opposite signs, (-2, 2), they return for ever; that game is monotone near 0
+    only.
     """
     return TwoTimeScaleProblem(
         m=1,

@@ -5,13 +5,20 @@ parameters and may have any axes before it.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import root_scalar
 
-from ttur.theory.checks import Numbers, array_of_shape, check_at_least, check_in_range
+from ttur.theory.adam_momentum import corrected_moments
+from ttur.theory.checks import (
+    Numbers,
+    array_of_shape,
+    check_at_least,
+    check_in_range,
+    check_momentum,
+)
 from ttur.theory.iterate import ORDERS, Order, TwoTimeScaleProblem
 
 Matrix = Float[np.ndarray, "size size"]
@@ -48,6 +55,7 @@ class Game:
         """The Jacobian of (h, g) in (theta, w) at their common zero."""
         raise NotImplementedError
 
+    @no_type_check  # called at every update
     def draw(self, rng: Any, replicas: int) -> Any:
         """The batch of one iteration; None where the game has no samples."""
         return None
@@ -63,6 +71,7 @@ class Game:
             markov_step=lambda rng, batch, theta, w, n: self.draw(rng, len(theta)),
         )
 
+    @no_type_check  # called at every step of a search
     def spectral_radius(
         self, a: float, b: float, beta1: float = 0.0, order: Order = "simultaneous"
     ) -> float:
@@ -71,28 +80,27 @@ class Game:
         Raises:
             ValueError: if a or b is not > 0, beta1 not in [0, 1), or the order unknown.
         """
-        return _radius(momentum_step(self.linearisation(), self.m, a, b, beta1, order))
+        step = momentum_step(self.linearisation(), self.m, a, b, beta1, order)
+        return float(np.abs(np.linalg.eigvals(step)).max())
 
     def largest_stable_rate(
         self, b: float, beta1: float = 0.0, order: Order = "simultaneous"
     ) -> float:
-        """The a up to which the spectral radius is below 1, for a given b.
+        """The a up to which the spectral radius is below 1, from a = 0 on, for a given b.
 
         Raises:
-            ValueError: as `spectral_radius`, or if no a is stable at this b.
+            ValueError: as `spectral_radius`, or if the smallest a are not stable at this b.
         """
 
-        self.spectral_radius(b, b, beta1, order)  # refuses what is outside its range
-        jacobian = self.linearisation()
-
+        @no_type_check
         def excess(a):
-            return _radius(_step(jacobian, self.m, a, b, beta1, order)) - 1
+            return self.spectral_radius(a, b, beta1, order) - 1
 
         stable = 1e-6 * self.gamma
         if excess(stable) >= 0:
             raise ValueError(
-                f"no generator rate is stable at b = {b:g}, beta1 = {beta1:g}: at a = {stable:g} "
-                f"the spectral radius exceeds 1 by {excess(stable):.3g}"
+                f"small generator rates are not stable at b = {b:g}, beta1 = {beta1:g}: at "
+                f"a = {stable:g} the spectral radius exceeds 1 by {excess(stable):.3g}"
             )
         unstable = stable
         while excess(unstable) < 0:
@@ -100,6 +108,7 @@ class Game:
         return float(root_scalar(excess, bracket=(stable, unstable), xtol=1e-14).root)
 
 
+@no_type_check  # called at every step of a search
 def momentum_step(
     jacobian: Matrix, m: int, a: float, b: float, beta1: float, order: Order
 ) -> Float[np.ndarray, "2*size 2*size"]:
@@ -113,19 +122,13 @@ def momentum_step(
     """
     check_in_range("a", a, 0.0, np.inf, "a positive step size")
     check_in_range("b", b, 0.0, np.inf, "a positive step size")
-    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "momentum beta1 in [0, 1)")
+    check_momentum("beta1", beta1)
     if order not in ORDERS:
         raise ValueError(f"order should be one of {', '.join(ORDERS)}, got {order!r}")
-    return _step(jacobian, m, a, b, beta1, order)
-
-
-# Called in a search and therefore without annotations, whose checks in tests would cost.
-
-
-def _step(jacobian, m, a, b, beta1, order):
     is_slow = np.arange(len(jacobian)) < m
     rates, one = np.where(is_slow, a, b), np.eye(len(jacobian))
 
+    @no_type_check
     def move(who):
         player = np.diag(who.astype(float))  # 1 for the parameters that move
         push = (1 - beta1) * player @ jacobian
@@ -136,10 +139,6 @@ def _step(jacobian, m, a, b, beta1, order):
         return move(np.ones_like(is_slow))
     slow, fast = move(is_slow), move(~is_slow)
     return slow @ fast if order == "fast_first" else fast @ slow
-
-
-def _radius(step):
-    return float(np.abs(np.linalg.eigvals(step)).max())
 
 
 class Iteration(NamedTuple):
@@ -188,9 +187,9 @@ def play(
         for rate in np.ravel(rates):
             check_in_range(name, float(rate), 0.0, np.inf, "a positive step size")
     for momentum in np.ravel(beta1):
-        check_in_range("1 - beta1", 1 - float(momentum), 0.0, 1.0, "momentum beta1 in [0, 1)")
+        check_momentum("beta1", float(momentum))
     if beta2 is not None:
-        check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "a second moment, beta2 in [0, 1)")
+        check_momentum("beta2", beta2)
     check_at_least("steps", steps, 1)
     check_at_least("replicas", replicas, 1)
     rate_a, rate_b, beta = (np.asarray(v, dtype=np.float64)[..., None, None] for v in (a, b, beta1))
@@ -221,14 +220,17 @@ class _Moments:
         self.second: Any = 0.0
         self.precond: Any = None
 
+    @no_type_check  # called at every update
     def step(self, field: Any) -> Any:
         self.n += 1
-        self.first = self.beta1 * self.first + (1 - self.beta1) * field
         if self.beta2 is None:
+            self.first = self.beta1 * self.first + (1 - self.beta1) * field
             return self.first
-        self.second = self.beta2 * self.second + (1 - self.beta2) * field**2
-        self.precond = 1 / (np.sqrt(self.second / (1 - self.beta2**self.n)) + 1e-8)
-        return self.precond * self.first / (1 - self.beta1**self.n)
+        self.first, self.second = corrected_moments(
+            self.first, self.second, field, self.beta1, self.beta2, self.n
+        )
+        self.precond = 1 / (np.sqrt(self.second) + 1e-8)
+        return self.precond * self.first
 
 
 _MOVES: dict[str, tuple[str, str]] = {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ttur.theory.adam_momentum import adam_momentum, effective_memory
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.heavy_ball import ConvergenceOrder
 from ttur.theory.heavy_ball_runs import (
     AdamPath,
@@ -19,7 +19,7 @@ from ttur.theory.heavy_ball_runs import (
     time_change_rows,
     variance_row,
 )
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 
 
 class Part(NamedTuple):
@@ -54,11 +54,15 @@ def adam_heavy_ball(
     check_in_range("r", r, 0.0, np.inf, "a memory rate r > 0")
     check_in_range("beta1", beta1, 0.0, 0.999, "beta1 in (0, 0.999]")
     check_in_range("alpha", alpha, 0.0, 1.0, "beta2 >= beta1")
-    check_in_range("replicas", float(replicas), 99.0, np.inf, "at least 100 replicas")
+    check_at_least("replicas", replicas, 100)
     if len(steps) < 2 or not (np.diff(steps) < 0).all() or steps[-1] <= 0:
         raise ValueError(f"steps should be two or more, > 0, each below the last, got {steps}")
     check_in_range("r times the first step", r * steps[0], 0.0, 0.99, "beta1 = 1 - a r > 0")
-    check_in_range("a theta0^2", steps[0] * theta0**2, -1e-300, 1.0, "first steps that are stable")
+    if not steps[0] * theta0**2 <= 1:
+        raise ValueError(
+            "the first step should be stable, a theta0^2 at most 1, got "
+            f"{steps[0] * theta0**2:g}; take a smaller one, or start nearer to 0"
+        )
     check_in_range("time", time, 2 * steps[0], 1e6 * steps[-1], "two steps to a million")
     if not (memories and weights and min(memories) > 0 and 0 < min(weights) <= max(weights) < 1):
         raise ValueError(
@@ -143,7 +147,7 @@ def _bias_correction(beta1: float) -> Part:
         (
             Curve("Eq. 4 as printed: fed back", n, printed, colour=1),
             Curve("Kingma & Ba", n, kingma_ba, colour=0),
-            Curve("the gradient", n, np.ones(1000), style="prediction", colour=2),
+            level("the gradient", n, 1.0, style="prediction", colour=2),
         ),
         x_scale="log",
         y_scale="log",

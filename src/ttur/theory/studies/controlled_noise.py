@@ -13,7 +13,7 @@ from ttur.theory.adam_state import (
     normal_noise,
     run_adam,
 )
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.controlled import CMN, Limit, solve_limit
 from ttur.theory.iterate import Trajectory, simulate
 from ttur.theory.study import (
@@ -48,8 +48,8 @@ def controlled_noise(
     """
     check_in_range("beta", beta, 0.5, alpha, "Theorem 5 (A4: sum of b^2, a = o(b))")
     check_in_range("alpha", alpha, beta, 1.0, "Theorem 5 (A4: sum of a, a = o(b))")
-    check_in_range("steps", float(steps), 199.0, np.inf, "a run of at least 200 steps")
-    check_in_range("replicas", float(replicas), 1.0, np.inf, "a Monte-Carlo error")
+    check_at_least("steps", steps, 200)
+    check_at_least("replicas", replicas, 2)
     for name, memory_of in (("beta1", beta1), ("beta2", beta2)):  # 10 / (1 - beta) steps settle it
         check_in_range(f"1 - {name}", 1 - memory_of, 1e-4, 1.0, f"an average with {name} in [0, 1)")
     limit, ignored = solve_limit(CMN), solve_limit(CMN, frozen_at=(0.0, 0.0))

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ttur.theory.adam_momentum import adam_path
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range, check_momentum
 from ttur.theory.flat_minimum import Potential, critical_beta1, critical_friction
 from ttur.theory.heavy_ball import friction_ode
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a run may diverge; it is then None
@@ -29,8 +29,8 @@ def flat_minimum(
     check_in_range("the first learning rate", learning_rates[0], 0.0, 0.1, "9 a < 1")
     check_in_range("the last learning rate", learning_rates[-1], 1e-5, 0.1, "seconds, not hours")
     check_in_range("adam_rate", adam_rate, 0.0, np.inf, "a positive learning rate")
-    check_in_range("1 - beta2", 1 - beta2, 0.0, 1.0, "0 <= beta2 < 1")
-    check_in_range("adam_steps", float(adam_steps), 0.0, np.inf, "at least one step")
+    check_momentum("beta2", beta2)
+    check_at_least("adam_steps", adam_steps, 1)
     potential = Potential(depth, width)
     check_in_range("sqrt(depth) / width", depth**0.5 / width, 0.0, 50.0, "seconds, not hours")
 
@@ -108,8 +108,7 @@ def _balls(potential: Potential, gamma: float) -> Panel:
         curves.append(
             Curve(f"friction {factor * gamma:.3f}", times, motion.theta[:, 0], colour=colour)
         )
-    barrier = np.full(2, potential.barrier)
-    curves.append(Curve("barrier", times[[0, -1]], barrier, style="faint"))
+    curves.append(level("barrier", times[[0, -1]], potential.barrier))
     return Panel(
         f"the ball passes below friction {gamma:.4f}", "time s of the ball", "x", tuple(curves)
     )
@@ -123,7 +122,7 @@ def _dictionary(gamma: float, a: np.ndarray, frictions: np.ndarray) -> Panel:
         "critical sqrt((1 - beta1) / a)",
         (
             Curve("momentum, measured", a, frictions, style="points", colour=0),
-            Curve("ball (a = 0)", ends, np.full(2, gamma), style="prediction", colour=1),
+            level("ball (a = 0)", ends, gamma, style="prediction", colour=1),
         ),
     )
 
@@ -131,7 +130,7 @@ def _dictionary(gamma: float, a: np.ndarray, frictions: np.ndarray) -> Panel:
 def _runs(potential: Potential, paths: dict[str, np.ndarray], rate: float) -> Panel:
     shown = min(len(next(iter(paths.values()))), 301)
     n = np.arange(shown)
-    barrier = Curve("barrier", n[[0, -1]], np.full(2, potential.barrier), style="faint")
+    barrier = level("barrier", n[[0, -1]], potential.barrier)
     far = -10 * potential.start
     stay = all(np.abs(path[:shown]).max() <= far for path in paths.values())  # not if one is nan
     return Panel(
@@ -156,8 +155,9 @@ def _sentence(
         for verdict in ("past", "caught", "elsewhere")
     )
     return (
-        f"The ball leaves the sharp minimum iff its friction is below {gamma:.5f}. In Adam's "
-        f"momentum the friction is sqrt((1 - beta1)/a): its threshold is {frictions[0]:.4f} at "
+        f"The ball gets past the sharp minimum iff its friction is below {gamma:.5f} (with far "
+        "less it may come back over the barrier, and be caught then). In Adam's momentum the "
+        f"friction is sqrt((1 - beta1)/a): its threshold is {frictions[0]:.4f} at "
         f"a = {rates[0]:g}, {frictions[-1]:.4f} at a = {rates[-1]:g}, {extrapolated:.4f} "
         f"extrapolated to a = 0. Past the sharp minimum: {'; '.join(past) or 'none'}. Caught: "
         f"{'; '.join(caught) or 'none'}."
@@ -175,6 +175,6 @@ STUDY = Study(
     name="flat_minimum",
     theorem="Theorem 2 = 12, part iv (Figure 2)",
     question="When does Adam roll through a sharp minimum and settle in a flat one?",
-    seconds=2.0,
+    seconds=0.5,
     run=flat_minimum,
 )

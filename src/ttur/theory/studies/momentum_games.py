@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import root_scalar
 
-from ttur.theory.checks import check_in_range
+from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.iterate import TwoTimeScaleProblem, simulate
 from ttur.theory.momentum import (
     augment_with_momentum,
@@ -15,7 +15,7 @@ from ttur.theory.momentum import (
     momentum_threshold,
     zero_sum_game,
 )
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 from ttur.timescales import Constant
 
 
@@ -38,7 +38,7 @@ def momentum_games(
     check_in_range("coupling / mu", coupling / mu, 1e-3, 1e2, told_apart)
     check_in_range("r / mu", r / mu, 1e-3, 1e3, told_apart)
     check_in_range("b", b, 0.0, 0.1, "a small step size")
-    check_in_range("updates", float(updates), 99.0, np.inf, "at least 100 updates")
+    check_at_least("updates", updates, 100)
     if not ratios or not (1e-3 <= min(ratios) <= max(ratios) <= 1):
         raise ValueError(f"ratios a/b should lie in [0.001, 1], got {ratios}")
     A = np.array([[mu, coupling], [-coupling, mu]])
@@ -154,7 +154,6 @@ def _over_ratio(
 ) -> Panel:
     grid = np.geomspace(ratios.min() / 2, 1, 300)
     predicted = np.array([growth_rate(momentum_matrix(A, r, r, x)) / x for x in grid.tolist()])
-    zero = Curve("stable below 0", grid[[0, -1]], np.zeros(2), style="faint")
     return Panel(
         f"separated time-scales: critical a/b = {critical:.4f}"
         if critical < 1
@@ -164,7 +163,7 @@ def _over_ratio(
         (
             Curve("momentum, eigenvalues", grid, predicted, style="prediction", colour=0),
             Curve("momentum, simulated", ratios, measured, style="points", colour=0),
-            zero,
+            level("stable below 0", grid[[0, -1]], 0.0),
         ),
         x_scale="log",
     )
@@ -182,7 +181,7 @@ def _over_memory(
         (
             Curve("eigenvalues", grid, predicted, style="prediction", colour=0),
             Curve("simulated", memories, measured, style="points", colour=0),
-            Curve("stable below 0", grid[[0, -1]], np.zeros(2), style="faint"),
+            level("stable below 0", grid[[0, -1]], 0.0),
         ),
     )
 

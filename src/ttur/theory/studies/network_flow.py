@@ -8,11 +8,12 @@ from jaxtyping import Float
 from ttur.theory.biased_runs import TANH_BIAS, Bias, BiasedRuns, TanhRuns, biased_runs, tanh_runs
 from ttur.theory.checks import check_at_least
 from ttur.theory.network import four_node_line
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 
 Limits = Float[np.ndarray, " links"]
 
 LINKS = ("AB", "BC", "CD")
+START = np.ones(3), np.array([2.0, 1.0, 1.0, 1.0])  # prices, flows
 TANH_COUPLINGS = (2.0, 2.0), (-2.0, 2.0)
 
 
@@ -48,12 +49,11 @@ def network_flow(
     limits = -network.overload()  # the beta that uses up a link
     pairs = list(zip(alphas, betas, strict=True))
     swept = [(alphas[-1], float(beta)) for beta in limits.max() * np.geomspace(0.01, 1.6, sweep)]
-    runs = biased_runs(network, [*pairs, *swept], replicas, steps, seed, noise, eta)
+    runs = biased_runs(network, START, [*pairs, *swept], replicas, steps, seed, noise, eta)
     games = [tanh_runs(*coupling, steps, seed) for coupling in TANH_COUPLINGS]
 
     settings = [*enumerate(pairs)]
     thresholds = zip(LINKS, limits, runs.thresholds(slice(len(pairs), None)), strict=True)
-    runaway, monotone = games
     return StudyResult(
         rows=(
             *(runs.end_row(i, f"({alpha:g}, {beta:g})") for i, (alpha, beta) in settings),
@@ -62,7 +62,7 @@ def network_flow(
                 Row(f"beta above which the price of {link} grows", float(limit), measured)
                 for link, limit, measured in thresholds
             ),
-            runaway.growth_row(),
+            games[0].growth_row(),
             *(
                 Row(f"tanh game {game.label}: share of replicas back in A_0.5", None, game.returned)
                 for game in games
@@ -74,7 +74,7 @@ def network_flow(
             _region_panel(runs, slice(len(pairs), None), limits, eta),
             _tanh_panel(games),
         ),
-        sentence=_sentence(runs, pairs, limits, runaway, monotone),
+        sentence=_sentence(runs, pairs, limits, games),
     )
 
 
@@ -90,8 +90,7 @@ def _path_panel(runs: BiasedRuns, pairs: Sequence[Bias]) -> Panel:
                 Curve("", n[1:], excess * runs.path.t_a[1:], style="prediction", colour=i)
             )
         elif runs.exact(i) > 0:
-            level = np.full(2, runs.exact(i))
-            curves.append(Curve("", n[[0, -1]], level, style="prediction", colour=i))
+            curves.append(level("", n[[0, -1]], runs.exact(i), "prediction", i))
     return Panel(
         "Figure 1 (right) on our network: bias (α, β)",
         "iterations n",
@@ -151,15 +150,15 @@ def _region_panel(runs: BiasedRuns, swept: slice, limits: Limits, eta: float) ->
 
 
 def _tanh_panel(games: Sequence[TanhRuns]) -> Panel:
-    names = "without monotonicity", "with it"
-    curves = []
+    names = "same signs", "opposite signs"
+    n, t = games[0].path.n[1:], games[0].path.t_a[1:]
+    curves = [
+        Curve("", n, 2**0.5 * (1 + TANH_BIAS) * t, style="prediction", colour=0),
+        level("", n, games[1].rest, "prediction", 1),
+    ]
     for i, (game, name) in enumerate(zip(games, names, strict=True)):
-        n, t, size = game.path.n[1:], game.path.t_a[1:], game.size[1:]
-        curves.append(
-            Curve(f"{game.label}, {name}", n, size.mean(1), size.min(1), size.max(1), colour=i)
-        )
-        level = 2**0.5 * (1 + TANH_BIAS) * t if i == 0 else np.full(len(n), game.rest)
-        curves.append(Curve("", n, level, style="prediction", colour=i))
+        mean, low, high = (reduce(game.size[1:], axis=1) for reduce in (np.mean, np.min, np.max))
+        curves.append(Curve(f"{game.label}, {name}", n, mean, low, high, colour=i))
     return Panel(
         "tanh(−θ + c w) against tanh(d θ − w): (c, d)",
         "iterations n",
@@ -174,8 +173,7 @@ def _sentence(
     runs: BiasedRuns,
     pairs: Sequence[Bias],
     limits: Limits,
-    runaway: TanhRuns,
-    monotone: TanhRuns,
+    games: Sequence[TanhRuns],
 ) -> str:
     distance = runs.distance[:, : len(pairs)].mean(axis=2)
     quarter = int(np.searchsorted(runs.path.n, runs.path.n[-1] // 4))
@@ -195,10 +193,11 @@ def _sentence(
             f"{100 * share:.0f} % of the second half lies in the contraction region"
             + (": Theorem 10 is not violated, it says nothing." if share > 0.99 else ".")
         )
-    if runaway.returned == 0 and monotone.returned == 1:
+    if [game.returned for game in games] == [0, 1]:
         parts.append(
             "Comment C1 (no saddle point condition is needed) is refuted by the tanh game, whose "
-            "blocks are Hurwitz: it runs away and never returns, unless it is monotone (E29)."
+            "blocks are Hurwitz: it runs away and never returns, unlike the game with "
+            "antisymmetric couplings (E29)."
         )
     parts.append("The paper's network is not published; ours stands in for it.")
     return " ".join(parts)

@@ -5,10 +5,18 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ttur.theory.checks import check_at_least, check_in_range
-from ttur.theory.diagnosis import MOMENTA, ORDERS, Diagnosis, diagnose, dirac_map, separation
+from ttur.theory.checks import check_at_least, check_in_range, check_momentum
+from ttur.theory.diagnosis import (
+    DIRAC_MOMENTA,
+    DIRAC_ORDERS,
+    Diagnosis,
+    diagnose,
+    dirac_map,
+    rescaling,
+    separation,
+)
 from ttur.theory.games import LQGAN, MeanOnlyGAN
-from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
+from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 from ttur.timescales.perturbation import field_probe
 
 EARLY = {
@@ -51,11 +59,12 @@ def perturbation(
         )
     for name, values in (("a", a), ("b", b)):
         check_in_range(f"min({name})", min(values), 0.0, np.inf, "a positive step size")
-    check_in_range("1 - beta1", 1 - beta1, 0.0, 1.0, "momentum beta1 in [0, 1)")
-    counts = ("replicas", replicas, 2), ("dirac_steps", dirac_steps, 1), ("batch", batch, 1)
-    for name, count, least in (*counts, ("probe_every", probe_every, 1)):
-        check_at_least(name, count, least)
-    check_in_range("early", float(early), probe_every - 1.0, float(steps), "a probe before the end")
+    check_momentum("beta1", beta1)
+    check_at_least("replicas", replicas, 2)
+    check_at_least("dirac_steps", dirac_steps, 1)
+    check_at_least("probe_every", probe_every, 1)
+    check_at_least("early", early, probe_every)
+    check_at_least("steps", steps, early)
     check_in_range("gamma", gamma, 0.0, 1.99, "a discriminator that is stable at b = 1")
 
     lq = diagnose(
@@ -102,23 +111,6 @@ def perturbation(
     )
 
 
-def rescaling(gamma: float, batch: int, beta1: float) -> tuple[float, float]:
-    """eps_eff of one game in two parameterisations, theta and theta / 0.1."""
-    first, second = (
-        diagnose(
-            LQGAN(gamma=gamma, batch=batch, scale=scale),
-            [0.001 / scale**2],
-            [0.05],
-            steps=100,
-            early=100,
-            beta1=beta1,
-            replicas=2,
-        ).early["eps_eff"][0]
-        for scale in (1.0, 0.1)
-    )
-    return float(first), float(second)
-
-
 def _two_mode_rows(gamma: float, beta1: float) -> list[Row]:
     game, a, b = MeanOnlyGAN(gamma), 0.02, 0.3
     theta, w = np.array([1.0]), np.array([0.5])
@@ -162,7 +154,7 @@ def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
             Curve(EARLY[name], x, lq.last, style="points")
             for name, x in zip(names, values, strict=True)
         ]
-        limit = Curve("settled below", ends, np.full(2, settled), style="faint")
+        limit = level("settled below", ends, settled)
         return Panel(
             title,
             "median of the early probes, no unit (0.001: or less)",
@@ -211,8 +203,8 @@ def _dirac_panel(
         (
             *(
                 Curve(f"{order}, beta1={beta:g}", r, np.maximum(z, floor), style="points")
-                for order, radii, sizes in zip(ORDERS, radius, size, strict=True)
-                for beta, r, z in zip(MOMENTA, radii, sizes, strict=True)
+                for order, radii, sizes in zip(DIRAC_ORDERS, radius, size, strict=True)
+                for beta, r, z in zip(DIRAC_MOMENTA, radii, sizes, strict=True)
             ),
             Curve("1", np.ones(2), np.array([floor, size.max()]), style="faint"),
         ),
