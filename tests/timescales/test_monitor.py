@@ -14,7 +14,8 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 from ttur.losses import NON_SATURATING, wasserstein_gradient_penalty
-from ttur.timescales.monitor import PerturbationMonitor, Samples
+from ttur.timescales.fields import Samples
+from ttur.timescales.monitor import PerturbationMonitor
 from ttur.timescales.optimizers import Adam, TorchOptimizer
 from ttur.timescales.perturbation import ProbeResult, field_probe
 
@@ -345,7 +346,7 @@ def test_a_player_is_what_its_optimizer_moves():
     last = torch.optim.SGD(moved, lr=0.1)
     monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2], None, last)
     theta, w = ([p.detach() for p in player] for player in (generator.parameters(), moved))
-    field = monitor.discriminator_field(samples(0))(theta, w)
+    field = monitor._fields_on(samples(0)).g(theta, w)
     assert [tuple(g.shape) for g in field] == [(1, 3), (1,)]
     with pytest.raises(
         ValueError, match=r"the discriminator should .* that its optimizer moves, g"

@@ -7,7 +7,8 @@ import torch
 
 from ttur.data.demo import digits
 from ttur.experiments.registry import experiment
-from ttur.timescales.monitor import PerturbationMonitor, Samples
+from ttur.timescales.fields import Samples
+from ttur.timescales.monitor import PerturbationMonitor
 from ttur.training.build import build_game, run
 from ttur.training.config import TrainingConfig
 

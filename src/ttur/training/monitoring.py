@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ttur.data.batches import Batches
-from ttur.timescales.monitor import PerturbationMonitor, Samples
+from ttur.timescales.fields import Samples
+from ttur.timescales.monitor import PerturbationMonitor
 from ttur.timescales.orders import generator_twice
 from ttur.training.game import TwoPlayerGame
 
