@@ -1,10 +1,9 @@
-"""A network borrowed: other weights and a seed for a while, after which nothing has changed."""
+"""A network borrowed: other weights for a while, after which nothing has changed."""
 
 import copy
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -96,25 +95,6 @@ class Player:
 
 def clones(buffers: Buffers) -> Buffers:
     return {name: buffer.clone() for name, buffer in buffers.items()}
-
-
-@contextmanager
-def randomness_from(seed: int, device: torch.device) -> Iterator[None]:
-    """The global generators of torch, numpy and Python begin at `seed` and are put back."""
-    devices = [device] if device.type == "cuda" else []
-    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            random.setstate(of_python)
-            np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 class _Use(nn.Module):

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttur.timescales.borrowing import Buffers, Player, Weights, randomness_from
+from ttur.timescales.borrowing import Buffers, Player, Weights
+from ttur.timescales.randomness import randomness_from
 
 # As in `ttur.losses.Losses`: (D, real, fake, noise) -> loss, and (D, fake) -> loss.
 DiscriminatorLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]

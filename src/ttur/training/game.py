@@ -11,6 +11,7 @@ from ttur.losses import Balance, Losses
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import Order, Phase
+from ttur.timescales.randomness import global_noise, restore_global_noise
 
 # So many phases of one player in a row without any gradient mean that the game is over.
 DEAD_AFTER_PHASES = 100
@@ -199,7 +200,7 @@ class TwoPlayerGame:
             "update": self.update,
             "discriminator_updates": self.discriminator_updates,
             "noise": self.noise.get_state(),
-            **self._torch_noise(),
+            **global_noise(self.noise.device),
             **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
@@ -208,19 +209,9 @@ class TwoPlayerGame:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.noise.set_state(state["noise"])
-        if "torch_noise" in state:  # older checkpoints have none
-            torch.set_rng_state(state["torch_noise"])
-        if "cuda_noise" in state:
-            torch.cuda.set_rng_state(state["cuda_noise"], self.noise.device)
+        restore_global_noise(state, self.noise.device)
         self.update = state["update"]
         self.discriminator_updates = state["discriminator_updates"]
-
-    def _torch_noise(self) -> dict[str, Tensor]:
-        """torch's own generators, which networks with dropout draw from."""
-        state = {"torch_noise": torch.get_rng_state()}
-        if self.noise.device.type == "cuda":
-            state["cuda_noise"] = torch.cuda.get_rng_state(self.noise.device)
-        return state
 
     def _parts(self) -> dict[str, Any]:
         balance = {} if self.losses.balance is None else {"balance": self.losses.balance}

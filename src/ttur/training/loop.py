@@ -13,7 +13,7 @@ from typing import Any
 
 from ttur.runtime import checkpoint
 from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
-from ttur.timescales.borrowing import randomness_from
+from ttur.timescales.randomness import randomness_from
 from ttur.training.clock import Clock
 from ttur.training.contracts import (
     Cadence,
@@ -51,7 +51,7 @@ def run_loop(
         OSError: if a checkpoint cannot be written; the old ones are then intact.
     """
     run = _Run(game, directory, evaluator, identity, monitor)
-    # Networks with dropout draw from torch's own generators: those belong to the run as well.
+    # Networks with dropout draw from global generators: those belong to the run as well.
     own_randomness = randomness_from(game.noise.initial_seed(), game.noise.device)
     with own_randomness, interruption() as interrupted:
         run.resume(say)
