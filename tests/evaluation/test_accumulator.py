@@ -169,7 +169,10 @@ def test_reset_forgets_the_generated_side_alone(tiny: Extractor):
 
 
 def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp_path: Path):
-    """Three gloo processes with 1, 62 and 17 of the 80 images; all of them get the one result."""
+    """Three gloo processes with 1, 62 and 17 of the 80 images; all of them get the one result.
+
+    One that has other metrics is refused by all of them, before anybody waits for it.
+    """
     program = f"""
         import datetime, json, sys
         import numpy as np, torch.distributed as dist
@@ -190,6 +193,12 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         taken.update(drawn[slice(*share)])
         made = taken.compute()
         print(json.dumps([made.counts["generated"], [m.value for m in made.measurements]]))
+        metric = ["fid", "precision_recall"][rank == 2]
+        other = Accumulator(real, metric, extractor=tiny, cache=False)
+        try:
+            other.compute()
+        except ValueError as error:
+            print(json.dumps(str(error)))
         dist.destroy_process_group()
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
@@ -197,8 +206,10 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
         for rank in range(3)
     ]
-    first, *others = (json.loads(peer.communicate(timeout=400)[0]) for peer in peers)
+    said = [peer.communicate(timeout=400)[0].splitlines() for peer in peers]
+    first, *others = (json.loads(lines[0]) for lines in said)
     assert others == [first, first]
+    assert all("the same metrics and extractor, got" in lines[1] for lines in said)
     whole = accumulator(tiny)
     whole.update(DRAWN)
     assert first[0] == 80

@@ -117,7 +117,7 @@ def test_a_missing_file_is_named(tmp_path: Path):
 @pytest.mark.parametrize(
     "fingerprint",
     [
-        *("[1]", "not json", '{"metric": ["fid"]}', '{"protocol": 1}'),
+        *("[1]", "not json", '{"metric": ["fid"]}', '{"protocol": 1}', '{"seed": NaN}'),
         *(f'{{"count": {count}}}' for count in ('"30"', "-5", "1", "2.5", "true")),
     ],
 )

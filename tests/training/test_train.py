@@ -160,6 +160,11 @@ def test_counts_below_one_are_refused(tmp_path, field, value):
         play(tmp_path, **{field: value})
 
 
+def test_a_negative_seed_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="seed should be at least 0, got -1"):
+        play(tmp_path, seed=-1)
+
+
 def test_bytes_that_are_no_images_are_refused(tmp_path):
     grey = torch.zeros(100, 28, 28, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"uint8 data must be images .* got \(100, 28, 28\)"):

@@ -1,7 +1,9 @@
 """Generated images as they come, in any loop and any number of processes, against one reference."""
 
+import json
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ttur.evaluation.collector import Collector
@@ -95,10 +97,12 @@ class Accumulator:
         """The metrics of the images so far, of all processes; updates may go on after it.
 
         Raises:
-            ValueError: if there are fewer than two, or too few for a metric.
+            ValueError: if there are fewer than two, or too few for a metric, or the processes have
+                not the same metrics and extractor.
         """
         generated = self._generated
         if world_size() > 1:
+            self._check_alike()
             everyone = from_every_rank(generated.state_dict())
             generated = self._restored(next(everyone))
             for state in everyone:
@@ -123,6 +127,17 @@ class Accumulator:
                 what was seen before stays.
         """
         self._generated.load_state_dict(state)
+
+    def _check_alike(self) -> None:
+        """Refused by every process alike: the others would wait for one that gives up alone."""
+        mine = [[measure.name for measure in self._wanted], self._extractor.fingerprint()]
+        said = from_every_rank({json.dumps(mine, sort_keys=True): torch.empty(0)})
+        texts = dict.fromkeys(text for names in said for text in names)
+        if len(texts) > 1:
+            raise ValueError(
+                "every process should have the same metrics and extractor, got "
+                f"{' and '.join(texts)}"
+            )
 
     def _restored(self, state: dict[str, Tensor]) -> Collector:
         collector = Collector(self._extractor, self._generated.kept, seed=self._settings.seed)

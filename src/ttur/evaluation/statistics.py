@@ -133,7 +133,7 @@ def _gaussian(file: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fingerprint(file: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    made = json.loads(str(file["fingerprint"]))
+    made = json.loads(str(file["fingerprint"]), parse_constant=_not_finite)
     if not isinstance(made, dict):
         raise ValueError(f"expected a JSON object as fingerprint, got {made}")
     count = made.get("count")
@@ -143,6 +143,10 @@ def _fingerprint(file: Mapping[str, np.ndarray]) -> dict[str, Any]:
         if not isinstance(made.get(field, ""), str):
             raise ValueError(f"expected words as {field} in the fingerprint, got {made[field]!r}")
     return made
+
+
+def _not_finite(number: str) -> None:
+    raise ValueError(f"expected finite numbers in the fingerprint, got {number}")
 
 
 def _audit(file: Mapping[str, np.ndarray]) -> Audit:

@@ -264,7 +264,13 @@ def build_evaluator(
 
 
 def stream_seed(seed: int, purpose: str) -> int:
-    """A seed for one purpose, so that no two streams of a run share their numbers."""
+    """A seed for one purpose, so that no two streams of a run share their numbers.
+
+    Raises:
+        ValueError: if `seed` is negative.
+    """
+    if seed < 0:
+        raise ValueError(f"seed should be at least 0, got {seed}")
     words = np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint64)
     return int(words[0] >> 1)  # torch and numpy both take 63 bits
 
