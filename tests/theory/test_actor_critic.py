@@ -220,8 +220,10 @@ def test_study_measures_what_the_mean_differential_equation_says():
         ({"speeds": (1.0,)}, "at least two, rising"),
         ({"exponent": 0.5}, "Theorem 11 .* exponent should lie in"),
         ({"steps": 10}, "steps should be at least 100, got 10"),
-        ({"forward": 1.0}, "forward should lie"),
-        ({"speeds": (0.5, 100.0)}, r"a first step that is stable fails: a\(1\) times"),
+        ({"forward": 1.0}, r"forward should lie in \[1e-06, 1\), got 1"),
+        ({"forward": 1e-308}, "forward should lie"),
+        ({"speeds": (-1.0, 1.0)}, r"rising, > 0 .*, got \(-1.0, 1.0\)"),
+        ({"speeds": (0.5, 100.0)}, r"below 31.9 \(the first step"),
     ],
 )
 def test_study_refuses(settings, says):

@@ -268,7 +268,7 @@ def test_study_measures_no_threshold_outside_its_sweep():
     [
         ({"alphas": (0.1,)}, "should pair up"),
         ({"replicas": 1}, "replicas should be at least 2, got 1"),
-        ({"capacities": (3.0, 4.0)}, "c should have the shape"),
+        ({"capacities": (3.0, 4.0)}, "capacities should be three, of AB, BC, CD, got"),
         ({"eta": 1.0}, "0 < eta < 1"),
         ({"noise": -1.0}, r"noise, a standard deviation, should lie in \[0, 100\], got -1"),
         ({"noise": 1e300}, "noise, a standard deviation, should lie in"),

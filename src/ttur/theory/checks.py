@@ -57,8 +57,10 @@ def check_covariance(name: str, matrix: Float[np.ndarray, "size size"]) -> None:
         )
 
 
-def check_in_range(name: str, value: float, low: float, high: float, assumption: str) -> None:
-    """low < value <= high and value finite, as `assumption` asks.
+def check_in_range(
+    name: str, value: float, low: float, high: float, assumption: str = "", *, why: str = ""
+) -> None:
+    """low < value <= high and value finite, as `assumption` asks; `why` is for what is none.
 
     Raises:
         ValueError: if not; names the assumption and the distance to the range.
@@ -68,8 +70,9 @@ def check_in_range(name: str, value: float, low: float, high: float, assumption:
         distance = f", {beyond:.3g} outside" if np.isfinite(beyond) else ""
         close = "]" if np.isfinite(high) else ")"
         raise ValueError(
-            f"{assumption} fails: {name} should lie in ({low:g}, {high:g}{close}, got {value:g}"
-            f"{distance}"
+            (f"{assumption} fails: " if assumption else "")
+            + f"{name} should lie in ({low:g}, {high:g}{close}, got {value:g}{distance}"
+            + (f": {why}" if why else "")
         )
 
 

@@ -34,6 +34,7 @@ class Diagnosis:
     exact_gap: PairValues  # what T_K estimates, from the population and the best response
     last: PairValues  # the distance: medians of the last 20 %, then over replicas
     last_error: PairValues  # standard error over replicas
+    stable: Bool[np.ndarray, " pairs"]  # linearly, under momentum; nowhere said under Adam
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -97,6 +98,10 @@ def diagnose(
         for name in PROBED:
             found[name].append([[getattr(probe, name) for probe in row] for row in probes])
     early_medians = {name: _medians(values) for name, values in found.items()}
+    stable = [
+        beta2 is None and game.spectral_radius(*pair, beta1, "fast_first") < 1
+        for pair in zip(rates_a.tolist(), rates_b.tolist(), strict=True)
+    ]
     tail = np.median(distance[-max(1, len(distance) // 5) :], axis=0)
     return Diagnosis(
         a=rates_a,
@@ -107,6 +112,7 @@ def diagnose(
         early=early_medians,
         last=np.median(tail, axis=-1),
         last_error=_error_of_median(tail),
+        stable=np.array(stable),
     )
 
 

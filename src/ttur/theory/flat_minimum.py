@@ -27,7 +27,8 @@ class Potential:
     start: float = -6.0
 
     def __post_init__(self) -> None:
-        check_in_range("width", self.width, 0.0, np.inf, "a dip of positive width")
+        if not 0 < self.width < np.inf:
+            raise ValueError(f"width should be > 0, got {self.width:g}")
         steepest = self.centre + self.width
         if not (self.start < self.centre and steepest < 0 < self.gradient(steepest)):
             raise ValueError(

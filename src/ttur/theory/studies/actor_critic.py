@@ -46,11 +46,15 @@ def actor_critic(
     for name, count, least in (("replicas", replicas, 2), ("steps", steps, 100)):
         check_at_least(name, count, least)
     check_in_range("exponent", exponent, 0.5, 1.0, "Theorem 11 (sum a = inf, sum a^2 < inf)")
-    if list(speeds) != sorted(set(speeds)) or len(speeds) < 2:
-        raise ValueError(f"speeds should be at least two, rising, got {speeds}")
-    mdp = corridor(forward)
     a = PowerLaw(1.0, exponent, offset=100)
-    check_in_range("a(1) times Γ_w", a(1) * speeds[-1], 0.0, 2.0, "a first step that is stable")
+    if len(speeds) < 2 or not (np.diff([0, *speeds, 2 / a(1)]) > 0).all():
+        raise ValueError(
+            f"speeds should be at least two, rising, > 0 and below {2 / a(1):.3g} (the first step "
+            f"would be unstable), got {speeds}"
+        )
+    if not 1e-6 <= forward < 1:
+        raise ValueError(f"forward should lie in [1e-06, 1), got {forward:g}")
+    mdp = corridor(forward)
     games = exact, coarse = [
         _play(mdp, name, features, speeds, a, lam, replicas, steps, seed)
         for name, features in (("exact", EXACT_FEATURES), ("coarse", COARSE_FEATURES))

@@ -51,24 +51,26 @@ def adam_heavy_ball(
     Raises:
         ValueError: if a number is outside its range, or the steps do not shrink.
     """
-    check_in_range("r", r, 0.0, np.inf, "a memory rate r > 0")
-    check_in_range("beta1", beta1, 0.0, 0.999, "beta1 in (0, 0.999]")
-    check_in_range("alpha", alpha, 0.0, 1.0, "beta2 >= beta1")
     check_at_least("replicas", replicas, 100)
     if len(steps) < 2 or not (np.diff(steps) < 0).all() or steps[-1] <= 0:
         raise ValueError(f"steps should be two or more, > 0, each below the last, got {steps}")
-    check_in_range("r times the first step", r * steps[0], 0.0, 0.99, "beta1 = 1 - a r > 0")
     if not steps[0] * theta0**2 <= 1:
         raise ValueError(
             "the first step should be stable, a theta0^2 at most 1, got "
             f"{steps[0] * theta0**2:g}; take a smaller one, or start nearer to 0"
         )
-    check_in_range("time", time, 2 * steps[0], 1e6 * steps[-1], "two steps to a million")
-    if not (memories and weights and min(memories) > 0 and 0 < min(weights) <= max(weights) < 1):
+    if not 2 * steps[0] < time <= 1e6 * steps[-1]:
         raise ValueError(
-            f"memories should be > 0 and weights in (0, 1), got {memories} and {weights}"
+            "time should be at least two of the first steps and at most a million of the last, got "
+            f"{time:g}"
         )
-    check_in_range("alpha times the least weight", alpha * min(weights), 1e-4, 1.0, "beta2 < 1")
+    if not (memories and weights and min(memories) > 0 and 1e-4 < min(weights) <= max(weights) < 1):
+        raise ValueError(
+            f"memories should be > 0 and weights in (0.0001, 1), got {memories} and {weights}"
+        )
+    check_in_range("r", r, 0.0, 0.99 / steps[0], why="at the first step beta1 = 1 - a r >= 0.01")
+    check_in_range("beta1", beta1, 0.0, 0.999, why="1,000 updates of it are drawn")
+    check_in_range("alpha", alpha, 1e-4 / min(weights), 1.0, why="1 - beta2 = alpha c >= 1e-4")
 
     parts = (
         _limit(r, *(AdamPath(r, theta0, time, a) for a in (steps[0], steps[-1]))),
@@ -92,7 +94,7 @@ def _limit(r: float, coarse: AdamPath, fine: AdamPath) -> Part:
     t, path, printed = coarse.t, coarse.theta, coarse.printed
     low, high = min(path.min(), printed.min()), max(path.max(), printed.max())
     panel = Panel(
-        f"what the momentum follows (r = {r:g})",
+        f"What the momentum follows (r = {r:g})",
         "time t = sum of the steps a(n)",
         "theta",
         (
@@ -121,7 +123,7 @@ def _order(results: dict[str, ConvergenceOrder], time: float) -> Part:
             for name, result in results.items()
         ],
         Panel(
-            "distance to the ODE is of first order",
+            "Distance to the ODE is of first order",
             "step a",
             f"largest |theta_n - theta(t_n)| up to t = {time:g}",
             tuple(curves),
@@ -141,7 +143,7 @@ def _bias_correction(beta1: float) -> Part:
         Row("largest moment of a constant gradient 1, as printed", 1.0, float(printed.max())),
     )
     panel = Panel(
-        f"bias correction of a constant gradient (beta1 = {beta1:g})",
+        f"Bias correction of a constant gradient (beta1 = {beta1:g})",
         "update n",
         "corrected first moment",
         (
@@ -168,7 +170,7 @@ def _memory(rows: list[Row]) -> Part:
     ]
     curves.append(Curve("1/n: the mean of all gradients", n, 1 / n, style="prediction"))
     panel = Panel(
-        "what bias-corrected Adam remembers",
+        "What bias-corrected Adam remembers",
         "update n",
         "weight c of gradient n",
         tuple(curves),
@@ -188,7 +190,7 @@ def _energy(runs: list[EnergyRun]) -> Part:
         curves.append(Curve("", late, predicted, style="prediction", colour=colour))
     grows = [f"{run.r:g}" for run in runs if run.energy[-1] > 1.01 * run.energy[0]]
     panel = Panel(
-        "memory r/t dissipates only if r > 1/2",
+        "Memory r/t dissipates only if r > 1/2",
         "time t",
         "energy f + theta'^2 t / (2 r)",
         tuple(curves),
@@ -206,7 +208,7 @@ def _second_moment(runs: list[NoiseRun], alpha: float) -> Part:
     squares = np.array([(run.noise**2).mean() for run in runs])
     c = np.geomspace(weights.min() / 3, weights.max(), 40)
     panel = Panel(
-        "noise of the second moment (gradients N(mu, 1))",
+        "Noise of the second moment (gradients N(mu, 1))",
         "weight c = 1 - beta1",
         "E[(M^v)^2]",
         (

@@ -24,18 +24,23 @@ def flat_minimum(
         ValueError: if the dip is no minimum, the ball is caught or passes at every friction, or a
             rate is outside its range.
     """
-    if len(learning_rates) < 2 or not (np.diff(learning_rates) < 0).all():
-        raise ValueError(f"learning_rates should be two or more that fall, got {learning_rates}")
-    check_in_range("the first learning rate", learning_rates[0], 0.0, 0.1, "9 a < 1")
-    check_in_range("the last learning rate", learning_rates[-1], 1e-5, 0.1, "seconds, not hours")
-    check_in_range("adam_rate", adam_rate, 0.0, np.inf, "a positive learning rate")
+    a = np.array(learning_rates)
+    if len(a) < 2 or not ((np.diff(a) < 0).all() and 1e-5 <= a[-1] <= a[0] <= 0.1):
+        raise ValueError(
+            "learning_rates should be two or more that fall from at most 0.1 to at least 1e-05, "
+            f"got {learning_rates}"
+        )
+    check_in_range("adam_rate", adam_rate, 0.0, np.inf)
     check_momentum("beta2", beta2)
     check_at_least("adam_steps", adam_steps, 1)
     potential = Potential(depth, width)
-    check_in_range("sqrt(depth) / width", depth**0.5 / width, 0.0, 50.0, "seconds, not hours")
+    if (sharpness := depth**0.5 / width) > 50:
+        raise ValueError(
+            f"sqrt(depth) / width should be at most 50, got {sharpness:g}: it would take hours; "
+            "take a wider or a shallower dip"
+        )
 
     gamma = critical_friction(potential)
-    a = np.array(learning_rates)
     betas = np.array([critical_beta1(potential, rate) for rate in learning_rates])
     frictions = np.sqrt((1 - betas) / a)
     extrapolated = frictions[-1] + (frictions[-1] - frictions[-2]) * a[-1] / (a[-2] - a[-1])
@@ -85,7 +90,7 @@ def _landscape(potential: Potential, rests: dict[str, float]) -> Panel:
             at = np.array([rests[name] for name in here])
             marks.append(Curve(f"{verdict}: {'; '.join(here)}", at, potential(at), style="points"))
     return Panel(
-        "a sharp minimum on the way to a flat one",
+        "A sharp minimum on the way to a flat one",
         "x",
         "f(x)",
         (Curve("f", x, potential(x), colour=0), *marks),
@@ -110,7 +115,7 @@ def _balls(potential: Potential, gamma: float) -> Panel:
         )
     curves.append(level("barrier", times[[0, -1]], potential.barrier))
     return Panel(
-        f"the ball passes below friction {gamma:.4f}", "time s of the ball", "x", tuple(curves)
+        f"The ball passes below friction {gamma:.4f}", "time s of the ball", "x", tuple(curves)
     )
 
 
@@ -134,7 +139,7 @@ def _runs(potential: Potential, paths: dict[str, np.ndarray], rate: float) -> Pa
     far = -10 * potential.start
     stay = all(np.abs(path[:shown]).max() <= far for path in paths.values())  # not if one is nan
     return Panel(
-        f"learning rate {rate:g}",
+        f"Learning rate {rate:g}",
         "update n",
         "x",
         (*(Curve(name, n, path[:shown]) for name, path in paths.items()), barrier),

@@ -31,13 +31,12 @@ def momentum_games(
 
     Raises:
         ValueError: if mu, coupling / mu, r / mu or a ratio a/b is so far from 1 that rounding
-            hides the growth, or b or updates is outside its range.
+            hides the growth, b or updates is outside its range, or b r is 1 or more.
     """
-    told_apart = "a growth rate above rounding"
-    check_in_range("mu", mu, 1e-2, 1e2, told_apart)
-    check_in_range("coupling / mu", coupling / mu, 1e-3, 1e2, told_apart)
-    check_in_range("r / mu", r / mu, 1e-3, 1e3, told_apart)
-    check_in_range("b", b, 0.0, 0.1, "a small step size")
+    check_in_range("mu", mu, 0.01, 100.0, why=(hidden := "there rounding hides the growth"))
+    check_in_range("coupling", coupling, 1e-3 * mu, 1e2 * mu, why=hidden)
+    check_in_range("r", r, 1e-3 * mu, 1e3 * mu, why=hidden)
+    check_in_range("b", b, 0.0, min(0.1, 0.99 / r), why="a small step, and beta1 = 1 - b r > 0")
     check_at_least("updates", updates, 100)
     if not ratios or not (1e-3 <= min(ratios) <= max(ratios) <= 1):
         raise ValueError(f"ratios a/b should lie in [0.001, 1], got {ratios}")
@@ -127,7 +126,7 @@ def _runs(
         ends[name] = float(np.nan_to_num(size[-1] / size[0], nan=np.inf))  # overflown
         curves.append(Curve(name, run.n, size))
     return ends, Panel(
-        f"the game, b = {b:g}",
+        f"The game, b = {b:g}",
         "update n",
         "|(theta, w)|",
         tuple(curves),
@@ -145,7 +144,7 @@ def _overshooting(A: np.ndarray, r: float, critical: float, b: float) -> list[st
         name
         for name, field in fields.items()
         if growth_rate(field) < 0
-        and np.abs(np.linalg.eigvals(np.eye(len(field)) + b * field)).max() > 1
+        and np.abs(np.linalg.eigvals(np.eye(len(field)) + b * field)).max() > 1 + 1e-12
     ]
 
 
@@ -155,9 +154,9 @@ def _over_ratio(
     grid = np.geomspace(ratios.min() / 2, 1, 300)
     predicted = np.array([growth_rate(momentum_matrix(A, r, r, x)) / x for x in grid.tolist()])
     return Panel(
-        f"separated time-scales: critical a/b = {critical:.4f}"
+        f"Separated time-scales: critical a/b = {critical:.4f}"
         if critical < 1
-        else "stable at every a/b",
+        else "Stable at every a/b",
         "ratio of step sizes a/b",
         "growth per slow time",
         (
@@ -175,7 +174,7 @@ def _over_memory(
     grid = np.linspace(0.3 * threshold, 2.7 * threshold, 200)
     predicted = np.array([growth_rate(momentum_matrix(A, x, x)) for x in grid.tolist()])
     return Panel(
-        f"one time-scale: critical r = v^2/u = {threshold:g}",
+        f"One time-scale: critical r = v^2/u = {threshold:g}",
         "memory rate r = (1 - beta1)/a",
         "growth per unit of time",
         (
@@ -190,7 +189,7 @@ def _plane(mu: float, coupling: float, r: float) -> Panel:
     v = np.linspace(-1.5 * coupling, 3.2 * coupling, 200)
     slow = mu + coupling**2 / mu
     return Panel(
-        "which eigenvalues u + iv momentum keeps stable",
+        "Which eigenvalues u + iv momentum keeps stable",
         "real part u",
         "imaginary part v",
         (
@@ -219,7 +218,7 @@ def _sentence(
     )
     if critical < 1:
         text += f", and with a/b at half its critical value at {separated[-1]:.1g}"
-    if plain < 1 < momentum:
+    if r < threshold and plain < 1 < momentum:
         text += (
             '. So that the theorem "carries over to Adam" is false in general (E7): the energy of '
             "the ball belongs to one player"

@@ -45,6 +45,8 @@ def network_flow(
         raise ValueError(f"Theorem 10 asks for 0 < eta < 1, got {eta:g}")
     for name, count, least in (("replicas", replicas, 2), ("steps", steps, 8), ("sweep", sweep, 2)):
         check_at_least(name, count, least)
+    if len(capacities) != len(LINKS):
+        raise ValueError(f"capacities should be three, of {', '.join(LINKS)}, got {capacities}")
     network = four_node_line(capacities)
     limits = -network.overload()  # the beta that uses up a link
     pairs = list(zip(alphas, betas, strict=True))
@@ -79,16 +81,15 @@ def network_flow(
 
 
 def _path_panel(runs: BiasedRuns, pairs: Sequence[Bias]) -> Panel:
-    n, curves = runs.path.n, []
+    n, distance, curves = runs.path.n[1:], runs.distance[1:, : len(pairs)], []
+    low = max(float(distance.min()), 1e-6) / 20  # room for the legend
     for i, (alpha, beta) in enumerate(pairs):
-        d = runs.distance[:, i]
+        d = distance[:, i]
         label = f"({alpha:g}, {beta:g})"
         curves.append(Curve(label, n, d.mean(1), d.min(1), d.max(1), colour=i))
         if not runs.survives(i):
             excess = np.linalg.norm(np.maximum(runs.network.overload(beta), 0))
-            curves.append(
-                Curve("", n[1:], excess * runs.path.t_a[1:], style="prediction", colour=i)
-            )
+            curves.append(Curve("", n, excess * runs.path.t_a[1:], style="prediction", colour=i))
         elif runs.exact(i) > 0:
             curves.append(level("", n[[0, -1]], runs.exact(i), "prediction", i))
     return Panel(
@@ -96,7 +97,9 @@ def _path_panel(runs: BiasedRuns, pairs: Sequence[Bias]) -> Panel:
         "iterations n",
         "distance to the optimum",
         tuple(curves),
+        x_scale="log",
         y_scale="log",
+        y_limits=(low, 2 * float(distance.max())),
     )
 
 
