@@ -86,6 +86,20 @@ def test_recorded_are_the_iterates_after_n_updates_and_the_steps_that_led_there(
         np.testing.assert_array_equal(part.t_a, full.t_a[kept])
 
 
+def test_a_trajectory_shows_its_shapes_in_one_line():
+    problem = TwoTimeScaleProblem(1, 1, lambda theta, w, z: theta**3, lambda theta, w, z: -w)
+    path = simulate(problem, Constant(1.0), Constant(0.5), [[0], [10]], [1], 30, replicas=2)
+    assert repr(path) == (
+        "Trajectory(31 recorded n: 0 … 30, theta (31, 2, 1), w (31, 2, 1), 1 diverged)"
+    )
+    nothing = simulate(
+        problem, Constant(1.0), Constant(0.5), [10], [1], 30, record=[30], stop_nonfinite=True
+    )
+    assert repr(nothing) == (
+        "Trajectory(0 recorded n: none, theta (0, 1, 1), w (0, 1, 1), 1 diverged)"
+    )
+
+
 def test_replicas_start_where_they_are_told_and_callbacks_see_every_update():
     seen = []
     path = simulate(

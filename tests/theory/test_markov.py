@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from reference.theory_markov import moments, summed_autocovariance
+from ttur.theory.chains import stationary_distribution
 from ttur.theory.examples import MC3, mc3_slow_field
 from ttur.theory.iterate import simulate
-from ttur.theory.markov import MarkovLinearCritic, poisson_solution, stationary_distribution
+from ttur.theory.markov import MarkovLinearCritic, poisson_solution
 from ttur.timescales import PowerLaw
 
 B = PowerLaw(1.0, 0.6)

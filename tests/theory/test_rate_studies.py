@@ -1,20 +1,13 @@
 """The studies of Theorems 1, 3 and 6 to 9, small: what they tell apart, what they refuse."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
+from theory_rows import rows_of
 from ttur.theory.studies.linear_rates import STUDY as LINEAR_RATES
 from ttur.theory.studies.markov_critic import STUDY as MARKOV_CRITIC
 from ttur.theory.studies.nonlinear_clt import STUDY as NONLINEAR_CLT
 from ttur.theory.studies.time_scales import STUDY as TIME_SCALES
-from ttur.theory.study import StudyResult
-
-
-def rows_of(result: StudyResult) -> dict[str, Any]:
-    """By quantity; the numbers that are compared exist."""
-    return {row.quantity: row for row in result.rows}
 
 
 def test_time_scales_lag_is_of_first_order_and_only_a2_keeps_converging():
@@ -98,15 +91,21 @@ def test_markov_critic_tells_the_chain_from_independent_draws():
 @pytest.mark.parametrize(
     ("study", "settings", "message"),
     [
-        (TIME_SCALES, {"beta": 0.95}, "alpha, beta should satisfy A2: a is not o"),
+        (TIME_SCALES, {"beta": 0.95}, r"beta < alpha <= 1 \(A2\), got 0\.9 and 0\.95$"),
+        (TIME_SCALES, {"alpha": 0.5}, r"beta < alpha <= 1 \(A2\), got 0\.5 and 0\.6$"),
+        (TIME_SCALES, {"beta": 0.5}, r"1/2 < beta .*, got 0\.9 and 0\.5$"),
+        (TIME_SCALES, {"b": -1.0}, r"^b should lie in \(0, 0\.5\]"),
         (TIME_SCALES, {"summable_alpha": 0.9}, r"summable_alpha should lie in \(1, 10\], got 0\.9"),
         (TIME_SCALES, {"summable_alpha": 500.0}, "summable_alpha should lie in"),
         (TIME_SCALES, {"ratios": (1.0, 1e-9)}, "ratios and b should take at most 1,000,000 up"),
         (TIME_SCALES, {"ratios": (0.1, 30.0)}, "a/b > 0 with a <= 0.5"),
         (TIME_SCALES, {"ratios": (0.1,)}, "two or more"),
         (TIME_SCALES, {"replicas": 1}, "replicas should be at least 2, got 1"),
-        (LINEAR_RATES, {"slow_alpha": 1.3}, r"a ~ n\^-1\.3.*sum a\(n\) is finite"),
-        (LINEAR_RATES, {"beta": 1.0}, "needs 0 < beta < alpha <= 1"),
+        (LINEAR_RATES, {"slow_alpha": 1.3}, r"slow_alpha and slow_beta .*, got 1\.3 and 0\.55$"),
+        (LINEAR_RATES, {"slow_alpha": 0.0}, r"<= 1 \(Theorem 6 .*, got 0 and 0\.55$"),
+        (LINEAR_RATES, {"beta": 1.0}, "^alpha = 1 and beta should .* < alpha .*, got 1 and 1$"),
+        (LINEAR_RATES, {"beta": 0.0}, "0 < beta .*, got 1 and 0$"),
+        (LINEAR_RATES, {"a0": 0.0}, "^a0 should be finite and > 0, got 0$"),
         (LINEAR_RATES, {"a0": 0.3}, r"A4\(c\) fails: .* its largest is 0\.48"),
         (LINEAR_RATES, {"a0": 1e6}, r"with a = 1e\+06 n\^-1, .* not stable, .* a smaller a0"),
         (LINEAR_RATES, {"horizon": 10}, "horizon should be at least 1000, got 10"),

@@ -1,9 +1,13 @@
 """The toy saddle of Figure 4: what each row does, exactly without noise and in law with it."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 
 from ttur.theory.iterate import simulate
+from ttur.theory.studies.toy_saddle import STUDY
 from ttur.theory.toy import (
     A2_SETTING,
     FIGURE4_SETTINGS,
@@ -219,3 +223,20 @@ def test_wrong_arguments_are_named():
         stationary_deviations(0.0, 0.1)
     with pytest.raises(ValueError, match="sigma should be a finite standard deviation >= 0"):
         stationary_deviations(0.1, 0.1, -1.0)
+    with pytest.raises(ValueError, match=r"b should be a LearningRatePair\(.*, got \(0.01, 0.01\)"):
+        inspect.unwrap(run_figure4)({"a": FIGURE4_SETTINGS["TTUR x"], "b": (1e-2, 1e-2)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "unsaid"),
+    [
+        ({"radius": 1e-4}, r"^None of .* within 0\.0001 .* n = 200\. .* x walks at random", "sign"),
+        ({"radius": 1.0}, r"^The paper says that orig fast diverges; it does not: ", "within"),
+        ({"sigma": 0.0}, "limit itself, and x keeps changing its sign", "random"),
+        ({"sigma": 1e-12}, "limit itself, and x keeps changing its sign", "random"),
+    ],
+)
+def test_the_sentence_of_the_study_holds_at_every_setting(settings, said, unsaid):
+    sentence = STUDY(**{"steps": 200, "replicas": 2} | settings).sentence
+    assert re.search(said, sentence), sentence
+    assert unsaid not in sentence

@@ -31,6 +31,9 @@ from ttur.theory.adam_state import (
     normal_noise,
     run_adam,
 )
+from ttur.theory.chains import (
+    stationary_distribution,
+)
 from ttur.theory.clt import (
     CLTReport,
     as_rate_statistic,
@@ -94,7 +97,6 @@ from ttur.theory.markov import (
     MarkovLinearCritic,
     PoissonSolution,
     poisson_solution,
-    stationary_distribution,
 )
 from ttur.theory.mdp import (
     COARSE_FEATURES,

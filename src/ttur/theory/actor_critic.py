@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
+from ttur.theory.chains import draw, stationary_distribution
 from ttur.theory.checks import Numbers, array_of_shape, check_at_least, check_in_range
 from ttur.theory.iterate import StepSizes, step_sizes
-from ttur.theory.markov import draw, stationary_distribution
 from ttur.theory.mdp import FiniteMDP, features_of
 
 Array = Float[np.ndarray, "..."]

@@ -67,7 +67,7 @@ def check_in_range(
     """
     if not low < value <= high or not np.isfinite(value):
         beyond = low - value if value <= low else value - high
-        distance = f", {beyond:.3g} outside" if np.isfinite(beyond) else ""
+        distance = f", {beyond:.3g} outside" if 0 < beyond < np.inf else ""
         close = "]" if np.isfinite(high) else ")"
         raise ValueError(
             (f"{assumption} fails: " if assumption else "")

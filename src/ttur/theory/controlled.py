@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit
 
+from ttur.theory.chains import draw, stationary_distribution
 from ttur.theory.checks import Numbers
 from ttur.theory.iterate import TwoTimeScaleProblem
-from ttur.theory.markov import draw, stationary_distribution
 
 Iterate = Float[np.ndarray, "... dimension"]  # theta or w, with leading axes for replicas
 Occupation = Float[np.ndarray, "... states actions"]

@@ -66,6 +66,12 @@ class Trajectory:
     b: Float[np.ndarray, " recorded"]
     diverged_at: Int[np.ndarray, " replicas"]
 
+    def __repr__(self) -> str:
+        span = f"{self.n[0]} … {self.n[-1]}" if len(self.n) else "none"
+        lost = int((self.diverged_at >= 0).sum())
+        shapes = f"theta {self.theta.shape}, w {self.w.shape}"
+        return f"Trajectory({len(self.n)} recorded n: {span}, {shapes}, {lost} diverged)"
+
 
 def simulate(
     problem: TwoTimeScaleProblem,
@@ -222,14 +228,9 @@ def _check_shapes(problem: TwoTimeScaleProblem, theta: np.ndarray, w: np.ndarray
     with np.errstate(all="ignore"):
         pushes = problem.noise(np.random.default_rng(0), len(theta), 1) if problem.noise else (0, 0)
         biases = problem.bias(theta, w, 1, 0.0) if problem.bias else (0, 0)
-        for player, x, field, project, push, bias in zip(
-            ("theta", "w"),
-            (theta, w),
-            (problem.h, problem.g),
-            (problem.project_theta, problem.project_w),
-            pushes,
-            biases,
-            strict=True,
+        for player, x, field, project, push, bias in (
+            ("theta", theta, problem.h, problem.project_theta, pushes[0], biases[0]),
+            ("w", w, problem.g, problem.project_w, pushes[1], biases[1]),
         ):
             for name, value, others in (
                 ("hg"[player == "w"], field(theta, w, z), ()),

@@ -1,7 +1,6 @@
 """Theorems 6 and 7 (Konda & Tsitsiklis 2004): rates of the linear two time-scale iteration."""
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float
@@ -9,61 +8,15 @@ from numpy.linalg import solve
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
-from ttur.theory.checks import (
-    Numbers,
-    array_of_shape,
-    check_at_least,
-    check_covariance,
-    check_hurwitz,
-    check_in_range,
-)
-from ttur.theory.covariances import Covariances, propagate, square_root
-from ttur.theory.iterate import (
-    Noise,
-    TwoTimeScaleProblem,
-    centered_exponential_noise,
-    gaussian_noise,
-)
+from ttur.theory.checks import Numbers, check_at_least, check_hurwitz, check_in_range
+from ttur.theory.covariances import Covariances, propagate
+from ttur.theory.iterate import TwoTimeScaleProblem
+from ttur.theory.linear_system import LinearSystem, Matrix, NoiseKind
 from ttur.theory.schedule import Record, StepSizes, check_memory, recorded, step_sizes
 
-Matrix = Float[np.ndarray, "_ _"]
-NoiseKind = Literal["exponential", "gaussian", "none"]
 
-
-@dataclass(frozen=True, eq=False)
-class LinearTwoTimeScale:
-    """The linear iteration of Theorem 6; minus signs in the fields (E21: Konda & Tsitsiklis).
-
-        theta <- theta + a(n) (a1 - A11 theta - A12 w + M^theta)
-        w     <- w     + b(n) (a2 - A21 theta - A22 w + M^w)
-
-    (M^theta, M^w) is independent over n with mean 0 and covariance Gamma of shape (m+k, m+k); its
-    two parts may be correlated (E18).
-
-    Raises:
-        ValueError: if shapes do not fit, Gamma is not a covariance, or A22 cannot be inverted.
-    """
-
-    A11: Matrix
-    A12: Matrix
-    A21: Matrix
-    A22: Matrix
-    a1: Float[np.ndarray, " m"]
-    a2: Float[np.ndarray, " k"]
-    Gamma: Matrix
-
-    def __post_init__(self) -> None:
-        m, k = np.size(self.a1), np.size(self.a2)
-        shapes = {"A11": (m, m), "A12": (m, k), "A21": (k, m), "A22": (k, k)}
-        shapes |= {"a1": (m,), "a2": (k,), "Gamma": (m + k, m + k)}
-        for name, shape in shapes.items():
-            object.__setattr__(self, name, array_of_shape(name, getattr(self, name), shape))
-        check_covariance("Gamma", self.Gamma)
-        if np.linalg.matrix_rank(self.A22) < k:
-            raise ValueError(
-                "Theorem 6 A3 fails: A22 is singular, w has no equilibrium of its own; the ratio "
-                f"of its singular values is {np.linalg.cond(self.A22, -2):.3g}"
-            )
+class LinearTwoTimeScale(LinearSystem):
+    """Theorems 6 and 7 about a `LinearSystem`: its covariances, in the limit and exact."""
 
     @classmethod
     def from_jacobians(
@@ -82,35 +35,6 @@ class LinearTwoTimeScale:
         w = np.broadcast_to(np.asarray(w_star, float), len(A22))
         a1, a2 = A11 @ theta + A12 @ w, A21 @ theta + A22 @ w
         return cls(A11, A12, A21, A22, a1, a2, np.asarray(Gamma, float))
-
-    @property
-    def m(self) -> int:
-        return len(self.a1)
-
-    @property
-    def k(self) -> int:
-        return len(self.a2)
-
-    @property
-    def delta(self) -> Float[np.ndarray, "m m"]:
-        """Delta = A11 - A12 A22^-1 A21: -Delta is the slow dynamics once w has settled."""
-        return self.A11 - self.A12 @ self._response
-
-    @property
-    def fixed_point(self) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " k"]]:
-        """(theta*, w*), where both fields vanish."""
-        theta = solve(self.delta, self.a1 - self._K @ self.a2)
-        return theta, self.lam(theta)
-
-    def lam(self, theta: Float[np.ndarray, "*n m"]) -> Float[np.ndarray, "*n k"]:
-        """lambda(theta), the root of the fast field."""
-        return solve(self.A22, self.a2) - theta @ self._response.T
-
-    @property
-    def gamma_theta(self) -> Float[np.ndarray, "m m"]:
-        """Covariance of M^theta - K M^w, K = A12 A22^-1: what theta feels of both noises."""
-        seen = np.hstack([np.eye(self.m), -self._K])
-        return seen @ self.Gamma @ seen.T
 
     def check_hurwitz(self, abar: float = 0.0) -> dict[str, float]:
         """A3 and A4(c) of Theorem 6: largest real part of -A22, -Delta and -(Delta - abar/2).
@@ -232,16 +156,6 @@ class LinearTwoTimeScale:
         spread = np.sqrt(np.outer(np.diag(S11), np.diag(S22)))
         return np.sqrt(eps) * (S12 - S11 @ self._response.T) / spread
 
-    def problem(self, noise: NoiseKind = "exponential") -> TwoTimeScaleProblem:
-        """For `simulate`; centred exponential noise by default, so that normality is not given."""
-        return TwoTimeScaleProblem(
-            self.m,
-            self.k,
-            h=lambda theta, w, z: self.a1 - theta @ self.A11.T - w @ self.A12.T,
-            g=lambda theta, w, z: self.a2 - theta @ self.A21.T - w @ self.A22.T,
-            noise=self._noise(noise),
-        )
-
     def single_time_scale_problem(self, noise: NoiseKind = "exponential") -> TwoTimeScaleProblem:
         """Eq. 103-104 for `simulate`: thetabar, with w idle. Seeds give the noise of `problem`."""
         K, delta, offset = self._K, self.delta, self.a1 - self._K @ self.a2
@@ -260,18 +174,6 @@ class LinearTwoTimeScale:
             noise=both and seen,
         )
 
-    @property
-    def _A(self) -> Matrix:
-        return np.block([[self.A11, self.A12], [self.A21, self.A22]])
-
-    @property
-    def _response(self) -> Matrix:
-        return solve(self.A22, self.A21)  # w settles at A22^-1 a2 - response theta
-
-    @property
-    def _K(self) -> Matrix:
-        return solve(self.A22.T, self.A12.T).T
-
     def _slow(self, abar: float) -> Matrix:
         return self.delta - abar / 2 * np.eye(self.m)
 
@@ -289,14 +191,6 @@ class LinearTwoTimeScale:
         )
         S11, S12, S22 = self._blocks(lag @ S @ lag.T)
         return Covariances(S11 / a, S12 / a, S22 / b)
-
-    def _noise(self, kind: str) -> Noise | None:
-        if kind not in get_args(NoiseKind):
-            raise ValueError(f"noise should be one of {get_args(NoiseKind)}, got {kind!r}")
-        if kind == "none":
-            return None
-        correlated = centered_exponential_noise if kind == "exponential" else gaussian_noise
-        return correlated(square_root(self.Gamma), self.m)
 
 
 def _check_abar(abar: float) -> None:

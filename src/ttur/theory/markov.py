@@ -9,35 +9,13 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov
 
-from ttur.theory.checks import (
-    array_of_shape,
-    check_irreducible,
-    check_positive_definite,
-    check_stochastic,
-)
+from ttur.theory.chains import Chain, draw, stationary_distribution
+from ttur.theory.checks import array_of_shape, check_positive_definite
 from ttur.theory.iterate import TwoTimeScaleProblem
 from ttur.theory.schedule import Record, StepSizes, recorded, step_sizes
 
-Chain = Float[np.ndarray, "... states states"]
 Slow = Float[np.ndarray, "... m"]  # theta
 Point = ArrayLike | float  # theta, a number where m = 1
-
-
-def stationary_distribution(P: Chain | Sequence[Any]) -> Float[np.ndarray, "... states"]:
-    """pi with pi P = pi and sum pi = 1, of one chain or a stack of them.
-
-    P(z, z') is the probability to go from z to z': rows sum to 1.
-
-    Raises:
-        ValueError: if P is not stochastic, or the chain is reducible.
-    """
-    P = np.asarray(P, dtype=float)
-    check_stochastic("P", P)
-    check_irreducible("P", P, "A Markov chain with one stationary distribution")
-    # pi (I - P + 1 1^T) = 1^T, a regular system whatever the scale of pi.
-    states = P.shape[-1]
-    system = np.eye(states) - np.swapaxes(P, -1, -2) + np.ones((states, states))
-    return np.linalg.solve(system, np.ones((*P.shape[:-1], 1)))[..., 0]
 
 
 class PoissonSolution(NamedTuple):
@@ -247,14 +225,6 @@ class MarkovLinearCritic:
                 rng, draw(rng, self.P(theta)[np.arange(len(theta)), state[0]])
             ),
         )
-
-
-@no_type_check  # called at every update
-def draw(rng, probabilities):
-    """One index per row of `probabilities` (replicas, choices), from the generator `rng`."""
-    # The last threshold is left out: it is 1 up to rounding, and no draw may pass it.
-    thresholds = probabilities.cumsum(axis=-1)[..., :-1]
-    return (rng.random((len(probabilities), 1)) > thresholds).sum(axis=-1)
 
 
 def _slow(theta: Point) -> Slow:

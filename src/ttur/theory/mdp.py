@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit
 
+from ttur.theory.chains import stationary_distribution
 from ttur.theory.checks import Numbers, array_of_shape, check_stochastic
-from ttur.theory.markov import stationary_distribution
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,15 @@ def run_figure4(
     """Figure 4 under each setting: x moves first, y sees the new x (the authors' order).
 
     Every setting gets the same noise. `record` as in `simulate`.
+
+    Raises:
+        ValueError: if a setting is no pair of rates, or as `simulate`.
     """
+    for name, pair in settings.items():
+        if not isinstance(pair, LearningRatePair):
+            raise ValueError(
+                f"{name} should be a LearningRatePair(discriminator, generator), got {pair!r}"
+            )
     problem, (x, y) = SaddleToy().problem(sigma), start
     return {
         name: simulate(

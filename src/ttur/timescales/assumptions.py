@@ -1,15 +1,21 @@
 """Which assumptions of the convergence theorems two step-size sequences satisfy."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from ttur.timescales.step_sizes import Constant, Halving, LearningRatePair, PowerLaw, StepSize
-
-StepFunction = StepSize | Callable[[int], float]
+from ttur.timescales.step_sizes import LearningRatePair
+from ttur.timescales.tails import (
+    StepFunction,
+    Tail,
+    floored,
+    inverse_rate,
+    is_o,
+    ratio,
+    sum_is_infinite,
+    tail_of,
+    vanishes,
+)
 
 
 @dataclass(frozen=True)
@@ -47,34 +53,34 @@ def check_step_sizes(
 
     Takes the slow and the fast sequence, or a pair, whose floor turns what falls into a constant.
     Any other callable has its exponent estimated on n = 1e3 … 1e5, and nothing is claimed within
-    0.02 of a boundary. `e_min`, the smallest
-    |Re eigenvalue| of the slow linearisation, decides Theorem 8 where a falls like 1/n.
+    0.02 of a boundary. `e_min`, the smallest |Re eigenvalue| of the slow linearisation, decides
+    Theorem 8 where a falls like 1/n.
 
     Raises:
         ValueError: if b is missing, or a callable's values are not finite and > 0.
     """
     if isinstance(a, LearningRatePair):
-        a, b = (_floored(sequence, a.floor) for sequence in (a.generator, a.discriminator))
+        a, b = (floored(sequence, a.floor) for sequence in (a.generator, a.discriminator))
     if b is None:
         raise ValueError("check_step_sizes needs two sequences, got one; pass (a, b) or a pair")
-    slow, fast = _tail(a), _tail(b)
+    slow, fast = tail_of(a), tail_of(b)
     sums = {
-        "sum_a_infinite": _sum_is_infinite(slow, 1),
-        "sum_b_infinite": _sum_is_infinite(fast, 1),
-        "sum_a_squared_finite": _not(_sum_is_infinite(slow, 2)),
-        "sum_b_squared_finite": _not(_sum_is_infinite(fast, 2)),
-        "a_is_o_of_b": _is_o(slow, fast),
+        "sum_a_infinite": sum_is_infinite(slow, 1),
+        "sum_b_infinite": sum_is_infinite(fast, 1),
+        "sum_a_squared_finite": _not(sum_is_infinite(slow, 2)),
+        "sum_b_squared_finite": _not(sum_is_infinite(fast, 2)),
+        "a_is_o_of_b": is_o(slow, fast),
     }
-    abar, bbar, eps_limit = _inverse_rate(slow), _inverse_rate(fast), _ratio(slow, fast)
+    abar, bbar, eps_limit = inverse_rate(slow), inverse_rate(fast), ratio(slow, fast)
     a2 = _all(*sums.values())
     decided = sums | {
         "a2": a2,
-        "theorem_4": _is_o(slow, fast, by_a_power=True),
+        "theorem_4": is_o(slow, fast, by_a_power=True),
         "theorem_5_a4": _all(a2, slow.never_increases, fast.never_increases),
         "theorem_6_a2": _all(
             slow.never_increases,
             fast.never_increases,
-            _vanishes(fast),  # and with it a, where a/b has a finite limit
+            vanishes(fast),  # and with it a, where a/b has a finite limit
             sums["sum_a_infinite"],
             sums["sum_b_infinite"],
             None if eps_limit is None else eps_limit < math.inf,
@@ -127,69 +133,7 @@ _WHY_NOT = {
 }
 
 
-@dataclass(frozen=True)
-class _Tail:
-    """How s(n) falls: like c0 2^(-rate n) (n + offset)^-p log(n)^-q with low <= p <= high.
-
-    c0 and q are None where p was estimated.
-    """
-
-    low: float
-    high: float
-    rate: float = 0.0
-    c0: float | None = None
-    q: float | None = None
-    offset: float = 0.0
-    never_increases: bool = True
-
-
-def _floored(sequence: StepSize, floor: float) -> StepSize:
-    """What max(s(n), floor) is from some n on."""
-    tail = _tail(sequence)
-    if not floor or tail.c0 is None:
-        return sequence
-    if _vanishes(tail):
-        return Constant(floor)
-    return Constant(max(tail.c0, floor)) if tail.low == tail.q == 0 else sequence
-
-
-def _tail(sequence: StepFunction) -> _Tail:
-    if isinstance(sequence, Constant):
-        return _Tail(0.0, 0.0, c0=sequence.value, q=0.0)
-    if isinstance(sequence, Halving):
-        return _Tail(0.0, 0.0, rate=1 / sequence.every, c0=sequence.initial, q=0.0)
-    if isinstance(sequence, PowerLaw):
-        p, q, offset = sequence.p, sequence.q, sequence.offset
-        # With p > 0 > q it rises to one maximum and then falls, so its first step tells.
-        first = max(1, math.floor(1 - offset) + 1) if q else 1
-        falls = p >= 0 and (q >= 0 or (p > 0 and sequence(first) >= sequence(first + 1)))
-        return _Tail(p, p, c0=sequence.c0, q=q, offset=offset, never_increases=bool(falls))
-    return _estimated_tail(sequence)
-
-
-def _estimated_tail(sequence: Callable[[int], float]) -> _Tail:
-    n = np.unique(np.geomspace(1e3, 1e5, 64).astype(int))
-    values = np.array([float(sequence(int(update))) for update in n])
-    if not np.all(np.isfinite(values) & (values > 0)):
-        bad = n[~(np.isfinite(values) & (values > 0))][0]
-        raise ValueError(
-            f"step sizes must be finite and > 0, got {sequence(int(bad))} at n = {bad}"
-        )
-    log_n = np.log(n)
-    # Fitted without and with a log factor: 1 / (n log n) looks like n^-1.1 to the first alone.
-    designs = (
-        np.stack([np.ones_like(log_n), log_n], axis=1),
-        np.stack([np.ones_like(log_n), log_n, np.log(log_n)], axis=1),
-    )
-    exponents = [-float(np.linalg.lstsq(design, np.log(values))[0][1]) for design in designs]
-    return _Tail(
-        low=min(exponents) - 0.02,
-        high=max(exponents) + 0.02,
-        never_increases=bool(np.all(np.diff(values) <= 0)),
-    )
-
-
-def _regime(a: _Tail, b: _Tail) -> Literal["constant", "power_law", "halving", "estimated"]:
+def _regime(a: Tail, b: Tail) -> Literal["constant", "power_law", "halving", "estimated"]:
     if a.q is None or b.q is None:
         return "estimated"
     if a.rate > 0 or b.rate > 0:
@@ -206,58 +150,10 @@ def _not(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def _sum_is_infinite(tail: _Tail, power: int) -> bool | None:
-    """Whether sum s(n)^power = inf: exponent < 1, or = 1 and the log's at most 1."""
-    if tail.rate > 0 or power * tail.low > 1:
-        return False
-    if power * tail.high < 1:
-        return True
-    return None if tail.q is None else power * tail.q <= 1
-
-
-def _is_o(a: _Tail, b: _Tail, by_a_power: bool = False) -> bool | None:
-    """Whether a = o(b); `by_a_power` asks for a power of n (or more) between them, not a log."""
-    if a.rate != b.rate:
-        return a.rate > b.rate
-    if a.low > b.high or a.high < b.low:
-        return a.low > b.high
-    if a.q is None or b.q is None:
-        return None
-    return a.q > b.q and not by_a_power
-
-
-def _vanishes(tail: _Tail) -> bool | None:
-    if tail.rate > 0 or tail.low > 0:
-        return True
-    if tail.high < 0:
-        return False
-    return None if tail.q is None else tail.q > 0
-
-
-def _inverse_rate(tail: _Tail) -> float | None:
-    """lim 1/s(n+1) - 1/s(n); inf also for halving, where it is unbounded without a limit."""
-    if tail.rate > 0 or tail.low > 1:
-        return math.inf
-    if tail.high < 1:
-        return 0.0
-    if tail.q is None or tail.c0 is None:
-        return None
-    return 1 / tail.c0 if tail.q == 0 else math.inf if tail.q > 0 else 0.0
-
-
-def _ratio(a: _Tail, b: _Tail) -> float | None:
-    """lim a/b."""
-    if _is_o(a, b):
-        return 0.0
-    if _is_o(b, a):
-        return math.inf
-    return None if a.c0 is None or b.c0 is None else a.c0 / b.c0
-
-
-def _theorem_8(a: _Tail, b: _Tail, e_min: float | None) -> bool | None:
+def _theorem_8(a: Tail, b: Tail, e_min: float | None) -> bool | None:
     pure = _all(*(None if tail.q is None else tail.q == 0 and not tail.rate for tail in (a, b)))
-    half = _not(_sum_is_infinite(b, 2))
-    ordered = _is_o(a, b, by_a_power=True)
+    half = _not(sum_is_infinite(b, 2))
+    ordered = is_o(a, b, by_a_power=True)
     if a.high < 1 or a.low > 1:
         strong = a.high < 1
     else:

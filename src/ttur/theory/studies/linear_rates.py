@@ -10,7 +10,7 @@ from ttur.theory.examples import LINEAR_2_2 as SYSTEM
 from ttur.theory.iterate import simulate
 from ttur.theory.schedule import StepSizes
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
-from ttur.timescales import PowerLaw, check_step_sizes
+from ttur.timescales import PowerLaw
 
 BLOCKS = ("Sigma11 (theta)", "Sigma12", "Sigma22 (w)")
 EPS = np.geomspace(1e-3, 1, 13)
@@ -42,19 +42,20 @@ def linear_rates(
     check_at_least("horizon", horizon, 1_000)
     check_at_least("steps", steps, 10)
     check_at_least("replicas", replicas, 10)
+    if not 0 < a0 < np.inf:
+        raise ValueError(f"a0 should be finite and > 0, got {a0:g}")
+    for names, alpha, slower in (
+        ("alpha = 1 and beta", 1.0, beta),
+        ("slow_alpha and slow_beta", slow_alpha, slow_beta),
+    ):
+        if not 0 < slower < alpha <= 1:
+            raise ValueError(
+                f"{names} should satisfy 0 < beta < alpha <= 1 (Theorem 6 with eps = 0), got "
+                f"{alpha:g} and {slower:g}"
+            )
     pair = PowerLaw(a0, 1), PowerLaw(1, beta)
     slow_pair = PowerLaw(1, slow_alpha), PowerLaw(0.5, slow_beta)
-    abars = []
-    for a, b in (pair, slow_pair):
-        report = check_step_sizes(a, b)
-        vanishing = report.eps_limit == report.bbar == 0
-        if report.abar is None or not (report.theorem_6_a2 and vanishing):
-            raise ValueError(
-                "Theorem 6 with eps = 0 needs 0 < beta < alpha <= 1; at a ~ n^-"
-                f"{a.p:g}, b ~ n^-{b.p:g}: {'; '.join(report.reasons) or 'a/b does not vanish'}"
-            )
-        abars.append(report.abar)
-    abar, slow_abar = abars
+    abar, slow_abar = 1 / a0, 1.0 if slow_alpha == 1 else 0.0
     limit = SYSTEM.limit_covariance(abar)
     for a, b in (pair, slow_pair):
         try:
@@ -101,17 +102,19 @@ def linear_rates(
     for i, block in enumerate(BLOCKS):
         first = ratio_errors[0, i] * EPS / EPS[0]
         eps_curves.append(Curve(block, EPS, ratio_errors[:, i], style="points", colour=i))
-        eps_curves.append(Curve("", EPS, first, style="prediction", colour=i))
+        eps_curves.append(
+            Curve("first order" if i == 2 else "", EPS, first, style="prediction", colour=i)
+        )
     height = float(np.sqrt(INSIDE * limit.S11[1, 1]))
     scatter = Panel(
-        f"theta at n = {steps}, two time scales and one",
+        f"Theta at n = {steps}, two time scales and one",
         "(theta_1 − theta_1*) / sqrt(a)",
         "(theta_2 − theta_2*) / sqrt(a)",
         (
             Curve("two time scales, replicas", *two[:500].T, style="points", colour=7),
             Curve("two time scales, 95 %", *_ellipse(S_two), colour=0),
-            Curve("one time scale, 95 %", *_ellipse(S_one), colour=1),
-            Curve("limit of Theorem 6", *_ellipse(limit.S11), style="prediction", colour=2),
+            Curve("one time scale, 95 %", *_ellipse(S_one), style="prediction", colour=1),
+            Curve("limit of Theorem 6", *_ellipse(limit.S11), style="faint"),
         ),
         y_limits=(-1.4 * height, 2.2 * height),
     )
@@ -134,8 +137,8 @@ def linear_rates(
     )
     return StudyResult(
         rows=rows,
-        panels=(fast.panel(f"a = {a0:g}/n, b = n^-{beta:g}"),
-                slow.panel(f"a = n^-{slow_alpha:g}, b = n^-{slow_beta:g}/2"),
+        panels=(fast.panel(f"Steps a = {a0:g}/n, b = n^-{beta:g}"),
+                slow.panel(f"Steps a = n^-{slow_alpha:g}, b = n^-{slow_beta:g}/2"),
                 ratio_panel, scatter),
         sentence=sentence,
     )  # fmt: skip

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ttur.theory.chains import stationary_distribution
 from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.examples import MC3, mc3_slow_field
 from ttur.theory.iterate import simulate
-from ttur.theory.markov import stationary_distribution
 from ttur.theory.study import (
     Curve,
     Panel,

@@ -102,7 +102,7 @@ def nonlinear_clt(
         ),
         sentence=(
             f"At n = {steps} the p-values of normality are {last.ks_theta[0]:.2g} (theta) and "
-            f"{last.ks_w[0]:.2g} (w), though the noise is skewed; var theta / a is "
+            f"{last.ks_w[0]:.2g} (w) under skewed noise; var theta / a is "
             f"{last.cov_theta[0, 0]:.3g} where Theorem 8 says {S_theta[0, 0]:.3g}. For a = "
             f"n^-{slow_alpha:g} the exact recursion is still "
             f"{slow.var_theta()[-1] / slow.limit() - 1:.0%} from the limit {slow.limit():.3g}, "
@@ -195,7 +195,7 @@ def _decorrelation(run: _Run, replicas: int) -> Panel:
         Curve("linearised, exact", path.n, exact, style="prediction", colour=0),
         Curve("sqrt(a/b), scaled to the end", path.n, leading, style="prediction", colour=1),
     )
-    return Panel("theta and w decorrelate like sqrt(a/b)", "update n", "correlation", curves,
+    return Panel("Theta and w decorrelate like sqrt(a/b)", "update n", "correlation", curves,
                  x_scale="log", y_scale="log")  # fmt: skip
 
 
