@@ -190,6 +190,7 @@ def _threshold_panel(gamma: float) -> Panel:
             Curve(f"beta1={beta:g}, spectral radius", rates, exact, style="points", colour=colour),
             Curve("closed form", rates, closed, style="prediction", colour=colour),
         ]
+    heights = np.concatenate([curve.y for curve in curves])
     return Panel(
         "Mean-only GAN, simultaneous: what b admits",
         "discriminator rate b",
@@ -197,6 +198,7 @@ def _threshold_panel(gamma: float) -> Panel:
         tuple(curves),
         x_scale="log",
         y_scale="log",
+        y_limits=(float(heights.min()) / 30, 2 * float(heights.max())),  # room for the legend
     )
 
 
