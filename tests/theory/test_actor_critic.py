@@ -173,7 +173,7 @@ def test_ac_gamma_effect_and_ac_floor():
         ({"gamma_w": 0.0}, r"gamma_w should lie in \(0, inf\), got 0"),
         ({"lam": 1.0}, "0 <= lam < 1"),
         ({"theta0": np.zeros(3)}, "theta0 should have the shape"),
-        ({"record": 0}, "record should be at least 1, got 0"),
+        ({"record": 0}, "record should keep every so many updates >= 1, got 0"),
         ({"replicas": 0}, "replicas should be at least 1, got 0"),
         ({"start": 5}, "start should be one of 5 states from 0 on, got 5"),
     ],

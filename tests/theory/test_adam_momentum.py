@@ -142,6 +142,8 @@ def test_wrong_arguments_name_what_fails():
         adam_momentum(np.ones(3), 1.0)
     with pytest.raises(ValueError, match="5 entries, got 3"):
         adam_momentum(np.ones(5), np.full(3, 0.9))
+    with pytest.raises(ValueError, match="5 entries, got 4"):
+        adam_momentum(np.ones(5), np.full(4, 0.9))
     with pytest.raises(ValueError, match="from n = 1, got n = 0"):
         effective_memory(0.9, 0)
     with pytest.raises(ValueError, match="should be > 0, got 0"):

@@ -231,3 +231,11 @@ def test_statistics_of_what_was_not_recorded_are_refused(nonlinear):
         clt_report(np.ones((3, 2)), np.ones((2, 1)), 1.0, 1.0, np.eye(2), [[1.0]])
     with pytest.raises(ValueError, match="of should be theta or w, got 'z'"):
         inspect.unwrap(as_rate_statistic)(nonlinear, (1_000, 5_000), of="z")
+
+
+def test_the_ellipse_of_a_report_has_the_axes_of_the_whole_covariance():
+    """Two correlated components: by their variances alone the KS p-value is 3e-12."""
+    spread = np.array([[1, 0], [0.9, 0.44]])
+    rng = np.random.default_rng(0)
+    theta, w = rng.standard_normal((2000, 2)) @ spread.T, rng.standard_normal((2000, 1))
+    assert clt_report(theta, w, 1.0, 1.0, spread @ spread.T, [[1.0]]).ks_chi2 > 1e-3

@@ -221,7 +221,7 @@ def test_trying_the_noise_at_the_start_leaves_the_draws_of_the_run_alone():
 
 def test_what_only_unchecked_types_let_through_is_refused():
     # The shape checks of these tests would stop it first.
-    with pytest.raises(ValueError, match=r"a sequence of steps such as Constant\(0\.1\), got 0\.5"):
+    with pytest.raises(ValueError, match=r"such as Constant\(0\.1\), got float; for an array"):
         inspect.unwrap(step_sizes)("a", 0.5, 3)
     with pytest.raises(ValueError, match=r"order should be one of .*, got 'fast'"):
         inspect.unwrap(simulate)(

@@ -225,6 +225,7 @@ def test_reducible_and_improper_chains_are_refused():
     [
         ({"record": [11]}, r"recorded n should lie in 1 \.\.\. 10, got 11"),
         ({"b": lambda n: 1 - n / 4}, r"b\(n\) should be finite and > 0, got 0.0 at n = 4"),
+        ({"z0": -1}, "got -1"),
         ({"z0": 3}, r"z0 should be one of the states 0 … 2, got 3"),
         ({"w0": [1.0]}, r"w0 should have the shape \(2,\), got \(1,\)"),
     ],

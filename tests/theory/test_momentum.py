@@ -1,5 +1,7 @@
 """Momentum in games (E7): r u > v^2, and what separated time scales repair."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from ttur.theory.momentum import (
     momentum_threshold,
     zero_sum_game,
 )
+from ttur.theory.network import four_node_line
 from ttur.timescales import Constant
 
 GAME = np.array([[1.0, 2.0], [-2.0, 1.0]])
@@ -144,3 +147,25 @@ def test_wrong_arguments_name_what_fails():
     with pytest.raises(ValueError, match=r"time-scale separation fails: .* growth rate"):
         critical_time_scale(np.array([[1.0, 2.0], [1.0, 1.0]]), 1.0, 1.0)
     assert momentum_threshold([[-1.0, 0], [0, 1]]) == np.inf
+
+
+def test_momentum_takes_whatever_a_problem_may_add_to_its_gradients():
+    """Noise that is 0 for a player, bounds that are numbers."""
+    network = augment_with_momentum(four_node_line().problem(0.1, 0.5, 0.1), 1.0, 1.0)
+    steps = Constant(0.01)
+    start = np.concatenate([np.ones(3), np.zeros(3)]), np.concatenate([np.ones(4), np.zeros(4)])
+    assert np.isfinite(simulate(network, steps, steps, *start, 20, replicas=2).theta).all()
+    one_sided = replace(
+        zero_sum_game(), noise=lambda rng, replicas, n: (np.ones((replicas, 1)), 0.0)
+    )
+    path = simulate(
+        augment_with_momentum(one_sided, 2.0, 2.0),
+        steps,
+        steps,
+        [0.0, 0.0],
+        [0.0, 0.0],
+        1,
+        replicas=3,
+    )
+    np.testing.assert_allclose(path.theta[-1, :, 1], 0.01 * 2.0)  # a r times the noise
+    assert not path.w[-1].any()

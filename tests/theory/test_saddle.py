@@ -28,12 +28,17 @@ def test_without_bias_only_the_saddle_point_is_in_the_region():
 
 
 @pytest.mark.parametrize(
-    ("alpha", "eta", "says"),
-    [(0.1, 1.0, "0 < eta < 1"), (-0.1, 0.5, ">= 0"), (np.nan, 0.5, ">= 0, got alpha = nan")],
+    ("alpha", "beta", "eta", "says"),
+    [
+        (0.1, 0.1, 1.0, "0 < eta < 1"),
+        (-0.1, 0.1, 0.5, ">= 0"),
+        (0.1, -0.1, 0.5, ">= 0"),
+        (np.nan, 0.1, 0.5, ">= 0, got alpha = nan"),
+    ],
 )
-def test_region_refuses(alpha, eta, says):
+def test_region_refuses(alpha, beta, eta, says):
     with pytest.raises(ValueError, match=says):
-        in_contraction_region(np.ones((1, 1)), np.ones((1, 1)), alpha, 0.1, eta)
+        in_contraction_region(np.ones((1, 1)), np.ones((1, 1)), alpha, beta, eta)
 
 
 def test_region_is_never_visited_where_theta_and_w_circle_at_a_right_angle():

@@ -11,8 +11,8 @@ from scipy.special import expit
 
 from ttur.theory.chains import draw, stationary_distribution
 from ttur.theory.checks import Numbers, array_of_shape, check_at_least, check_in_range
-from ttur.theory.iterate import StepSizes, step_sizes
 from ttur.theory.mdp import FiniteMDP, features_of
+from ttur.theory.schedule import Record, StepSizes, recorded, step_sizes
 
 Array = Float[np.ndarray, "..."]
 
@@ -122,7 +122,7 @@ def actor_critic_run(
     lam: float = 0.0,
     replicas: int = 1,
     seed: int = 0,
-    record: int = 1,
+    record: Record = 1,
     theta0: Numbers | None = None,
     start: int = 0,
 ) -> ActorCriticRun:
@@ -132,20 +132,20 @@ def actor_critic_run(
         eta += a gamma_eta (r(x) - eta),   w += a gamma_w d e,   theta += a Psi(x, u) d
 
     `gamma_w` is a number or one per replica. Starts in state `start` from eta = 0, w = 0 and
-    theta0 (m,), zeros if None. Every `record`-th n is kept, and the last.
+    theta0 (m,), zeros if None. `record` as in `simulate`.
 
     Raises:
         ValueError: if features, step sizes, multipliers or lam do not fit, `start` is no state, or
             there are no replicas.
     """
     check_at_least("replicas", replicas, 1)
-    check_at_least("record", record, 1)
     mdp.check_state("start", start)
     Phi, lam = _features(mdp, Phi), _decay(lam)
     speed = np.broadcast_to(gamma_w, np.shape(gamma_w) or replicas)
     speed = array_of_shape("gamma_w", speed, (replicas,))[:, None]
     _check_speeds(speed.min(), gamma_eta)
     steps = step_sizes("a", a, n_steps)
+    wanted = set(recorded(record, 0, n_steps).tolist())
     m = mdp.xi.shape[1]
     first = np.zeros(m) if theta0 is None else array_of_shape("theta0", theta0, (m,))
 
@@ -153,7 +153,7 @@ def actor_critic_run(
     x = np.full(replicas, start)
     eta, w = np.zeros(replicas), np.zeros((replicas, Phi.shape[1]))
     theta, trace = np.tile(first, (replicas, 1)), np.zeros_like(w)
-    rows = [(0, eta, w, theta)]
+    rows = [(0, eta, w, theta)] if 0 in wanted else []
     for n, step in enumerate(steps, start=1):
         xi, phi, reward = mdp.xi[x], Phi[x], mdp.r[x]
         one = expit((xi * theta).sum(1))
@@ -164,7 +164,7 @@ def actor_critic_run(
         eta = eta + step * gamma_eta * (reward - eta)
         w = w + step * speed * d * trace
         theta = theta + step * (u - one)[:, None] * xi * d
-        if n % record == 0 or n == n_steps:
+        if n in wanted:
             rows.append((n, eta, w, theta))
     kept, etas, ws, thetas = (np.stack(column) for column in zip(*rows, strict=True))
     t = np.concatenate([[0.0], np.cumsum(steps)])[kept]

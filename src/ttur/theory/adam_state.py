@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from ttur.theory.adam_momentum import corrected_moments
 from ttur.theory.checks import check_at_least, check_in_range, check_momentum
-from ttur.theory.iterate import StepSizes, Trajectory, TwoTimeScaleProblem, simulate
+from ttur.theory.iterate import Trajectory, TwoTimeScaleProblem, simulate
+from ttur.theory.schedule import StepSizes
 
 GradientNoise = Callable[..., Any]  # (generator, shape) -> noise of that shape
 

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ttur.theory.games import LQGAN, DiracGAN
-from ttur.theory.two_players import Order, play
+from ttur.theory.iterate import Order
+from ttur.theory.two_players import play
 from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 
 PairValues = Float[np.ndarray, " pairs"]

@@ -6,16 +6,14 @@ from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov
 
 from ttur.theory.chains import Chain, draw, stationary_distribution
-from ttur.theory.checks import array_of_shape, check_positive_definite
+from ttur.theory.checks import Numbers, array_of_shape, check_positive_definite
 from ttur.theory.iterate import TwoTimeScaleProblem
 from ttur.theory.schedule import Record, StepSizes, recorded, step_sizes
 
 Slow = Float[np.ndarray, "... m"]  # theta
-Point = ArrayLike | float  # theta, a number where m = 1
 
 
 class PoissonSolution(NamedTuple):
@@ -66,10 +64,10 @@ class CriticMoments(NamedTuple):
 
 @dataclass(frozen=True)
 class MarkovLinearCritic:
-    """w <- w + b(n) (g(Z_n; theta) - G(Z_n; theta) w + M_n w): Theorem 4, Eq. 29, corrected: E13.
+    """w <- w + b(n) (g(Z_n; theta) - G(Z_n; theta) w + M_n+1 w): Theorem 4, Eq. 29, corrected.
 
-    The paper has "+ G w", under which w explodes where its average Gbar is positive definite.
-    Z_n is a finite Markov chain with transition matrix P(theta), M_n (k, k) has independent
+    The paper has "+ G w", under which w explodes where its average Gbar is positive definite (E13).
+    Z_n is a finite Markov chain with transition matrix P(theta), M_n+1 (k, k) has independent
     entries N(0, sigma_M^2). Claim: w_n - Gbar(theta_n)^-1 gbar(theta_n) -> 0 almost surely.
 
     P, g and G take theta (..., m) and give (..., S, S), (..., S, k) and (..., S, k, k).
@@ -84,7 +82,7 @@ class MarkovLinearCritic:
         if not 0 <= self.sigma_M < np.inf:
             raise ValueError(f"sigma_M should be a standard deviation >= 0, got {self.sigma_M:g}")
 
-    def averages(self, theta: Point) -> CriticAverages:
+    def averages(self, theta: Numbers) -> CriticAverages:
         """gbar(theta) and Gbar(theta).
 
         Raises:
@@ -97,12 +95,12 @@ class MarkovLinearCritic:
         check_positive_definite("Gbar(theta)", Gbar, "Theorem 4, Eq. 49")
         return CriticAverages(gbar, Gbar)
 
-    def lam(self, theta: Point) -> Float[np.ndarray, "... k"]:
+    def lam(self, theta: Numbers) -> Float[np.ndarray, "... k"]:
         """lambda(theta) = Gbar(theta)^-1 gbar(theta), where w settles while theta stands still."""
         gbar, Gbar = self.averages(theta)
         return np.linalg.solve(Gbar, gbar[..., None])[..., 0]
 
-    def noise_covariance(self, theta: Point) -> Float[np.ndarray, "k k"]:
+    def noise_covariance(self, theta: Numbers) -> Float[np.ndarray, "k k"]:
         """Gamma of what moves w at lambda(theta), summed over all lags of the chain.
 
         With F(z) = g(z) - G(z) lambda and its Poisson solution Fhat, Fhat(Z_n+1) - (P Fhat)(Z_n)
@@ -115,7 +113,7 @@ class MarkovLinearCritic:
         chain = _second_moment(pi, Fhat) - _second_moment(pi, P @ Fhat)
         return chain + self.sigma_M**2 * (root @ root) * np.eye(len(root))
 
-    def asymptotic_covariance(self, theta: Point) -> Float[np.ndarray, "k k"]:
+    def asymptotic_covariance(self, theta: Numbers) -> Float[np.ndarray, "k k"]:
         """S_w = lim Cov(w_n) / b(n) at fixed theta, n b(n) -> inf: Gbar S + S Gbar^T = Gamma."""
         _, Gbar = self.averages(theta)
         return solve_continuous_lyapunov(Gbar, self.noise_covariance(theta))
@@ -125,8 +123,8 @@ class MarkovLinearCritic:
         b: StepSizes,
         N: int,
         record: Record,
-        theta: Point = 0.0,
-        w0: ArrayLike | None = None,
+        theta: Numbers = 0.0,
+        w0: Numbers | None = None,
         z0: int = 0,
     ) -> CriticMoments:
         """Moments of w_n - lambda(theta) after n = 1 ... N steps at fixed theta, no sampling.
@@ -227,7 +225,7 @@ class MarkovLinearCritic:
         )
 
 
-def _slow(theta: Point) -> Slow:
+def _slow(theta: Numbers) -> Slow:
     return np.atleast_1d(np.asarray(theta, dtype=float))
 
 

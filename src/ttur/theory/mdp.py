@@ -33,8 +33,9 @@ class FiniteMDP:
         object.__setattr__(self, "xi", features_of("xi", self.xi, states))
         check_stochastic("P", self.P)
 
-    def policy(self, theta: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*batch S 2"]:
-        """mu(u | x, theta)."""
+    def policy(self, theta: Numbers) -> Float[np.ndarray, "*batch S 2"]:
+        """mu(u | x, theta), for theta of shape (..., m)."""
+        theta = np.asarray(theta, dtype=np.float64)
         if theta.shape[-1:] != self.xi.shape[1:]:
             raise ValueError(
                 f"theta should have {self.xi.shape[1]} entries along its last axis, got the shape "

@@ -141,11 +141,11 @@ def augment_with_momentum(
         return np.hstack([p, r_w * (problem.g(*places(theta, w), z) - p)])
 
     @no_type_check
-    def push(on_theta, on_w):
+    def push(kicks, replicas):
         """What is added to the gradients reaches the velocities."""
-        return (
-            np.hstack([np.zeros_like(on_theta), r_theta * on_theta]),
-            np.hstack([np.zeros_like(on_w), r_w * on_w]),
+        return tuple(
+            np.hstack([np.zeros((replicas, size)), r * np.broadcast_to(kick, (replicas, size))])
+            for kick, size, r in zip(kicks, (m, k), (r_theta, r_w), strict=True)
         )
 
     def projected(project, size):
@@ -156,8 +156,8 @@ def augment_with_momentum(
         k=2 * k,
         h=h,
         g=g,
-        noise=noise and (lambda rng, replicas, n: push(*noise(rng, replicas, n))),
-        bias=bias and (lambda theta, w, n, t: push(*bias(*places(theta, w), n, t))),
+        noise=noise and (lambda rng, replicas, n: push(noise(rng, replicas, n), replicas)),
+        bias=bias and (lambda theta, w, n, t: push(bias(*places(theta, w), n, t), len(theta))),
         markov_init=problem.markov_init,
         markov_step=step and (lambda rng, z, theta, w, n: step(rng, z, *places(theta, w), n)),
         project_theta=projected(problem.project_theta, m),

@@ -1,4 +1,4 @@
-"""Theorem 10: one step sequence for both players, gradients with a bias that does not vanish.
+"""Theorem 10 with a = b: one step sequence, gradients with a bias that does not vanish.
 
 Claimed for monotone games: the iterates return to A_eta (`in_contraction_region`) for ever. With
 norms and several coordinates that can fail: under L = theta . w in R^2, theta and w of one length
@@ -89,8 +89,8 @@ class SaddlePoint(NamedTuple):
 class LinearQuadraticSaddle:
     """h = -mu theta - K w, g = K^T theta - mu w: (-h, -g) is mu-strongly monotone.
 
-    With a bias of norm at most B in the limit, the limiting distance to the saddle point 0 is at
-    most B / mu.
+    With a = b and a bias of norm at most B in the limit, the limiting distance to the saddle point
+    0 is at most B / mu.
 
     Raises:
         ValueError: if mu <= 0, or the coupling K is no matrix.

@@ -23,7 +23,8 @@ def step_sizes(name: str, sequence: StepSizes, count: int) -> Float[np.ndarray, 
     check_at_least("the number of updates", count, 1)
     if not callable(sequence):
         raise ValueError(
-            f"{name} should be a sequence of steps such as Constant(0.1), got {sequence!r}"
+            f"{name} should be a function n -> {name}(n) such as Constant(0.1), got "
+            f"{type(sequence).__name__}; for an array s take lambda n: s[n - 1]"
         )
     if isinstance(sequence, Constant | Halving | PowerLaw):
         values = sequence(np.arange(1, count + 1))
