@@ -155,7 +155,15 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(ttur, tmp_path):
 def test_a_plan_says_when_a_run_is_too_short_for_its_probes(ttur):
     _, out, _ = ttur("run demo --dry-run --monitor --steps 300")
     assert "monitored: a probe every 200 updates; a tracking gap every 4,000 updates, which" in out
-    assert "is never: --set tracking_gap_every_updates=..." in out
+    assert "is never in 300: --set tracking_gap_every_updates=..." in out
+    _, out, _ = ttur("run demo --dry-run --monitor --steps 4000")
+    assert "never" not in out
+    _, out, _ = ttur("run demo --dry-run --steps 4100 --set monitor_every_updates=300")
+    assert "a tracking gap every 4,200 updates, which is never in 4,100" in out
+    _, out, _ = ttur("run wgan_gp_cifar10_small --dry-run --monitor")
+    assert "a tracking gap every 4,000 updates, which is never in 1,000" in out
+    _, out, _ = ttur("run began_cifar10_small --dry-run --monitor")
+    assert "tracking gap" not in out
     _, out, _ = ttur("run demo --dry-run")
     assert "monitored" not in out
 

@@ -23,7 +23,9 @@ def halving(steps: int = 4, rate: float = 0.5, starts: tuple[float, ...] = (1.0,
     return StudyResult(rows, (Panel("decay", "n", "x", curves),), f"x ends at {rate**steps}.")
 
 
-def breaking() -> StudyResult:
+def breaking(singular: float = 0.0) -> StudyResult:
+    if singular:
+        np.linalg.inv(np.zeros((2, 2)))
     raise ArithmeticError("the chain is reducible")
 
 
@@ -105,6 +107,7 @@ def test_a_study_as_json_has_all_settings_and_none_for_what_is_not_finite(ttur, 
             "breaking",
             "breaking cannot compute with its defaults: the chain is reducible; try values nearer",
         ),
+        ("breaking --set singular=1", "breaking cannot compute with singular=1.0: Singular matrix"),
         ("halving --out afile", "afile: is a file; --out expects a folder"),
         ("halving --set rate=2", "A2 fails: the rate should lie in (0, 1), got 2.0"),
         ("--set steps=3", "--set is for one study"),

@@ -256,7 +256,7 @@ def crowd(settings: int) -> list[RunRecord]:
     values.
     """
     rates = [(b, a) for a in (1e-2, 1e-3, 1e-4) for b in (1e-1, 1e-2, 1e-3, 1e-4)][:settings]
-    runs = []
+    runs: list[RunRecord] = []
     for b, a in rates:
         run = at_rates(record("orig_5e-4", 0, {10: 1000 * a, 20: 500 * a}), b, a)
         probe: dict[str, float | None] = dict.fromkeys(QUANTITIES, b) | {"update": 10}
@@ -278,6 +278,26 @@ def test_a_crowd_of_settings_has_panels_for_every_generator_rate_on_one_scale(dr
     assert len({axes.get_ylim() for axes in panels[:3]}) == 1
 
 
+def test_a_crowd_of_several_experiments_has_a_panel_for_each(drawn):
+    others = [replace(run, experiment="other", directory=Path(run.label)) for run in crowd(2)]
+    unscored = replace(crowd(1)[0], experiment="none", directory=Path("none"), evaluations=())
+    draw_report(group_runs([*crowd(9), *others, unscored]), Path("x.png"))
+    panels = {axes.get_title(): axes for axes in drawn["x.png"].axes if axes.get_visible()}
+    assert {title: len(a.get_legend_handles_labels()[1]) for title, a in panels.items()} == {
+        "grid": 9,
+        "other": 2,
+    }
+
+
+def test_a_crowd_without_rates_or_with_as_many_shares_one_panel(drawn):
+    own = [own_networks(record("orig_5e-4", 0, {5: 1.0 + n}), f"net{n}") for n in range(12)]
+    rates = [at_rates(record("orig_5e-4", 0, {5: 1.0}), 1e-3, 1e-3 * n) for n in range(1, 13)]
+    for name, runs in (("own.png", own), ("rates.png", rates)):
+        draw_report(group_runs(runs), Path(name))
+        (axes,) = drawn[name].axes
+        assert len(axes.get_legend_handles_labels()[1]) == 12
+
+
 def test_ten_settings_share_a_panel(drawn):
     draw_report(group_runs(crowd(10)), Path("x.png"))
     (axes,) = drawn["x.png"].axes
@@ -297,6 +317,16 @@ def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scal
     for panels in zip(*(block.axes for block in blocks), strict=True):
         assert len({axes.get_ylim() for axes in panels}) == 1
     assert blocks[0].axes[0].get_ylim()[1] > 1e-1
+
+
+def test_a_block_without_values_has_no_say_in_the_scale(drawn):
+    runs = [
+        replace(run, probes=({**run.probes[0], "rho_D": None},)) if "_0.01" in run.label else run
+        for run in crowd(12)
+    ]
+    draw_monitor(group_runs(runs), Path("x.png"))
+    low, high = drawn["x.png"].subfigs[0].axes[0].get_ylim()
+    assert 5e-5 < low < 1e-4 < 1e-1 < high < 0.2
 
 
 def test_values_beside_the_metric_have_panels_of_their_own(drawn):

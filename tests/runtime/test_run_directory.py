@@ -53,6 +53,11 @@ def test_a_torn_last_line_is_passed_over_and_not_glued_to_the_next(tmp_path):
         '{"event": "evaluation", "update": 1, "metric": "fid", "value": [1]}',
         '{"event": "evaluation", "update": true, "metric": "fid", "value": 1}',
         "[]",
+        '{"event": [1], "update": 1}',
+        '{"event": "evaluation", "update": 1, "metric": "fid", "value": NaN}',
+        '{"event": "log", "update": Infinity}',
+        '{"event": "log", "update": ' + "1" * 5000 + "}",
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_line_is_passed_over(tmp_path, damaged):

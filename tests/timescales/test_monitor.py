@@ -363,13 +363,25 @@ def test_complex_parameters_are_refused():
         field_probe(lambda t, w: w, lambda t, w: t, *np.array([1j, 1, 2, 2]), lr_g=1.0, lr_d=1.0)
 
 
+class Averaging(nn.Module):
+    """Sets its buffer anew, where spectral norm changes it in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("average", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.average = 0.9 * self.average + 0.1 * x.mean().detach()
+        return x - self.average
+
+
 def test_the_copy_that_catches_up_has_buffers_of_its_own():
     """Spectral norm's vectors follow the copy's weights: against a copy trained by hand."""
     generator, norm = Shift([-3.0, -3.0]), parametrizations.spectral_norm
     with torch.random.fork_rng():
         torch.manual_seed(3)
         critic = nn.Sequential(
-            norm(nn.Linear(2, 6)), nn.ReLU(), norm(nn.Linear(6, 1)), nn.Flatten(0)
+            norm(nn.Linear(2, 6)), nn.ReLU(), norm(nn.Linear(6, 1)), nn.Flatten(0), Averaging()
         ).double()
     monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
     draw = [samples(seed) for seed in range(30)]
@@ -394,6 +406,35 @@ def test_the_copy_that_catches_up_has_buffers_of_its_own():
         optimizer.step()
     after = value(twin)
     assert gap == pytest.approx((after - before) / (after + 2 * math.log(2)), rel=1e-6)
+
+
+class Listing(nn.Module):
+    """Reads its parameter from a list, and keeps what it said with its graph, in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1, bias=False).double()
+        self.listed, self.said, self.both = [self.layer.weight], [], ([], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.said.append((x @ self.listed[0].T).squeeze(1))
+        self.both[0].append(1)
+        return self.said[-1]
+
+
+def test_a_list_of_parameters_has_those_of_the_probe_and_a_list_with_graphs_is_put_back():
+    listing, found = Listing(), []
+    plain = copy.deepcopy(listing.layer)
+    listing(samples(1).real)
+    for critic in (listing, nn.Sequential(plain, nn.Flatten(0))):
+        monitor = PerturbationMonitor(Shift([0.5, 0.2]), critic, *NON_SATURATING[:2])
+        monitor.before_step()
+        with torch.no_grad():
+            next(critic.parameters()).add_(0.1)
+        found.append(monitor.after_step(samples(2), lr_g=A, lr_d=B).norms["dD_g"])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    assert found[0] > 0
+    assert (len(listing.said), listing.both) == (1, ([1], 1))
 
 
 def test_before_step_comes_first():

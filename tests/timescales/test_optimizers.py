@@ -234,6 +234,7 @@ def _torch(kind: Any, **settings) -> Callable[[list[torch.Tensor]], Optimizer]:
         (_torch(torch.optim.RMSprop, alpha=0.5, momentum=0.5), 0.5),
         (_torch(torch.optim.Adagrad), 0.0),
         (_torch(torch.optim.SGD), 0.0),
+        (_torch(torch.optim.SGD, dampening=0.5), 0.0),
         (_torch(torch.optim.SGD, momentum=0.5), 0.5),
         (_torch(torch.optim.SGD, momentum=0.8, dampening=0.5), 0.8),
     ],
@@ -273,15 +274,33 @@ def test_the_preconditioner_of_adadelta():
     torch.testing.assert_close(moving.detach() - before, -1e-3 * scales[0] * 3, rtol=5e-3, atol=0)
 
 
-def test_a_parameter_without_a_gradient_so_far_is_preconditioned_by_nothing():
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.Adagrad])
+def test_a_parameter_without_a_gradient_so_far_is_preconditioned_by_nothing(kind):
     used, unused = parameters()[:2]
-    adam = torch.optim.Adam([used, unused], betas=(0.9, 0.99))
+    optimizer = kind([used, unused])
     used.grad = torch.full_like(used, 4.0)
-    adam.step()
-    scales = TorchOptimizer(adam).preconditioner()
+    optimizer.step()
+    scales = TorchOptimizer(optimizer).preconditioner()
     assert isinstance(scales, list)
     torch.testing.assert_close(scales[0], torch.full_like(used, 0.25))
     assert torch.equal(scales[1], torch.ones_like(unused))
+
+
+def test_the_roots_of_amsgrads_maximum_and_of_a_centered_moment():
+    """Where gradients vary: 3 and then many of 0.1, whose moments are smaller."""
+    (moving,) = parameters()[:1]
+    amsgrad = TorchOptimizer(torch.optim.Adam([moving], betas=(0.0, 0.9), amsgrad=True))
+    centered = TorchOptimizer(torch.optim.RMSprop([moving], alpha=0.9, centered=True))
+    for gradient in [3.0] + [0.1] * 40:
+        for optimizer in (amsgrad, centered):
+            optimizer.step([torch.full_like(moving, gradient)], 1e-3)
+    largest = 0.1 * 9.0 / (1 - 0.9**41)  # (1 - beta2) 3^2, corrected as the present one
+    mean = 0.1 * 3 * 0.9**40 + 0.1 * (1 - 0.9**40)
+    variance = 0.1 * 9 * 0.9**40 + 0.01 * (1 - 0.9**40) - mean**2
+    for optimizer, root in ((amsgrad, largest**0.5), (centered, variance**0.5)):
+        scales = optimizer.preconditioner()
+        assert isinstance(scales, list)
+        torch.testing.assert_close(1 / scales[0], torch.full_like(moving, root), rtol=1e-5, atol=0)
 
 
 def test_before_its_first_step_adam_preconditions_by_nothing():

@@ -72,6 +72,22 @@ def test_the_monitor_may_be_switched_on_and_off_in_the_middle_of_a_run(tmp_path)
     assert probes_of(replace(off, updates=6), tmp_path) == [found]
     with pytest.raises(ValueError, match="tracking_gap_steps was 50, is 3"):
         probes_of(replace(on, updates=8, tracking_gap_steps=3), tmp_path)
+    with pytest.raises(ValueError, match="n_critic was 1, is 2"):
+        probes_of(replace(on, updates=8, n_critic=2), tmp_path)
+
+
+def test_a_run_that_has_ended_says_that_it_is_not_monitored_any_more(tmp_path):
+    on = replace(CONFIG, updates=2, tracking_gap_every_updates=4000, tracking_gap_steps=50)
+    off = replace(on, monitor_every_updates=None)
+    assert probes_of(off, tmp_path) == []
+    said: list[str] = []
+    for config in (off, on):
+        run(
+            config, tmp_path, experiment="none", label="none", data_directory=tmp_path,
+            device=CPU, say=said.append,
+        )  # fmt: skip
+    assert len(said) == 1
+    assert "has ended and is not monitored any more; give more updates" in said[0]
 
 
 def test_what_a_damaged_probe_holds_is_read_as_far_as_it_is_a_number(tmp_path):
@@ -164,6 +180,26 @@ def test_a_balance_does_not_see_the_losses_of_a_probe():
     seen = balance.real_loss, balance.fake_loss, balance.convergence
     monitoring.after_step()
     assert (balance.real_loss, balance.fake_loss, balance.convergence) == seen
+
+
+def test_a_balance_is_put_back_after_a_probe_that_fails(monkeypatch):
+    began = replace(CONFIG, model="began", losses="began", order="simultaneous")
+    game = build_game(began, load_data(began, None), CPU)
+    monitoring = build_monitor(began, game)
+    balance = game.losses.balance
+    assert monitoring is not None
+    assert balance is not None
+    game.play()
+    seen = balance.real_loss
+
+    def fail(*_: object, **__: object) -> None:
+        balance.real_loss = torch.tensor(-1.0)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(monitoring.monitor, "after_step", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        monitoring.after_step()
+    assert balance.real_loss is seen
 
 
 def test_a_generator_that_stays_has_no_ratios(tmp_path):

@@ -1,6 +1,7 @@
 """An experiment at hand: its settings replaced, its runs in order, told before they begin."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,21 +73,23 @@ def plan_lines(chosen: Experiment) -> list[str]:
         f"{chosen.name}: {chosen.question}",
         f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
         f"each {updates} updates{at_most}, {scored}",
-        *_monitor_line(config),
+        *_monitor_line(configs),
     ]
 
 
-def _monitor_line(config: TrainingConfig) -> list[str]:
-    """How often a run is probed, and which field to set where that is never."""
-    every = {
-        "probe": ("monitor_every_updates", config.monitor_every_updates),
-        "tracking gap": ("tracking_gap_every_updates", config.tracking_gap_every_updates),
-    }
-    if config.monitor_every_updates is None:
+def _monitor_line(configs: Sequence[TrainingConfig]) -> list[str]:
+    """How often a run is probed, and which field to set where one is too short for that."""
+    config, shortest = configs[0], min(config.updates for config in configs)
+    probe, gap = config.monitor_every_updates, config.tracking_gap_every_updates
+    if probe is None:
         return []
+    every = {"probe": ("monitor_every_updates", probe)}
+    if config.losses != "began":  # there no discriminator is known that knows nothing
+        gap = probe * math.ceil(gap / probe)  # it comes with a probe
+        every["tracking gap"] = ("tracking_gap_every_updates", gap)
     told = [
         f"a {what} every {updates:,} updates"
-        + f", which is never: --set {field}=..." * (updates > config.updates)
+        + f", which is never in {shortest:,}: --set {field}=..." * (updates > shortest)
         for what, (field, updates) in every.items()
     ]
     return [f"monitored: {'; '.join(told)}"]

@@ -135,7 +135,9 @@ def draw_curves(
     )
     for axes, (name, metric, part) in zip(panels.flat, chain(*cells), strict=True):
         shown = [group for group in parts[part] if metric in group.metrics]
-        _draw_panel(axes, shown, metric, AXES[name], band, part)
+        axes.set_visible(bool(shown))
+        if shown:
+            _draw_panel(axes, shown, metric, AXES[name], band, part)
     return save(figure, path)
 
 
@@ -197,7 +199,8 @@ def _draw_panel(
         seen = [point for point in points if point["x"] * axis.per_unit <= limit]
         colour = dict(zip(titles, colours, strict=True))[series]
         _draw_published(axes, f"{series}, published{axis.remark}", seen, axis.per_unit, colour)
-    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(names + [heading] * bool(heading)))
+    titled = [*names, heading] if heading else names
+    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(dict.fromkeys(titled)))
     _set_scale(axes)
     axes.grid(alpha=0.4)
     bands = dict.fromkeys(band or group.band for group in groups)

@@ -183,15 +183,21 @@ def in_rows(groups: Sequence[Group], columns: int) -> list[list[Group]]:
 
 
 def shares(groups: Sequence[Group]) -> dict[str, list[Group]]:
-    """What stands in one panel, by its heading: all, or of a crowd those of one generator rate."""
-    rates = [group.first_rates for group in groups]
-    if len(groups) <= CROWD or None in rates:
+    """What stands in one panel, by its heading: all, or of a crowd those of one experiment; of a
+    crowd of one experiment those of one generator rate.
+    """
+    if len(groups) <= CROWD:
         return {"": list(groups)}
-    generator_rates = [pair[1] for pair in rates if pair]
-    return {
-        f"a = {a:g}": [g for g, own in zip(groups, generator_rates, strict=True) if own == a]
-        for a in sorted(set(generator_rates))
-    }
+    experiments = by_experiment(groups)
+    if len(experiments) > 1:
+        return experiments
+    of_rate: dict[float, list[Group]] = {}
+    for group in groups:
+        if group.first_rates is not None:
+            of_rate.setdefault(group.first_rates[1], []).append(group)
+    if not of_rate or len(of_rate) > CROWD or sum(map(len, of_rate.values())) < len(groups):
+        return {"": list(groups)}
+    return {f"a = {a:g}": of_rate[a] for a in sorted(of_rate)}
 
 
 def differ_in_cost(groups: Sequence[Group]) -> bool:

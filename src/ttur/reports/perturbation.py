@@ -85,8 +85,11 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
         )
         lines_of = panels[0].get_legend_handles_labels()
         part.legend(*lines_of, loc="outside lower center", ncols=min(8, len(some)), frameon=False)
-    for panels in of_one_scale.values():
+    for of_one in of_one_scale.values():
         # Not `sharey`: across subfigures every change of a limit would draw the whole figure.
+        panels = [axes for axes in of_one if np.isfinite(axes.dataLim.intervaly).all()]
+        if not panels:
+            continue
         lowest, highest = np.transpose([axes.get_ylim() for axes in panels])
         for axes in panels:
             axes.set_ylim(lowest.min(), highest.max())

@@ -106,9 +106,11 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     for line in file.read_text(errors="replace").splitlines():
         try:
             event = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # numbers and lists without end, too
             continue
         if not (isinstance(event, dict) and event.keys() >= _ALL):
+            continue
+        if not isinstance(event["event"], str):
             continue
         if not _FIELDS.get(event["event"], _ALL) <= event.keys():
             continue
@@ -121,8 +123,10 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether JSON's value is one."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether JSON's value is one, and finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < math.inf  # neither infinite nor nan
 
 
 def finite_or_none(value: float) -> float | None:

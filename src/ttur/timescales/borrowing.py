@@ -16,7 +16,7 @@ Buffers = dict[str, Tensor]
 
 # What a network may keep in attributes and change in place.
 _CHANGEABLE = (
-    Tensor, np.ndarray, list, dict, set, deque,
+    Tensor, np.ndarray, list, tuple, dict, set, deque,
     torch.Generator, np.random.Generator, np.random.RandomState, random.Random,
 )  # fmt: skip
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -65,8 +65,8 @@ class Player:
         """use(network), which has other weights and copies of its buffers until it returns.
 
         With `buffers` it has these, and leaves there what they become. What the network set or
-        changed in attributes is put back: numbers, tensors, containers, generators. What closures
-        and objects of other types hold is shared.
+        changed in attributes is put back: numbers, tensors, containers, generators, which are
+        copied at each call. What closures and objects of other types hold is shared.
         """
         network = self.network
         tensors: Buffers = dict(zip(self._names, weights, strict=True))
@@ -80,8 +80,10 @@ class Player:
             return found
 
         kept = [(vars(module), dict(vars(module))) for module in network.modules()]
-        own = (*network.modules(), *network.parameters(), *network.buffers())
-        copies: dict[int, Any] = {id(each): each for each in own}
+        # A list of what is registered keeps its modules, and has what stands for the rest.
+        copies: dict[int, Any] = {id(module): module for module in network.modules()}
+        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+            copies[id(tensor)] = tensors.get(name, tensor)
         try:
             for attributes, before in kept:
                 for name in before.keys() - _OF_EVERY_MODULE:
@@ -113,5 +115,5 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
         return value
     try:
         return copy.deepcopy(value, copies)
-    except Exception:  # a lock in a list, a tensor with a graph, ...: shared
-        return value
+    except Exception:  # of a lock in a list, a tensor with a graph, ...: the list is a copy
+        return value if isinstance(value, Tensor) else copy.copy(value)

@@ -184,7 +184,8 @@ class TorchOptimizer:
         ]
         settings = self.optimizer.param_groups[0]
         forgets = 1.0 if "betas" in settings else 1 - self.momentum
-        farther = (1 - float(settings.get("dampening", 0))) / forgets if forgets > 0 else 1.0
+        damped = float(settings.get("dampening", 0)) if self.momentum else 0.0
+        farther = (1 - damped) / forgets if forgets > 0 else 1.0
         if all(root is None for root in found):
             return farther
         return [
@@ -235,7 +236,7 @@ def _root_of_moments(state: dict[str, Any], settings: dict[str, Any]) -> Tensor 
         case {"square_avg": second}:
             mean = state.get("grad_avg", 0.0)  # of RMSprop, if centered
             return (second - mean**2).clamp(min=0).sqrt() + epsilon
-        case {"sum": second}:  # of Adagrad
+        case {"sum": second, "step": step} if float(step) > 0:  # of Adagrad, there from the start
             return second.sqrt() + epsilon
     return None
 

@@ -161,6 +161,7 @@ def train_in(
             record = read_run(directory)
             same_length = stored["configuration"]["updates"] == cadence.updates
             if record.is_concluded and same_length:
+                _say_if_unwatched(folder, stored, document, say)
                 return record
         game, evaluator, monitor = build()
         document |= {"scored_by": evaluator.metric}
@@ -212,6 +213,18 @@ def _check_same(
     for name, now in document["environment"].items():
         if (before := stored["environment"].get(name)) != now:
             say(f"{folder.path}: {name} was {before}, is {now}; the last bits may differ")
+
+
+def _say_if_unwatched(
+    folder: RunDirectory,
+    stored: dict[str, Any],
+    document: dict[str, Any],
+    say: Callable[[str], None],
+) -> None:
+    if any(
+        name in _WATCHING and now != before for name, before, now in _compared(stored, document)
+    ):
+        say(f"{folder.path} has ended and is not monitored any more; give more updates, or --out")
 
 
 def _compared(stored: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
