@@ -136,6 +136,7 @@ def draw_curves(
     for axes, (name, metric, part) in zip(panels.flat, chain(*cells), strict=True):
         shown = [group for group in parts[part] if metric in group.metrics]
         axes.set_visible(bool(shown))
+        axes.tick_params(which="both", labelleft=True)  # the first of a row may be empty
         if shown:
             _draw_panel(axes, shown, metric, AXES[name], band, part)
     return save(figure, path)
