@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from ttur import train
-from ttur.losses import NON_SATURATING, Losses
+from ttur.losses import NON_SATURATING, Balance, Losses
 from ttur.reports.groups import group_runs
 from ttur.reports.perturbation import draw_monitor
 from ttur.runtime.run_directory import read_events
 from ttur.timescales import Halving, LearningRatePair
 from ttur.training.build import build_game, build_monitor, load_data, run
 from ttur.training.config import TrainingConfig
+from ttur.training.game import TwoPlayerGame
 from ttur.training.monitoring import Monitoring
 from ttur.training.record import find_runs
 
@@ -168,13 +169,18 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     assert found == probe.to_json() | {"tracking_gap": gap}
 
 
-def test_a_balance_does_not_see_the_losses_of_a_probe():
-    began = replace(CONFIG, model="began", losses="began", order="simultaneous")
-    game = build_game(began, load_data(began, None), CPU)
-    monitoring = build_monitor(began, game)
-    balance = game.losses.balance
+@pytest.fixture
+def began() -> tuple[TwoPlayerGame, Monitoring, Balance]:
+    config = replace(CONFIG, model="began", losses="began", order="simultaneous")
+    game = build_game(config, load_data(config, None), CPU)
+    monitoring, balance = build_monitor(config, game), game.losses.balance
     assert monitoring is not None
     assert balance is not None
+    return game, monitoring, balance
+
+
+def test_a_balance_does_not_see_the_losses_of_a_probe(began):
+    game, monitoring, balance = began
     monitoring.before_step()
     game.play()
     seen = balance.real_loss, balance.fake_loss, balance.convergence
@@ -182,13 +188,8 @@ def test_a_balance_does_not_see_the_losses_of_a_probe():
     assert (balance.real_loss, balance.fake_loss, balance.convergence) == seen
 
 
-def test_a_balance_is_put_back_after_a_probe_that_fails(monkeypatch):
-    began = replace(CONFIG, model="began", losses="began", order="simultaneous")
-    game = build_game(began, load_data(began, None), CPU)
-    monitoring = build_monitor(began, game)
-    balance = game.losses.balance
-    assert monitoring is not None
-    assert balance is not None
+def test_a_balance_is_put_back_after_a_probe_that_fails(began, monkeypatch):
+    game, monitoring, balance = began
     game.play()
     seen = balance.real_loss
 
