@@ -180,6 +180,6 @@ STUDY = Study(
     name="flat_minimum",
     theorem="Theorem 2 = 12, part iv (Figure 2)",
     question="When does Adam roll through a sharp minimum and settle in a flat one?",
-    seconds=0.5,
+    seconds=1.0,
     run=flat_minimum,
 )
