@@ -255,6 +255,19 @@ def test_the_tracking_gap_of_discriminators_that_know_nothing_or_the_opposite(w,
     assert gap > 1.5 if expected is None else gap == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_tracking_gap_is_of_the_mean_over_all_that_was_held_out():
+    monitor = PerturbationMonitor(Shift([-3.0, -3.0]), Linear([0.1, 0.0]), *NON_SATURATING[:2])
+
+    def gap(*held_out: Samples) -> float:
+        arguments = {"uninformative": 2 * math.log(2), "rate": 2e-2, "steps": 20}
+        return monitor.tracking_gap(lambda: samples(0), held_out, **arguments)
+
+    one, other = samples(1), samples(2, count=4)
+    both = gap(one, other)
+    assert both == pytest.approx(gap(other, one), rel=1e-12)
+    assert min(gap(one), gap(other)) < both < max(gap(one), gap(other))
+
+
 def test_the_tracking_gap_of_the_best_response_is_nothing():
     """Two unit Gaussians at distance d along each axis: log p/q = d·x is linear through 0 here."""
     generator = Shift([-1.0, -1.0])  # real at 1, generated at -1

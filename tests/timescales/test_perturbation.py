@@ -288,3 +288,17 @@ def test_two_modes_where_the_generator_moves_away():
     assert not reduced_two_mode_stability(math.nan, 0.0, 0.1)["stable"]  # a player rested
     with pytest.raises(ValueError, match="beta1"):
         reduced_two_mode_stability(0.1, 0.0, 0.1, -0.1)
+
+
+def test_inner_products_below_nothing_count_as_nothing():
+    """G moves the two batches' fields in opposite directions: only noise is left."""
+    theta, w, theta_new = (np.array([x]) for x in (1.0, 0.0, 1.5))
+    probe = field_probe(
+        lambda theta, w: 3 - theta,
+        lambda theta, w: w,
+        theta, w, theta_new, w,
+        lr_g=1.0, lr_d=1.0,
+        g_fn_independent=lambda theta, w: 3 + theta,
+    )  # fmt: skip
+    assert probe.rho_D == pytest.approx(0.5 / 2)
+    assert probe.rho_D_corrected == 0.0
