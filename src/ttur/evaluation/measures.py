@@ -14,7 +14,7 @@ from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_distance, inception_scores
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 SPLITS = 10  # of the Inception Score
 

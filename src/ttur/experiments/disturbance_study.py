@@ -28,7 +28,7 @@ from ttur.metrics.extractors import Extractor
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_distance, inception_score
 from ttur.metrics.moments import Moments
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 LEVELS = range(4)
 SPLITS = 10

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 from ttur.training.config import TrainingConfig
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ttur.experiments import paper, small
 from ttur.experiments.experiment import Experiment
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     function.__name__: function

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean, stdev
 
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 BANDS = ("min-max", "std")
 

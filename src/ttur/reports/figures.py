@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from ttur.reports.bands import Segment, segments
 from ttur.reports.groups import CROWD, Group, Point, curve, differ_in_cost, shares
 from ttur.reports.published import published_curves, published_unit
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.
 ONE_TIMESCALE = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")

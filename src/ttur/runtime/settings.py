@@ -7,7 +7,7 @@ from typing import Any, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 
 
 def assignments(words: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 from ttur.theory.study import Study
 
 STUDIES = (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.timescales.borrowing import Buffers, Player, Weights
-from ttur.timescales.randomness import randomness_from
+from ttur.runtime.randomness import randomness_from
 
 # As in `ttur.losses.Losses`: (D, real, fake, noise) -> loss, and (D, fake) -> loss.
 DiscriminatorLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]

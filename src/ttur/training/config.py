@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ttur.runtime.names import closest
+from ttur.runtime.errors import closest
 from ttur.runtime.settings import reasons, setting_value
 from ttur.timescales import LearningRatePair
 

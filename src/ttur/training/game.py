@@ -11,7 +11,7 @@ from ttur.losses import Balance, Losses
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import Order, Phase
-from ttur.timescales.randomness import global_noise, restore_global_noise
+from ttur.runtime.randomness import global_noise, restore_global_noise
 
 # So many phases of one player in a row without any gradient mean that the game is over.
 DEAD_AFTER_PHASES = 100

@@ -13,7 +13,7 @@ from typing import Any
 
 from ttur.runtime import checkpoint
 from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
-from ttur.timescales.randomness import randomness_from
+from ttur.runtime.randomness import randomness_from
 from ttur.training.clock import Clock
 from ttur.training.contracts import (
     Cadence,

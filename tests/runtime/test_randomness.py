@@ -1,9 +1,15 @@
 import random
 
 import numpy as np
+import pytest
 import torch
 
-from ttur.timescales.randomness import global_noise, randomness_from, restore_global_noise
+from ttur.runtime.randomness import (
+    global_noise,
+    randomness_from,
+    restore_global_noise,
+    stream,
+)
 
 CPU = torch.device("cpu")
 
@@ -47,3 +53,32 @@ def test_an_older_checkpoint_has_none_and_nothing_happens():
         found = drawn()
     with randomness_from(5, CPU):
         assert drawn() == found
+
+
+def test_streams_of_one_run_share_no_numbers():
+    seeds = {
+        stream(3, purpose, *index).seed for purpose in ("a", "b") for index in [(), (1,), (2,)]
+    }
+    assert len(seeds) == 6
+    drawn = {float(stream(3, "a", *index).numpy().normal()) for index in [(), (0,), (1,), (0, 1)]}
+    assert len(drawn) == 4
+
+
+def test_a_stream_begins_anew_and_an_index_may_come_in_parts():
+    assert stream(3, "a", 1, 2).numpy().normal() == stream(3, "a").at(1).at(2).numpy().normal()
+    first, second = (torch.randn(3, generator=stream(3, "a").torch()) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_streams_are_those_of_the_first_edition():
+    """980e01c: build.stream_seed, and default_rng([seed of the stream, n])."""
+    words = np.random.SeedSequence([5, *b"monitor"]).generate_state(1, np.uint64)
+    seed = int(words[0] >> 1)
+    assert stream(5, "monitor").seed == seed
+    assert stream(5, "evaluation", 1).seed == stream(5, "evaluation").seed + 1
+    assert stream(5, "monitor", 7).numpy().normal() == np.random.default_rng([seed, 7]).normal()
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="at least 0, got -1"):
+        stream(-1, "data")
