@@ -14,8 +14,8 @@ import torch
 class Stream:
     """The random numbers of one purpose of one run, as `stream` names them.
 
-    `word` is that of the purpose. A stream with an index is another one, whose place among its
-    siblings is known: the n-th epoch, the n-th update. None remembers what was drawn from it.
+    `word` is that of the purpose. With an index it is the n-th of its siblings: of an epoch, of an
+    update; without, that at 0. It does not remember what was drawn from it.
     """
 
     word: int
@@ -23,8 +23,14 @@ class Stream:
 
     @property
     def seed(self) -> int:
-        """For what takes one number, in 63 bits: siblings have neighbouring ones, whose streams are
-        unrelated in torch's generators (Mersenne twister, Philox)."""
+        """For what takes one number, in 63 bits.
+
+        Siblings have neighbouring ones, whose streams are unrelated in torch's generators (Mersenne
+        twister, Philox).
+        """
+        if len(self.index) > 1:
+            words = np.random.SeedSequence([self.word, *self.index]).generate_state(1, np.uint64)
+            return int(words[0] >> 1)
         return (self.word + sum(self.index)) % 2**63
 
     def torch(self, device: torch.device | str = "cpu") -> torch.Generator:
@@ -33,7 +39,7 @@ class Stream:
 
     def numpy(self) -> np.random.Generator:
         """One of numpy's at the beginning of the stream."""
-        return np.random.default_rng([self.word, *self.index] if self.index else self.word)
+        return np.random.default_rng([self.word, *self.index])
 
     def at(self, *index: int) -> "Stream":
         """The sibling at this place."""

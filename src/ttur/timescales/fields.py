@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttur.timescales.borrowing import Buffers, Player, Weights
 from ttur.runtime.randomness import randomness_from
+from ttur.timescales.borrowing import Buffers, Player, Weights
 
 # As in `ttur.losses.Losses`: (D, real, fake, noise) -> loss, and (D, fake) -> loss.
 DiscriminatorLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ttur.losses import Balance, Losses
+from ttur.runtime.randomness import global_noise, restore_global_noise
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import Order, Phase
-from ttur.runtime.randomness import global_noise, restore_global_noise
 
 # So many phases of one player in a row without any gradient mean that the game is over.
 DEAD_AFTER_PHASES = 100

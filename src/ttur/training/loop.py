@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ttur.runtime import checkpoint
-from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
 from ttur.runtime.randomness import randomness_from
+from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
 from ttur.training.clock import Clock
 from ttur.training.contracts import (
     Cadence,
