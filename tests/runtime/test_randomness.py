@@ -35,6 +35,13 @@ def test_all_three_begin_at_the_seed_and_are_put_back():
     assert len({*first, *other, *second}) == 9
 
 
+def test_without_a_seed_they_go_on_where_they_are_and_are_put_back():
+    with randomness_from(5, CPU):
+        with randomness_from(None, CPU):
+            within = drawn()
+        assert drawn() == within
+
+
 def test_what_stands_in_a_checkpoint_goes_on_where_it_was():
     with randomness_from(5, CPU):
         drawn()

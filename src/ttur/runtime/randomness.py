@@ -64,8 +64,9 @@ def stream(seed: int, purpose: str, *index: int) -> Stream:
 
 
 @contextmanager
-def randomness_from(seed: int, device: torch.device) -> Iterator[None]:
-    """The global generators of torch, numpy and Python begin at `seed` and are put back.
+def randomness_from(seed: int | None, device: torch.device) -> Iterator[None]:
+    """The global generators of torch, numpy and Python begin at `seed`, None for where they are,
+    and are put back.
 
     Networks, losses and data sets of somebody else's may draw from them. Whatever looks at a run
     (an evaluation, a probe, a drawing) does so within, and moves nothing.
@@ -73,12 +74,13 @@ def randomness_from(seed: int, device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
+        if seed is not None:
+            torch.default_generator.manual_seed(seed)
+            if devices:
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
         try:
             yield
         finally:
