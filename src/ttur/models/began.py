@@ -3,21 +3,21 @@
 3×3 convolutions and ELU throughout, no normalisation. Images are not confined to [-1, 1].
 """
 
-import copy
 from itertools import pairwise
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ttur.models.description import Latents, ModelDescription, Networks, SampleShape
 from ttur.models.resampling import convolved_after_doubling
+from ttur.runtime.description import STRICT, Count, Width
 
 Images = Float[Tensor, "batch 3 height width"]
-Latents = Float[Tensor, "batch latent"]
 
-HAS_MOVING_AVERAGES = False
-SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
 LATENT_SIZE = 64
 WIDTH = 128
 START_SIZE = 8  # side of the innermost maps
@@ -105,18 +105,33 @@ class Discriminator(nn.Module):
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, noise: torch.Generator) -> None:
+def initialize(network: nn.Module, rng: torch.Generator) -> None:
     """Weights uniform within √(6 / (fan in + fan out)), biases 0 (D.1)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(layer.weight, generator=noise)
+            nn.init.xavier_uniform_(layer.weight, generator=rng)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
 
 
-def sampler(generator: Generator, fixed_latents: Latents) -> Generator:
-    """A copy that draws samples; with nothing normalised, `fixed_latents` have nothing to do."""
-    return copy.deepcopy(generator).eval().requires_grad_(False)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BEGAN(ModelDescription):
+    """The two auto-encoders of images of that side; `width` is the channels of a layer (D.1)."""
+
+    medium: ClassVar = "images"
+    gives: ClassVar = "reconstructions"
+    image_size: Count = 64
+    width: Width = WIDTH
+    latent_size: Width = LATENT_SIZE
+    latent: Literal["uniform", "normal"] = "uniform"
+    kind: Literal["began"] = "began"
+
+    def networks(self, sample_shape: SampleShape) -> Networks:
+        sizes = self.image_size, self.width, self.latent_size
+        return Networks(Generator(*sizes), Discriminator(*sizes))
+
+    def initialize(self, network: nn.Module, rng: torch.Generator) -> None:
+        initialize(network, rng)
 
 
 def _scales(image_size: int) -> int:

@@ -6,17 +6,19 @@ image and two after it, and moving averages take the population variance. See do
 
 import copy
 from itertools import pairwise
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Images = Float[Tensor, "batch 3 height width"]
-Latents = Float[Tensor, "batch latent"]
+from ttur.models.description import Latents, ModelDescription, Networks, SampleShape
+from ttur.runtime.description import STRICT, Count, Width
 
-HAS_MOVING_AVERAGES = True
-SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
+Images = Float[Tensor, "batch 3 height width"]
+
 LATENT_SIZE = 100
 # The 2017 graph updates the moving averages (decay 0.9) twice with the weights before the
 # generator's update and twice with the weights after it, always on the same batch: each two
@@ -122,31 +124,52 @@ class Discriminator(nn.Module):
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, noise: torch.Generator) -> None:
+def initialize(network: nn.Module, rng: torch.Generator) -> None:
     """Weights N(0, 0.02²), those of convolutions cut at two deviations; biases 0 (spec A.2)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
-            nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04, generator=noise)
+            nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04, generator=rng)
         elif isinstance(layer, nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(layer.weight, std=0.02, generator=noise)
+            nn.init.normal_(layer.weight, std=0.02, generator=rng)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
 
 
-@torch.no_grad()
-def sampler(generator: Generator, fixed_latents: Latents) -> Generator:
-    """A copy that draws samples: moving averages, after an evaluation's fifth update (spec A.2).
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DCGAN(ModelDescription):
+    """The two networks for images of that side; `width` is the channels next to the image (A.2)."""
 
-    Before it draws, the 2017 code runs the generator once in training mode on the latents of its
-    sample grid. Here that update reaches the copy only, so looking does not change training.
-    """
-    drawn = copy.deepcopy(generator).train().requires_grad_(False)
-    for norm in drawn.norms:
-        assert isinstance(norm, BatchNorm)
-        norm.averaging_step = 0.1
-    drawn(fixed_latents)
-    return drawn.eval()
+    medium: ClassVar = "images"
+    has_moving_averages: ClassVar = True
+    image_size: Count = 64
+    width: Width = 64
+    latent_size: Width = LATENT_SIZE
+    latent: Literal["uniform", "normal"] = "uniform"
+    kind: Literal["dcgan"] = "dcgan"
+
+    def networks(self, sample_shape: SampleShape) -> Networks:
+        return Networks(
+            Generator(self.image_size, self.width, self.latent_size),
+            Discriminator(self.image_size, self.width),
+        )
+
+    def initialize(self, network: nn.Module, rng: torch.Generator) -> None:
+        initialize(network, rng)
+
+    @torch.no_grad()
+    def evaluation_copy(self, generator: nn.Module, fixed_latents: Latents) -> nn.Module:
+        """Moving averages, after an evaluation's fifth update (spec A.2).
+
+        Before it draws, the 2017 code runs the generator once in training mode on the latents of
+        its sample grid. Here that update reaches the copy only, so looking does not change training.
+        """
+        drawn = copy.deepcopy(generator).train().requires_grad_(False)
+        for norm in drawn.modules():
+            if isinstance(norm, BatchNorm):
+                norm.averaging_step = 0.1
+        drawn(fixed_latents)
+        return drawn.eval()
 
 
 def _multipliers(image_size: int) -> list[int]:

@@ -4,26 +4,26 @@ The generator has no inference mode: its batch normalisation always takes the st
 batch, when samples are drawn as well.
 """
 
-import copy
 from itertools import pairwise
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ttur.models.description import Latents, ModelDescription, Networks, SampleShape
 from ttur.models.resampling import (
     Maps,
     convolved_after_doubling,
     convolved_before_pooling,
     doubled,
 )
+from ttur.runtime.description import STRICT, Count, Width
 
 Images = Float[Tensor, "batch 3 height width"]
-Latents = Float[Tensor, "batch latent"]
 
-HAS_MOVING_AVERAGES = False
-SAMPLES_IN_BATCHES = True  # normalised together, so that each depends on the others
 LATENT_SIZE = 128
 MULTIPLIERS = (1, 2, 4, 8, 8)  # channels at each scale in units of the width, image first
 
@@ -129,7 +129,7 @@ def layer_norm(channels: int) -> nn.GroupNorm:
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, noise: torch.Generator) -> None:
+def initialize(network: nn.Module, rng: torch.Generator) -> None:
     """Weights uniform within √(6 / (fan in + fan out)), most convolutions √2 times that (B.3).
 
     Without the √2 are shortcuts and the critic's first convolution. A fan of a convolution is its
@@ -140,14 +140,39 @@ def initialize(network: nn.Module, noise: torch.Generator) -> None:
             is_first = isinstance(network, Discriminator) and layer is network.conv
             is_wide = isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
             gain = 2**0.5 if is_wide and not is_first else 1.0
-            nn.init.xavier_uniform_(layer.weight, gain, generator=noise)
+            nn.init.xavier_uniform_(layer.weight, gain, generator=rng)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
-def sampler(generator: Generator, fixed_latents: Latents) -> Generator:
-    """A copy that draws samples; with no moving averages, `fixed_latents` have nothing to do."""
-    return copy.deepcopy(generator).eval().requires_grad_(False)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class WGANGPImage(ModelDescription):
+    """The two residual networks for images of that side; `width` is the channels next to them.
+
+    `images_per_score` images share a score of the critic (J.21).
+    """
+
+    medium: ClassVar = "images"
+    samples_in_batches: ClassVar = True
+    image_size: Count = 64
+    width: Width = 64
+    latent_size: Width = LATENT_SIZE
+    latent: Literal["uniform", "normal"] = "normal"
+    images_per_score: Count = 1
+    kind: Literal["wgan_gp_image"] = "wgan_gp_image"
+
+    @property
+    def samples_per_score(self) -> int:
+        return self.images_per_score
+
+    def networks(self, sample_shape: SampleShape) -> Networks:
+        return Networks(
+            Generator(self.image_size, self.width, self.latent_size),
+            Discriminator(self.image_size, self.width, self.images_per_score),
+        )
+
+    def initialize(self, network: nn.Module, rng: torch.Generator) -> None:
+        initialize(network, rng)
 
 
 def _check_sizes(

@@ -5,21 +5,22 @@ row, which channels-last memory makes faster than torch's own 1-D form (docs/ben
 probabilities, (batch, length, vocabulary), lie so already.
 """
 
-import copy
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ttur.models.description import Latents, ModelDescription, Networks, SampleShape
+from ttur.runtime.description import STRICT, Count, Width
+
 Texts = Float[Tensor, "batch length vocabulary"]  # one-hot, or the probability of each symbol
-Latents = Float[Tensor, "batch latent"]
 Rows = Float[Tensor, "batch width 1 length"]
 
 LENGTH = 32
 WIDTH = 512
-HAS_MOVING_AVERAGES = False
-SAMPLES_IN_BATCHES = False  # normalised together, so that each depends on the others
 LATENT_SIZE = 128
 BLOCKS = 5
 BRANCH_WEIGHT = 0.3
@@ -93,7 +94,7 @@ class Discriminator(nn.Module):
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, noise: torch.Generator) -> None:
+def initialize(network: nn.Module, rng: torch.Generator) -> None:
     """Weights uniform within √(6 / (fan in + fan out)), convolutions √2 times that; biases 0 (C.2).
 
     A fan of a convolution is its channels times its taps.
@@ -101,14 +102,34 @@ def initialize(network: nn.Module, noise: torch.Generator) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             gain = 2**0.5 if isinstance(layer, nn.Conv2d) else 1.0
-            nn.init.xavier_uniform_(layer.weight, gain, generator=noise)
+            nn.init.xavier_uniform_(layer.weight, gain, generator=rng)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
 
 
-def sampler(generator: Generator, fixed_latents: Latents) -> Generator:
-    """A copy that draws samples; with no moving averages, `fixed_latents` have nothing to do."""
-    return copy.deepcopy(generator).eval().requires_grad_(False)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class WGANGPLanguage(ModelDescription):
+    """The two residual networks for texts of that length; `width` is the channels of a layer.
+
+    The size of the vocabulary comes with the data.
+    """
+
+    medium: ClassVar = "sentences"
+    length: Count = LENGTH
+    width: Width = WIDTH
+    latent_size: Width = LATENT_SIZE
+    latent: Literal["uniform", "normal"] = "normal"
+    kind: Literal["wgan_gp_language"] = "wgan_gp_language"
+
+    def networks(self, sample_shape: SampleShape) -> Networks:
+        _, symbols = sample_shape
+        return Networks(
+            Generator(symbols, self.length, self.width, self.latent_size),
+            Discriminator(symbols, self.length, self.width),
+        )
+
+    def initialize(self, network: nn.Module, rng: torch.Generator) -> None:
+        initialize(network, rng)
 
 
 def _check_sizes(

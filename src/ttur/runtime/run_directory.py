@@ -1,34 +1,28 @@
 """One run on disk: config.json, events.jsonl (append and read), samples/, a lock."""
 
-import fcntl
 import json
 import math
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ttur.runtime.files import replaced
+from ttur.runtime.lock import held
 
-# Without these an event says nothing; a line that lacks them is passed over like a torn one.
-_ALL = {"event", "update"}
-_FIELDS = {
-    "evaluation": _ALL | {"metric", "value"},
-    "outcome": _ALL | {"kind", "cause", "discriminator_updates", "best", "final", "weights_sha256"},
-}
 CONFIG, EVENTS, LOCK = "config.json", "events.jsonl", "lock"
 
 
 class RunDirectory:
     """The folder of one run, held by one process at a time.
 
-    events.jsonl is the source of truth and only grows. A line is an event: {"event": kind,
-    "update": n, ...}. When a run continues from update n, the event "resumed" says so and takes
-    back whatever later updates had written before (`read_events`).
+    events.jsonl is the source of truth and only grows. A line is a JSON object; whoever writes
+    events knows what is in it.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self._lock: int | None = None
+        self._held: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> "RunDirectory":
         """Take the lock of the folder, which is made if it is missing.
@@ -37,22 +31,15 @@ class RunDirectory:
             BlockingIOError: if another process runs here.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        # A kernel lock: a killed process leaves none behind.
-        self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            self._lock = None
-            raise BlockingIOError(
-                f"another process is running in {self.path}; wait for it, or choose another --out"
-            ) from None
+        busy = f"another process is running in {self.path}; wait for it, or choose another "
+        self._held = held(self.path / LOCK, busy + "`directory`")
+        self._held.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._held is not None:
+            self._held.__exit__(None, None, None)
+            self._held = None
 
     @property
     def samples(self) -> Path:
@@ -72,7 +59,7 @@ class RunDirectory:
             return None
         try:
             config = json.loads(path.read_text("utf-8"))
-        except ValueError as error:  # neither JSON nor text
+        except (ValueError, RecursionError) as error:  # neither JSON nor text, or too deep
             raise ValueError(f"{path} is not JSON ({error}); is this a run directory?") from error
         if not isinstance(config, dict):
             raise ValueError(f"{path} holds no JSON object; is this a run directory?")
@@ -83,50 +70,30 @@ class RunDirectory:
         with replaced(self.path / CONFIG) as file:
             file.write((json.dumps(config, indent=2) + "\n").encode())
 
-    def append(self, event: str, update: int, **fields: Any) -> None:
+    def append(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl. A number that is not finite is a bug of the caller."""
-        line = json.dumps({"event": event, "update": update, **fields}, allow_nan=False)
+        line = json.dumps(event, allow_nan=False)
         path = self.path / EVENTS
         # A process that was killed mid-line leaves a torn end; start on a line of our own.
         torn = path.exists() and path.stat().st_size > 0 and _last_byte(path) != b"\n"
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(("\n" if torn else "") + line + "\n")
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of the run in folder `path`, in order, without what a resume took back.
-
-    A torn or damaged line is passed over: what it would have said is written again by the run that
-    resumes.
-    """
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects in events.jsonl of the folder `path`, without torn or damaged lines."""
     file = path / EVENTS
     if not file.exists():
         return []
-    events: list[dict[str, Any]] = []
-    for line in file.read_text(errors="replace").splitlines():
+    lines = []
+    for line in file.read_text("utf-8", errors="replace").splitlines():
         try:
-            event = json.loads(line)
+            document = json.loads(line)
         except (ValueError, RecursionError):  # numbers and lists without end, too
             continue
-        if not (isinstance(event, dict) and event.keys() >= _ALL):
-            continue
-        if not isinstance(event["event"], str):
-            continue
-        if not _FIELDS.get(event["event"], _ALL) <= event.keys():
-            continue
-        if not (is_number(event["update"]) and is_number(event.get("value", 0))):
-            continue
-        if event["event"] == "resumed":
-            events = [earlier for earlier in events if earlier["update"] <= event["update"]]
-        events.append(event)
-    return events
-
-
-def is_number(value: Any) -> bool:
-    """Whether JSON's value is one, and finite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < math.inf  # neither infinite nor nan
+        if isinstance(document, dict):
+            lines.append(document)
+    return lines
 
 
 def finite_or_none(value: float) -> float | None:

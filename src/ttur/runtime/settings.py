@@ -26,7 +26,9 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
 
 
 def setting_value(text: str) -> Any:
-    """Numbers and JSON as such, other words as strings."""
+    """Numbers and JSON as such, other words as strings; None is null."""
+    if text == "None":
+        return None
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -5,6 +5,7 @@ player's own parameters and moves nothing; `move_…` applies them.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -18,17 +19,61 @@ class Phase(NamedTuple):
     gradients: tuple[Tensor, ...]
 
 
+class Round:
+    """What the losses of a phase are given beside the discriminator.
+
+    `fake` are the generator's samples of `latents`, with the graph to the generator in its own
+    phase and without in the discriminator's. `real` are as many real samples; a function is called
+    for them at first use, so that a loss that has no need of any draws none. `labels` belong to
+    both, None where data have none. `update` is the one under way, from 1 on, and `rng` draws
+    whatever a loss draws: it is saved with the run.
+
+        >>> round = Round(torch.zeros(2, 3), torch.ones(2, 3), update=7)
+        >>> round.real.shape, round.with_fake(torch.zeros(2, 3)).update
+        (torch.Size([2, 3]), 7)
+    """
+
+    def __init__(
+        self,
+        real: Tensor | Callable[[], Tensor],
+        fake: Tensor,
+        *,
+        latents: Tensor | None = None,
+        labels: Tensor | None = None,
+        update: int = 1,
+        rng: torch.Generator | None = None,
+    ) -> None:
+        self._real = cache(real) if callable(real) else lambda: real
+        self.fake, self.latents, self.labels = fake, latents, labels
+        self.update, self.rng = update, rng
+
+    @property
+    def real(self) -> Tensor:
+        return self._real()
+
+    def with_fake(self, fake: Tensor) -> "Round":
+        """The same round with other generated samples."""
+        return Round(
+            self._real,
+            fake,
+            latents=self.latents,
+            labels=self.labels,
+            update=self.update,
+            rng=self.rng,
+        )
+
+
 @runtime_checkable
 class Game(Protocol):
     """What an order needs of a game."""
 
     update: int  # outer iterations that are complete
 
-    def next_real(self) -> Tensor: ...
     def draw_latents(self) -> Tensor: ...
     def generate(self, latents: Tensor) -> Tensor: ...
-    def discriminator_phase(self, real: Tensor, fake: Tensor) -> Phase: ...
-    def generator_phase(self, fake: Tensor) -> Phase: ...
+    def round(self, latents: Tensor, fake: Tensor) -> Round: ...
+    def discriminator_phase(self, round: Round) -> Phase: ...
+    def generator_phase(self, round: Round) -> Phase: ...
     def move_discriminator(self, phase: Phase) -> None: ...
     def move_generator(self, phase: Phase) -> None: ...
     def settle(self, latents: Tensor) -> None: ...
@@ -43,7 +88,8 @@ def discriminator_first(game: Game, n_critic: int) -> None:
     The generator's update re-uses the latents of the last discriminator update and meets the
     discriminator that came out of it.
     """
-    game.settle(_discriminator_then_generator(game, n_critic))
+    latents, _ = _discriminator_then_generator(game, n_critic)
+    game.settle(latents)
 
 
 def generator_twice(game: Game, n_critic: int) -> None:
@@ -52,8 +98,8 @@ def generator_twice(game: Game, n_critic: int) -> None:
     So did the program that the DCGAN of the paper descends from. One iteration counts as one
     update, though the generator has moved twice.
     """
-    latents = _discriminator_then_generator(game, n_critic)
-    game.move_generator(game.generator_phase(game.generate(latents)))
+    latents, round = _discriminator_then_generator(game, n_critic)
+    game.move_generator(game.generator_phase(round.with_fake(game.generate(latents))))
     game.settle(latents)
 
 
@@ -62,19 +108,19 @@ def _move_discriminator(game: Game) -> Tensor:
     latents = game.draw_latents()
     with torch.no_grad():  # the generator does not move by these
         fake = game.generate(latents)
-    game.move_discriminator(game.discriminator_phase(game.next_real(), fake))
+    game.move_discriminator(game.discriminator_phase(game.round(latents, fake)))
     return latents
 
 
-def _discriminator_then_generator(game: Game, n_critic: int) -> Tensor:
-    """The latents of the last samples are returned."""
+def _discriminator_then_generator(game: Game, n_critic: int) -> tuple[Tensor, Round]:
+    """The latents of the last samples are returned, and the round they stand in."""
     for _ in range(n_critic - 1):
         _move_discriminator(game)
     latents = game.draw_latents()
-    fake = game.generate(latents)
-    game.move_discriminator(game.discriminator_phase(game.next_real(), fake.detach()))
-    game.move_generator(game.generator_phase(fake))
-    return latents
+    round = game.round(latents, game.generate(latents))
+    game.move_discriminator(game.discriminator_phase(round))
+    game.move_generator(game.generator_phase(round))
+    return latents, round
 
 
 def generator_first(game: Game, n_critic: int) -> None:
@@ -83,7 +129,9 @@ def generator_first(game: Game, n_critic: int) -> None:
     The very first iteration leaves the generator where it is.
     """
     if game.update > 0:
-        game.move_generator(game.generator_phase(game.generate(game.draw_latents())))
+        latents = game.draw_latents()
+        round = game.round(latents, game.generate(latents))
+        game.move_generator(game.generator_phase(round))
     for _ in range(n_critic - 1):
         _move_discriminator(game)
     game.settle(_move_discriminator(game))
@@ -98,9 +146,9 @@ def simultaneous(game: Game, n_critic: int) -> None:
     if n_critic != 1:
         raise ValueError(f"simultaneous updates have n_critic 1, got {n_critic}")
     latents = game.draw_latents()
-    fake = game.generate(latents)
-    discriminator = game.discriminator_phase(game.next_real(), fake.detach())
-    generator = game.generator_phase(fake)
+    round = game.round(latents, game.generate(latents))
+    discriminator = game.discriminator_phase(round)
+    generator = game.generator_phase(round)
     game.move_discriminator(discriminator)
     game.move_generator(generator)
     game.settle(latents)

@@ -1,67 +1,177 @@
-"""A run and its directory: what stands there is read back, continued, or refused."""
+"""A run as its directory tells it. Reading needs no torch."""
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, is_number, read_events
-from ttur.training.config import TrainingConfig
-from ttur.training.contracts import Cadence, Evaluator, Monitor, Progress
-from ttur.training.game import TwoPlayerGame
-from ttur.training.loop import run_loop
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-# The "model" in the configuration of a run that trained networks of the user's own.
-OWN_NETWORKS = "own"
+from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_lines
+from ttur.runtime.settings import reasons
+from ttur.training.events import Ended, Evaluation, Event, Log, Probe, Score, events_of
+
+# What config.json looks like: another edition's is refused, not guessed at.
+LAYOUT = 2
 # How a run stands whose process was killed, or still runs.
 UNFINISHED = "unfinished"
 
 
-# A run goes on with other ones of these: the monitor has no effect on what is trained.
-_WATCHING = ("monitor_every_updates", "tracking_gap_every_updates")
-_DOCUMENT = ("experiment", "label", "seed", "data_sha256", "configuration", "environment")
+@dataclass(frozen=True)
+class Published:
+    """What the paper shows in the place of a setting.
+
+    `best` has by metric the best value of all runs and where it was; `curves` by metric the figure
+    in published_curves.csv; `band` is what the paper draws around the mean.
+    """
+
+    best: dict[str, "PublishedBest"] = field(default_factory=dict)
+    curves: dict[str, str] = field(default_factory=dict)
+    band: str = "min-max"
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
+class PublishedBest:
+    """The best of all runs and evaluations that was published, the convention of Table 1.
 
-    `best` and `final` are {"metric", "value", "update"} or None; `evaluations` has one event per
-    evaluated update, in order, `logs` one per log and `probes` one per probe; `floor` has what real
-    samples score, where that is known. `vocabulary` has the symbols of a text. `config` is None
-    where the networks were the user's own.
+    `at` is where the published curve has it; where the table says otherwise, so does `at`.
     """
 
-    directory: Path
+    value: float
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDescription:
+    """What config.json says of a run: all that makes it this run, and what is known beside.
+
+    `configuration` is a tree of plain values. `rates` are b and a of the first update.
+    `not_compared` names what a user passed and could not be described. `environment` decides the
+    last bits. The rest is known once a run was assembled: `lower_is_better` by name of all that its
+    evaluations measure, what real samples score (`floor`), the symbols of a text (`vocabulary`),
+    and the attributes of networks that training changes (`changing`).
+    """
+
     experiment: str
     label: str
     seed: int
+    data_sha256: str
+    rates: tuple[float, float]
     configuration: dict[str, Any]
-    outcome: str
-    cause: str | None
-    updates: int
-    discriminator_updates: int
-    best: dict[str, Any] | None
-    final: dict[str, Any] | None
-    weights_sha256: dict[str, str] | None
-    evaluations: tuple[dict[str, Any], ...]
+    environment: dict[str, Any]
+    layout: int = LAYOUT
+    not_compared: tuple[str, ...] = ()
+    lower_is_better: dict[str, bool] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
-    logs: tuple[dict[str, Any], ...] = ()
-    probes: tuple[dict[str, Any], ...] = ()
+    changing: tuple[str, ...] = ()
+    published: Published = Published()
+
+    def to_json(self) -> dict[str, Any]:
+        return _DESCRIPTION.dump_python(self, mode="json")
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], path: Path) -> "RunDescription":
+        """What stands in the file `path`.
+
+        Raises:
+            ValueError: if it is of another layout, or damaged; names the fields.
+        """
+        missing = [f.name for f in fields(cls) if f.name in _NEEDED and f.name not in document]
+        if len(missing) == len(_NEEDED):
+            raise ValueError(
+                f"{path} is not of a run of ttur (it lacks {', '.join(missing)}); remove the "
+                "folder, or choose another `directory`"
+            )
+        if (layout := document.get("layout", 1)) != LAYOUT:
+            raise ValueError(
+                f"{path} has the layout {layout} of another version of ttur, expected {LAYOUT}; "
+                "read it with that version, or choose another `directory`"
+            )
+        try:
+            return _DESCRIPTION.validate_python(document)
+        except ValidationError as error:
+            raise ValueError(f"{path} is damaged ({reasons(error)})") from error
+
+
+_DESCRIPTION = TypeAdapter(RunDescription, config=ConfigDict(allow_inf_nan=False))
+_NEEDED = ("experiment", "label", "seed", "data_sha256", "configuration")
+
+
+@dataclass(frozen=True, repr=False)
+class RunRecord:
+    """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
+
+    `evaluations` has one event per evaluated update, in order, `logs` one per log and `probes` one
+    per probe.
+    """
+
+    directory: Path
+    description: RunDescription
+    end: Ended | None
+    updates: int
+    discriminator_updates: int
+    evaluations: tuple[Evaluation, ...] = ()
+    logs: tuple[Log, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
     @property
-    def config(self) -> TrainingConfig | None:
-        if self.configuration.get("model") == OWN_NETWORKS:
-            return None
-        return TrainingConfig.from_json(self.configuration)
+    def experiment(self) -> str:
+        return self.description.experiment
+
+    @property
+    def label(self) -> str:
+        return self.description.label
+
+    @property
+    def seed(self) -> int:
+        return self.description.seed
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        return self.description.configuration
+
+    @property
+    def floor(self) -> dict[str, float]:
+        """What real samples score, where that is known."""
+        return self.description.floor
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The symbols of a text; empty of images."""
+        return self.description.vocabulary
+
+    @property
+    def outcome(self) -> str:
+        if self.end is None:
+            return UNFINISHED
+        diverged = self.end.kind == "diverged"
+        return f"diverged@{self.end.update}" if diverged else self.end.kind
+
+    @property
+    def cause(self) -> str | None:
+        return self.end.cause if self.end else None
+
+    @property
+    def best(self) -> Score | None:
+        return self.end.best if self.end else None
+
+    @property
+    def final(self) -> Score | None:
+        return self.end.final if self.end else None
+
+    @property
+    def weights_sha256(self) -> dict[str, str] | None:
+        return self.end.weights_sha256 if self.end else None
 
     @property
     def is_concluded(self) -> bool:
         """Finished or diverged: the same command has nothing left to do."""
-        return self.outcome == "finished" or self.outcome.startswith("diverged")
+        return self.end is not None and self.end.kind != "interrupted"
+
+    def __repr__(self) -> str:
+        best = f", best {self.best['metric']} {self.best['value']:.6g}" if self.best else ""
+        return f"RunRecord({str(self.directory)!r}, {self.outcome} at {self.updates:,}{best})"
 
     def to_json(self) -> dict[str, Any]:
         """What `ttur run --json` prints of it."""
@@ -79,172 +189,59 @@ class RunRecord:
         }
 
 
-def read_run(path: Path) -> RunRecord:
+def read_run(path: Path | str) -> RunRecord:
     """The record of the run in `path`.
 
     Raises:
         FileNotFoundError: if `path` holds no run.
-        ValueError: if its config.json is damaged; names what is missing.
+        ValueError: if its config.json is damaged or of another version; says what is wrong.
     """
-    document = _document(RunDirectory(path))
-    if document is None:
+    path = Path(path)
+    description = read_description(path)
+    if description is None:
         raise FileNotFoundError(
             f"{path} holds no run (no config.json); expected a folder that "
             "`ttur run` made, such as runs/demo/orig_5e-4/seed-0"
         )
     events = read_events(path)
-    evaluations = {e["update"]: e for e in events if e["event"] == "evaluation"}
-    end = events[-1] if events and events[-1]["event"] == "outcome" else None
-    last = max(events, key=lambda event: event["update"], default={})
+    end = events[-1] if events and isinstance(events[-1], Ended) else None
     return RunRecord(
         directory=path,
-        experiment=document["experiment"],
-        label=document["label"],
-        seed=document["seed"],
-        configuration=document["configuration"],
-        outcome=_outcome(end),
-        cause=end["cause"] if end else None,
-        updates=last.get("update", 0),
-        discriminator_updates=last.get("discriminator_updates", 0),
-        best=end["best"] if end else None,
-        final=end["final"] if end else None,
-        weights_sha256=end["weights_sha256"] if end else None,
-        evaluations=tuple(evaluations.values()),
-        floor=document.get("floor", {}),
-        vocabulary=tuple(document.get("vocabulary", ())),
-        logs=tuple(event for event in events if event["event"] == "log"),
-        probes=tuple({e["update"]: _measured(e) for e in events if e["event"] == "probe"}.values()),
+        description=description,
+        end=end,
+        updates=max((event.update for event in events), default=0),
+        discriminator_updates=max(
+            (getattr(event, "discriminator_updates", 0) for event in events), default=0
+        ),
+        evaluations=tuple({e.update: e for e in events if isinstance(e, Evaluation)}.values()),
+        logs=tuple(event for event in events if isinstance(event, Log)),
+        probes=tuple({e.update: e for e in events if isinstance(e, Probe)}.values()),
     )
 
 
-def _measured(probe: dict[str, Any]) -> dict[str, Any]:
-    """Its numbers, and None for anything else, which a damaged line may hold."""
-    return {n: value if is_number(value) else None for n, value in probe.items() if n != "event"}
-
-
-def find_runs(path: Path) -> list[RunRecord]:
+def read_runs(path: Path | str) -> list[RunRecord]:
     """Every run in `path` or below it, sorted by folder. Other programs' config.json is no run.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    folders = sorted(config.parent for config in Path(path).rglob("config.json"))
+    folders = sorted(config.parent for config in Path(path).rglob(CONFIG))
     runs = [folder for folder in folders if (folder / EVENTS).exists()]
     if not runs:
         raise FileNotFoundError(f"no runs in {path}; expected folders that `ttur run` made")
     return [read_run(folder) for folder in runs]
 
 
-def train_in(
-    directory: Path,
-    document: dict[str, Any],
-    build: Callable[[], tuple[TwoPlayerGame, Evaluator, Monitor | None]],
-    cadence: Cadence,
-    report: Callable[[Progress], None],
-    say: Callable[[str], None],
-) -> RunRecord:
-    """Run, or continue, what `document` describes; a concluded run is read back untouched.
-
-    `document` becomes config.json. Nothing is built before the folder is known to be free or to
-    hold this very run, and nothing is written before all is built. Only with more updates, or
-    another cadence of the monitor, is it still the same run; another version of what computes is
-    said, since the last bits may then differ.
+def read_description(path: Path) -> RunDescription | None:
+    """What config.json in the folder `path` says, None if there is none.
 
     Raises:
-        ValueError: if the folder holds another run; names the fields.
-        BlockingIOError: if another process runs here.
+        ValueError: if it is damaged or of another version.
     """
-    with RunDirectory(directory) as folder:
-        stored = _document(folder)
-        if stored is not None:
-            _check_same(folder, stored, document, say)
-            record = read_run(directory)
-            same_length = stored["configuration"]["updates"] == cadence.updates
-            if record.is_concluded and same_length:
-                _say_if_unwatched(folder, stored, document, say)
-                return record
-        game, evaluator, monitor = build()
-        document |= {"scored_by": evaluator.metric}
-        if evaluator.floor:
-            document |= {"floor": evaluator.floor}
-        if stored is not None:
-            if stored.get("scored_by", evaluator.metric) != evaluator.metric:
-                raise ValueError(
-                    f"{directory} was scored by {stored['scored_by']}, this would be "
-                    f"{evaluator.metric}; give the same --weights, or another --out"
-                )
-            # As it began: fields that came later are not in the identity of its checkpoints.
-            began = stored["configuration"] | {"updates": cadence.updates}
-            document |= {"environment": stored["environment"], "configuration": began}
-        folder.write_config(document)
-        run_loop(game, folder, cadence, evaluator, _identity(document), report, say, monitor)
-    return read_run(directory)
+    document = RunDirectory(path).read_config()
+    return None if document is None else RunDescription.from_json(document, path / CONFIG)
 
 
-def _document(folder: RunDirectory) -> dict[str, Any] | None:
-    document = folder.read_config()
-    if document is None:
-        return None
-    missing = [name for name in _DOCUMENT if name not in document]
-    if missing or not isinstance(document["configuration"], dict):
-        raise ValueError(
-            f"{folder.path / CONFIG} is not of a run of ttur (it lacks {', '.join(missing)}); "
-            "remove the folder, or choose another --out"
-        )
-    return document
-
-
-def _check_same(
-    folder: RunDirectory,
-    stored: dict[str, Any],
-    document: dict[str, Any],
-    say: Callable[[str], None],
-) -> None:
-    differences = [
-        f"{name} was {before!r}, is {now!r}"
-        for name, before, now in _compared(stored, document)
-        if before != now and name not in _WATCHING and not (name == "updates" and now > before)
-    ]
-    if differences:
-        raise ValueError(
-            f"{folder.path} holds a run of another configuration: {'; '.join(differences)}; "
-            "use the same words, or another --out"
-        )
-    for name, now in document["environment"].items():
-        if (before := stored["environment"].get(name)) != now:
-            say(f"{folder.path}: {name} was {before}, is {now}; the last bits may differ")
-
-
-def _say_if_unwatched(
-    folder: RunDirectory,
-    stored: dict[str, Any],
-    document: dict[str, Any],
-    say: Callable[[str], None],
-) -> None:
-    if any(
-        name in _WATCHING and now != before for name, before, now in _compared(stored, document)
-    ):
-        say(f"{folder.path} has ended and is not monitored any more; give more updates, or --out")
-
-
-def _compared(stored: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(field, value then, value now) of all that makes a run the same run."""
-    outer = [(n, stored[n], document[n]) for n in ("experiment", "label", "data_sha256")]
-    then, now = stored["configuration"], document["configuration"]
-    if OWN_NETWORKS not in (then.get("model"), now["model"]):
-        then = TrainingConfig.from_json(then).to_json()  # a younger field had its default
-    names = [*now, *(name for name in then if name not in now)]
-    return outer + [(name, then.get(name), now.get(name)) for name in names]
-
-
-def _identity(document: dict[str, Any]) -> str:
-    """A digest of all that makes a run the same run, for its checkpoints."""
-    parts = [document[name] for name in ("experiment", "label", "data_sha256")]
-    configuration = {k: v for k, v in document["configuration"].items() if k != "updates"}
-    return hashlib.sha256(json.dumps([*parts, configuration], sort_keys=True).encode()).hexdigest()
-
-
-def _outcome(end: dict[str, Any] | None) -> str:
-    if end is None:
-        return UNFINISHED
-    return f"diverged@{end['update']}" if end["kind"] == "diverged" else end["kind"]
+def read_events(path: Path) -> list[Event]:
+    """The events of the run in the folder `path`, without what a resume took back."""
+    return events_of(read_lines(path))

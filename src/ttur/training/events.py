@@ -1,0 +1,134 @@
+"""What happens in a run, as it is written to events.jsonl and told to listeners. Needs no torch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
+
+_FINITE = ConfigDict(allow_inf_nan=False)
+
+
+class Score(TypedDict):
+    """One evaluation: the metric's name, its value, and the update it belongs to."""
+
+    metric: str
+    value: float
+    update: int
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Started:
+    """A run of so many updates begins. `update` is 0."""
+
+    update: int
+    updates: int
+    event: Literal["started"] = "started"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Resumed:
+    """It goes on from `update`; what later updates had written before is taken back."""
+
+    update: int
+    updates: int = 0
+    problems: tuple[str, ...] = ()
+    event: Literal["resumed"] = "resumed"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Log:
+    """Both losses of an update and what companions say, None for what is not finite."""
+
+    update: int
+    discriminator_updates: int
+    training_seconds: float
+    values: dict[str, float | None]
+    event: Literal["log"] = "log"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Evaluation:
+    """What was measured after an update. `values` by name; `metric` decides which is the best."""
+
+    update: int
+    discriminator_updates: int
+    training_seconds: float
+    evaluation_seconds: float
+    metric: str
+    values: dict[str, float]
+    event: Literal["evaluation"] = "evaluation"
+
+    @property
+    def score(self) -> Score:
+        return Score(metric=self.metric, value=self.values[self.metric], update=self.update)
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Probe:
+    """What the monitor saw of an update; None where a quantity has no value."""
+
+    update: int
+    discriminator_updates: int
+    training_seconds: float
+    probe_seconds: float
+    values: dict[str, float | None]
+    event: Literal["probe"] = "probe"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Saved:
+    """A checkpoint of this update is on disk."""
+
+    update: int
+    training_seconds: float
+    event: Literal["saved"] = "saved"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
+class Ended:
+    """How a run ended: "finished", "interrupted" or "diverged".
+
+    A diverged run has a cause, the first bad update, and no weights that mean anything. One that
+    finished before its last update has a cause too.
+    """
+
+    update: int
+    discriminator_updates: int
+    kind: Literal["finished", "interrupted", "diverged"]
+    cause: str | None
+    best: Score | None
+    final: Score | None
+    weights_sha256: dict[str, str] | None
+    event: Literal["ended"] = "ended"
+
+
+Event = Started | Resumed | Log | Evaluation | Probe | Saved | Ended
+# Called with every event, once it is on disk; must leave the run alone.
+Listener = Callable[[Event], None]
+
+_ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def to_document(event: Event) -> dict[str, Any]:
+    """An event as one line of JSON holds it."""
+    return {"event": event.event, **_ANY.dump_python(event, mode="json", exclude={"event"})}
+
+
+def events_of(documents: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """Events in order, without what a resume took back.
+
+    What is no event is passed over like a torn line: what it would have said is written again by
+    the run that resumes.
+    """
+    events: list[Event] = []
+    for document in documents:
+        try:
+            event = _ANY.validate_python(document)
+        except ValidationError:
+            continue
+        if isinstance(event, Resumed):
+            events = [earlier for earlier in events if earlier.update <= event.update]
+        events.append(event)
+    return events
