@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ttur.runtime.files import flush_directory, replaced
+from ttur.runtime.storable import decoded, encoded
 
 FORMAT = "ttur-checkpoint-1"
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -34,10 +35,11 @@ class Loaded:
 def save(directory: Path, state: dict[str, Any], identity: str = "") -> None:
     """Write `state` as the newest generation; the one before becomes the previous.
 
-    `state` holds tensors, numbers, strings, and lists and dicts of them. `identity` says which run
-    it belongs to: `load` gives it to no other.
+    `state` holds what `runtime.storable` can encode. `identity` says which run it belongs to, and
+    `load` gives it to no other.
 
     Raises:
+        ValueError: if a part of the state cannot be stored; names it.
         OSError: if the disk refuses; both generations are then as they were.
     """
     newest, written = directory / NEWEST, directory / f"{NEWEST}.next"
@@ -50,9 +52,10 @@ def save(directory: Path, state: dict[str, Any], identity: str = "") -> None:
 
 def save_file(path: Path, state: dict[str, Any], identity: str = "") -> None:
     """Replace the one file `path` as a whole, without generations."""
+    content = {"format": FORMAT, "identity": identity, "state": encoded(state, "the state")}
     try:
         with replaced(path) as file:
-            torch.save({"format": FORMAT, "identity": identity, "state": state}, file)
+            torch.save(content, file)
     except RuntimeError as error:  # how torch's zip writer reports a full disk
         raise OSError(f"{path} could not be written ({error}); is the disk full?") from error
 
@@ -85,7 +88,7 @@ def load(directory: Path, identity: str = "") -> Loaded | None:
     if problems:
         raise ValueError(
             f"no checkpoint can be used: {'; '.join(problems)}; "
-            f"remove {directory} to start the run again"
+            f"put a copy of one that is whole in its place, or choose another `directory`"
         )
     return None
 
@@ -112,7 +115,7 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
         raise ValueError(f"{path} is not a checkpoint of ttur (expected format {FORMAT})")
     if identity and content.get("identity") != identity:
         raise ValueError(f"{path} belongs to a run of another configuration")
-    return content["state"]
+    return decoded(content["state"])
 
 
 def weights_sha256(network: nn.Module) -> str:

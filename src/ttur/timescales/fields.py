@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ttur.runtime.randomness import randomness_from
 from ttur.timescales.borrowing import Buffers, Player, Weights
+from ttur.timescales.orders import Round
 
-# As in `ttur.losses.Losses`: (D, real, fake, noise) -> loss, and (D, fake) -> loss.
-DiscriminatorLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
-GeneratorLoss = Callable[[Any, Tensor], Tensor]
+# As in `ttur.losses.Losses`: (D, round) -> loss, of either player.
+LossFunction = Callable[[Any, Round], Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Samples:
         """Whatever is drawn in this context begins at the seed, and leaves no trace."""
         return randomness_from(self.seed, self.latents.device)
 
+    def round(self, fake: Tensor, update: int) -> Round:
+        """What a loss is given of them and of samples of the latents."""
+        rng = torch.Generator(fake.device).manual_seed(self.seed)
+        return Round(self.real, fake, latents=self.latents, update=update, rng=rng)
+
 
 @dataclass(eq=False)
 class Fields:
@@ -40,9 +45,10 @@ class Fields:
 
     generator: Player
     discriminator: Player
-    discriminator_loss: DiscriminatorLoss
-    generator_loss: GeneratorLoss
+    discriminator_loss: LossFunction
+    generator_loss: LossFunction
     batch: Samples
+    update: int = 1  # of the round that the losses are given
     _fakes: dict[int, tuple[Weights, Tensor]] = field(default_factory=dict, init=False)
 
     def g(self, theta: Weights, w: Weights, buffers: Buffers | None = None) -> Weights:
@@ -58,7 +64,8 @@ class Fields:
             with self.batch.randomness():
                 fake = generator(self.batch.latents)
             with self.batch.randomness():
-                return _ascent(self.generator_loss(discriminator, fake), theta)
+                round = self.batch.round(fake, self.update)
+                return _ascent(self.generator_loss(discriminator, round), theta)
 
         return self.generator.with_weights(
             theta, lambda generator: self.discriminator.with_weights(w, partial(ascent, generator))
@@ -73,10 +80,10 @@ class Fields:
     ) -> Any:
         """use(L_D(theta, w)), called while the discriminator still has these weights."""
         fake = self._fake(theta)
-        noise = torch.Generator(fake.device).manual_seed(self.batch.seed)
+        round = self.batch.round(fake, self.update)
 
         def used(discriminator: nn.Module) -> Any:
-            return use(self.discriminator_loss(discriminator, self.batch.real, fake, noise))
+            return use(self.discriminator_loss(discriminator, round))
 
         with self.batch.randomness():
             return self.discriminator.with_weights(w, used, buffers)

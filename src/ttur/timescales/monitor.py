@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.timescales.borrowing import Player, Weights, clones
-from ttur.timescales.fields import DiscriminatorLoss, Fields, GeneratorLoss, Samples
+from ttur.timescales.fields import Fields, LossFunction, Samples
 from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
 from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 
@@ -38,8 +38,8 @@ class PerturbationMonitor:
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        discriminator_loss: DiscriminatorLoss,
-        generator_loss: GeneratorLoss,
+        discriminator_loss: LossFunction,
+        generator_loss: LossFunction,
         generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
         discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     ) -> None:
@@ -49,6 +49,7 @@ class PerturbationMonitor:
         self._discriminator = _player("discriminator", discriminator, self._of_discriminator)
         self._losses = discriminator_loss, generator_loss
         self._before: tuple[Weights, Weights] | None = None
+        self._update = 1
         self.history: list[ProbeResult] = []
 
     def before_step(self) -> None:
@@ -59,12 +60,19 @@ class PerturbationMonitor:
         )
 
     def after_step(
-        self, batch: Samples, *, lr_g: float, lr_d: float, independent: Samples | None = None
+        self,
+        batch: Samples,
+        *,
+        lr_g: float,
+        lr_d: float,
+        independent: Samples | None = None,
+        update: int = 1,
     ) -> ProbeResult:
         """What the iteration since `before_step` did to both fields, on `batch`.
 
         `lr_g` and `lr_d` are the rates of the iteration (a, and b times n_critic). A second,
-        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`.
+        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`. Losses
+        are told `update`, the number of the iteration.
 
         Raises:
             RuntimeError: if `before_step` was not called.
@@ -72,6 +80,7 @@ class PerturbationMonitor:
         if self._before is None:
             raise RuntimeError("after_step needs before_step before the iteration, got none")
         (theta, w), self._before = self._before, None
+        self._update = update
         described = [o for o in (self._of_generator, self._of_discriminator) if o is not None]
         scale_g, precond_g = _preconditioner(self._of_generator, self._generator)
         scale_d, precond_d = _preconditioner(self._of_discriminator, self._discriminator)
@@ -138,7 +147,7 @@ class PerturbationMonitor:
         return float(tracking_gap(value, step, copy, k=steps, v0=-uninformative))
 
     def _fields_on(self, batch: Samples) -> Fields:
-        return Fields(self._generator, self._discriminator, *self._losses, batch)
+        return Fields(self._generator, self._discriminator, *self._losses, batch, self._update)
 
 
 def _adam(parameters: Weights) -> Optimizer:

@@ -7,17 +7,16 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ttur.losses import Balance, Losses
+from ttur.losses import Companion, Losses
 from ttur.runtime.randomness import global_noise, restore_global_noise
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
-from ttur.timescales.orders import Order, Phase
+from ttur.timescales.orders import Order, Phase, Round
+from ttur.training.execution import Execution
+from ttur.training.unseen_state import UnseenState
 
 # So many phases of one player in a row without any gradient mean that the game is over.
 DEAD_AFTER_PHASES = 100
-# So many updates of BEGAN's k in a row at 0 or 1 mean that nothing balances the players any more:
-# with losses below 1 it takes more than 1000 from one limit to the other.
-PINNED_AFTER_UPDATES = 10_000
 NEVER = 2**62
 
 
@@ -51,8 +50,6 @@ class Health:
     def __init__(self, device: torch.device):
         self.first_update = torch.full((2, 3), NEVER, device=device)
         self.phases_without_gradient = torch.zeros(2, dtype=torch.int64, device=device)
-        self.first_pinned = torch.full((), NEVER, device=device)
-        self.pinned_at = torch.zeros((), device=device)
 
     @torch.no_grad()
     def watch(self, player: int, phase: Phase, update: int) -> None:
@@ -67,18 +64,9 @@ class Health:
         first = self.first_update[player]
         torch.minimum(first, torch.where(bad, update, NEVER), out=first)
 
-    @torch.no_grad()
-    def watch_balance(self, balance: Balance, update: int) -> None:
-        """Note when k has stood at 0 or 1 for too long, though it may come free again."""
-        is_first = (balance.updates_at_limit >= PINNED_AFTER_UPDATES) & (self.first_pinned == NEVER)
-        self.first_pinned = torch.where(is_first, update, self.first_pinned)
-        self.pinned_at = torch.where(is_first, balance.k, self.pinned_at)
-
     def diagnosis(self) -> tuple[int, str] | None:
         """The first bad update and its causes, or None. Waits for the device."""
-        first, pinned = int(self.first_update.min()), int(self.first_pinned)
-        if pinned < first:
-            return pinned, f"k pinned at {float(self.pinned_at):g}"
+        first = int(self.first_update.min())
         if first == NEVER:
             return None
         players, kinds = torch.nonzero(self.first_update == first, as_tuple=True)
@@ -97,7 +85,8 @@ class TwoPlayerGame:
     """The players, their losses, optimizers and rates, and all that changes while they play.
 
     A phase computes a loss and the gradients of its own player's parameters and moves nothing;
-    nothing in a phase is read back to the host.
+    nothing in a phase is read back to the host. `companions` change with every update beside the
+    players; `unseen` is what else the user's own parts change, outside any state dict.
     """
 
     generator: nn.Module
@@ -110,16 +99,22 @@ class TwoPlayerGame:
     n_critic: int
     real: Stream
     latents: Callable[[torch.Generator], Tensor]  # draws one batch
-    noise: torch.Generator
+    rng: torch.Generator
+    companions: tuple[Companion, ...] = ()
     settle_moving_averages: bool = False
+    execution: Execution = field(default_factory=Execution)
+    unseen: UnseenState = field(default_factory=UnseenState)
     update: int = 0
     discriminator_updates: int = 0
-    last_losses: dict[str, Tensor] = field(default_factory=dict)
+    generator_updates: int = 0
+    last_values: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.noise.device)
+        self.health = Health(self.rng.device)
         self._generator_parameters = trainable(self.generator)
         self._discriminator_parameters = trainable(self.discriminator)
+        for companion in self.companions:
+            companion.begin(self.rng.device)
 
     def play(self) -> None:
         """One outer iteration."""
@@ -128,55 +123,60 @@ class TwoPlayerGame:
 
     def wait(self) -> None:
         """Until the device has done all it was asked to."""
-        if self.noise.device.type == "cuda":
-            torch.cuda.synchronize(self.noise.device)
+        if self.rng.device.type == "cuda":
+            torch.cuda.synchronize(self.rng.device)
 
     def next_real(self) -> Tensor:
         return self.real.next()
 
     def draw_latents(self) -> Tensor:
-        return self.latents(self.noise)
+        return self.latents(self.rng)
 
     def generate(self, latents: Tensor) -> Tensor:
         return self.generator(latents)
 
-    def discriminator_phase(self, real: Tensor, fake: Tensor) -> Phase:
-        loss = self.losses.discriminator(self.discriminator, real, fake, self.noise)
-        return _phase(loss, self._discriminator_parameters)
+    def round(self, latents: Tensor, fake: Tensor) -> Round:
+        """What a phase is given; its real samples are drawn when a loss asks for them."""
+        update = self.update + 1
+        return Round(self.next_real, fake, latents=latents, update=update, rng=self.rng)
 
-    def generator_phase(self, fake: Tensor) -> Phase:
-        loss = self.losses.generator(self.discriminator, fake)
-        return _phase(loss, self._generator_parameters)
+    def discriminator_phase(self, round: Round) -> Phase:
+        round = round.with_fake(round.fake.detach())
+        return self.execution.phase(
+            lambda: self.losses.discriminator(self.discriminator, round),
+            self._discriminator_parameters,
+        )
+
+    def generator_phase(self, round: Round) -> Phase:
+        return self.execution.phase(
+            lambda: self.losses.generator(self.discriminator, round), self._generator_parameters
+        )
 
     def move_discriminator(self, phase: Phase) -> None:
         self.discriminator_updates += 1
         self.health.watch(0, phase, self.update + 1)
         rate, _ = self.rates.at(self.update + 1)
         self.discriminator_optimizer.step(phase.gradients, rate)
-        self.last_losses["discriminator_loss"] = phase.loss
+        self.last_values["discriminator_loss"] = phase.loss
 
     def move_generator(self, phase: Phase) -> None:
+        self.generator_updates += 1
         self.health.watch(1, phase, self.update + 1)
         _, rate = self.rates.at(self.update + 1)
         self.generator_optimizer.step(phase.gradients, rate)
-        self.last_losses["generator_loss"] = phase.loss
+        self.last_values["generator_loss"] = phase.loss
 
     @torch.no_grad()
     def settle(self, latents: Tensor) -> None:
         """What follows from the weights that both players have moved to.
 
-        Moving averages see them, where the model asks for it (spec A.2); a balance of the losses
-        takes its step (D.2).
+        Moving averages see them, where the model asks for it (spec A.2); companions take their
+        step.
         """
         if self.settle_moving_averages:
             self.generator(latents)
-        if (balance := self.losses.balance) is not None:
-            if balance.needs_fresh_batch:
-                fake = self.generate(self.draw_latents())
-                balance.measure(self.discriminator, self.next_real(), fake)
-            balance.move()
-            self.health.watch_balance(balance, self.update + 1)
-            self.last_losses |= {"k": balance.k, "convergence": balance.convergence}
+        for companion in self.companions:
+            self.last_values |= companion.after_update(self)
 
     def diagnosis(self) -> tuple[int, str] | None:
         """The first bad update and its causes, or None. Waits for the device.
@@ -184,8 +184,9 @@ class TwoPlayerGame:
         Phases see the weights before their update; what the last one made of them is looked at
         here, so that nothing that is not finite is scored or saved.
         """
-        if seen := self.health.diagnosis():
-            return seen
+        found = [self.health.diagnosis(), *(each.trouble() for each in self.companions)]
+        if seen := [trouble for trouble in found if trouble is not None]:
+            return min(seen, key=lambda trouble: trouble[0])
         for name in ("discriminator", "generator"):
             state = getattr(self, name).state_dict().values()  # a module may add what is no tensor
             tensors = [t for t in state if isinstance(t, Tensor) and t.is_floating_point()]
@@ -199,37 +200,34 @@ class TwoPlayerGame:
         return {
             "update": self.update,
             "discriminator_updates": self.discriminator_updates,
-            "noise": self.noise.get_state(),
-            **global_noise(self.noise.device),
-            **{name: part.state_dict() for name, part in self._parts().items()},
+            "rng": self.rng.get_state(),
+            **global_noise(self.rng.device),
+            "companions": {each.name: each.state_dict() for each in self.companions},
+            **{name: getattr(self, name).state_dict() for name in self._PARTS},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` stood."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.noise.set_state(state["noise"])
-        restore_global_noise(state, self.noise.device)
+        for name in self._PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        for companion in self.companions:
+            companion.load_state_dict(state["companions"][companion.name])
+        self.rng.set_state(state["rng"])
+        restore_global_noise(state, self.rng.device)
         self.update = state["update"]
         self.discriminator_updates = state["discriminator_updates"]
 
-    def _parts(self) -> dict[str, Any]:
-        balance = {} if self.losses.balance is None else {"balance": self.losses.balance}
-        return balance | {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-            "real": self.real,
-            "health": self.health,
-        }
+    _PARTS = (
+        "generator",
+        "discriminator",
+        "generator_optimizer",
+        "discriminator_optimizer",
+        "real",
+        "health",
+        "unseen",
+    )
 
 
 def trainable(network: nn.Module) -> tuple[nn.Parameter, ...]:
     """The parameters a player moves, in the order of its gradients."""
     return tuple(p for p in network.parameters() if p.requires_grad)
-
-
-def _phase(loss: Tensor, parameters: tuple[nn.Parameter, ...]) -> Phase:
-    # A parameter that this loss does not reach gets zeros: its optimizer still counts the update.
-    return Phase(loss.detach(), torch.autograd.grad(loss, parameters, materialize_grads=True))
