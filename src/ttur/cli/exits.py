@@ -1,9 +1,22 @@
 """The program `ttur`: how it ends, and what it says of a mistake."""
 
+import re
 import sys
 from collections.abc import Callable
 
 FINISHED, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+
+# Arguments that have another name on the command line.
+_FLAGS = {
+    "directory": "--out",
+    "data_directory": "--data",
+    "updates": "--steps",
+    "evaluation_samples": "--samples",
+    "evaluate_every_updates": "--evaluate-every",
+    "settings": "--set",
+}
+# Fields of a configuration that messages name and that have no flag.
+_FIELDS = ("image_size", "length", "monitor_every_updates", "tracking_gap_every_updates")
 
 
 def run_and_exit(app: Callable[[], object]) -> None:
@@ -13,11 +26,26 @@ def run_and_exit(app: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (ValueError, OSError) as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
+        print(f"error: {in_flags(_message(error))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except MemoryError as error:
         print(f"error: out of memory; {error or 'make room and repeat'}", file=sys.stderr)
         sys.exit(FAILED)
+
+
+def in_flags(message: str) -> str:
+    """A message in which arguments, between backticks and alone, are words of the command line.
+
+    >>> in_flags("choose another `directory` or `image_size`; see `ttur run`")
+    'choose another --out or --set image_size=...; see `ttur run`'
+    """
+    return re.sub("`([a-z_]+)`", lambda found: _flag(found[1]), message)
+
+
+def _flag(argument: str) -> str:
+    if argument in _FIELDS:
+        return f"--set {argument}=..."
+    return _FLAGS.get(argument) or f"--{argument.replace('_', '-')}"
 
 
 def _message(error: Exception) -> str:

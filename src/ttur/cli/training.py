@@ -1,8 +1,9 @@
 """Commands of experiments: list, prepare, run, sample."""
 
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,41 +50,42 @@ def experiments(
                 [[e.name, e.source, published_line(e), cost_line(e)] for e in chosen],
             )
         return
-    from ttur.training.build import count_symbols, parameter_counts
+    from ttur.experiments.plan import sample_shape
+    from ttur.runtime.description import leaves
+    from ttur.training.assembling import parameter_counts
 
     chosen = experiment(name)
-    symbols, assumed = count_symbols(next(iter(chosen.settings.values())), data)
+    shape, assumed = sample_shape(next(iter(chosen.settings.values())), data)
     settings = [
         {
             "label": label,
             "configuration": config.to_json(),
-            "parameters": parameter_counts(config, symbols),
+            "parameters": parameter_counts(config, shape),
         }
         for label, config in chosen.settings.items()
     ]
     document = chosen.to_json() | {
         "parameters": settings[0]["parameters"],
+        "sample_shape": {"shape": shape, "assumed": assumed},
         "settings": settings,
     }
-    if symbols:
-        document["symbols"] = {"count": symbols, "assumed": assumed}
     if as_json:
         print_json(document)
         return
     for field in ("name", "source", "question"):
         print(f"{field:9} {document[field]}")
     counts = document["parameters"]
-    of = f" for {symbols} symbols" if symbols else ""
+    of = f" for samples of {' × '.join(map(str, shape))}"
     why = f" (assumed: the data are not in {data})" if assumed else ""
     for label, bests in chosen.published_best.items():
         for metric, best in bests.items():
             print(f"published {metric} {best.value:g} ({label}, {best.at})")
     print(f"one seed  {cost_line(chosen)}")
     print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters{of}{why}")
-    names = list(settings[0]["configuration"])
+    columns = [leaves(setting["configuration"]) for setting in settings]
     print_table(
         ["field", *(setting["label"] for setting in settings)],
-        [[f, *(_short(s["configuration"][f]) for s in settings)] for f in names],
+        [[f, *(_short(c.get(f, "–")) for c in columns)] for f in dict.fromkeys(chain(*columns))],
     )
 
 
@@ -121,8 +123,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
-    from ttur.experiments.plan import with_rates
-    from ttur.experiments.registry import experiment
+    from ttur.experiments.running import chosen_experiment
 
     flags = {
         "updates": steps,
@@ -130,14 +131,19 @@ def run(
         "evaluate_every_updates": evaluate_every,
         "evaluation_samples": samples,
     }
-    changes = {field: str(value) for field, value in flags.items() if value is not None}
-    chosen = experiment(name) if only is None else experiment(name).only(only)
-    chosen = with_rates(chosen, d_lr, g_lr, n_critic)
-    changes = _assignments(settings, changes)
-    if monitor:
-        changes.setdefault("monitor_every_updates", str(PROBES))
-    chosen = chosen.changed(lambda config: config.with_settings(changes))
-    chosen = replace(chosen, seeds=_seeds(seed, seeds) or chosen.seeds)
+    typed = {field: value for field, value in flags.items() if value is not None}
+    changes = _fields(settings, typed)
+    if monitor and not any(field.endswith("monitor_every_updates") for field in changes):
+        changes["monitor_every_updates"] = PROBES
+    chosen = chosen_experiment(
+        name,
+        only=only,
+        seeds=_seeds(seed, seeds),
+        d_lr=d_lr,
+        g_lr=g_lr,
+        n_critic=n_critic,
+        settings=changes,
+    )
     if dry_run:
         _print_plan(chosen, out, as_json)
         return
@@ -156,73 +162,48 @@ def sample(
     device: Device = "auto",
 ) -> None:
     """Draw samples from a trained generator; sentences are printed."""
-    from ttur.runtime.distributed import pick_device
-    from ttur.training.sampling import draw_sentences, load_generator, write_samples
+    from ttur.training.sampling import load_generator, write_samples
 
-    if grid is not None and grid.suffix.lower() != ".png":
-        raise ValueError(f"a grid is written as .png, got {grid}; name it {grid}.png")
-    generator = load_generator(run, best=best, device=pick_device(device))
-    if not generator.vocabulary:
-        if (out is None) == (grid is None):
-            raise ValueError("expected --out FOLDER for single images or --grid FILE.png for one")
-        print(write_samples(generator, count, seed, folder=out, grid=grid))
-        return
-    if grid is not None:
-        raise ValueError(f"{run} writes sentences, expected no --grid; --out FILE keeps them")
-    if out is not None and out.exists():
-        raise FileExistsError(f"{out} exists; choose a new --out")
-    text = "".join(f"{line}\n" for line in draw_sentences(generator, count, seed))
-    if out is None:
-        print(text, end="")
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, "utf-8")
-        print(out)
+    generator = load_generator(run, best=best, device=device)
+    print(f"weights: {generator.origin}", file=sys.stderr)
+    print(write_samples(generator, count, seed, out=out, grid=grid), end="")
 
 
 def _run(
     chosen: "Experiment",
     out: Path,
     data: Path,
-    device_name: str,
+    device: str,
     weights: Path | None,
     as_json: bool,
 ) -> None:
-    """Every setting for every seed, one after the other; prints the records; sets the exit code."""
-    from ttur.experiments.plan import plan_lines, planned
+    """Every run, shown while it runs; then their table. Sets the exit code."""
+    from ttur.cli.progress import TerminalProgress
+    from ttur.experiments.plan import plan_lines
+    from ttur.experiments.running import run
     from ttur.reports.summary import runs_table
-    from ttur.reports.terminal import TerminalProgress
-    from ttur.runtime.distributed import pick_device
-    from ttur.training.build import run
 
-    device = pick_device(device_name)
     records: list[RunRecord] = []
     was_interrupted = False
     with TerminalProgress() as terminal:
         for line in plan_lines(chosen):
             terminal.say(line)
-        for label, seed, config, directory in planned(chosen, out):
-            terminal.start(f"{label} seed {seed}")
-            try:
-                record = run(
-                    config,
-                    directory,
-                    experiment=chosen.name,
-                    label=label,
-                    data_directory=data,
-                    device=device,
-                    weights=weights,
-                    report=terminal.update,
-                    say=terminal.say,
-                )
-            except KeyboardInterrupt:  # too late for this run, or before it began
-                was_interrupted = True
-                break
-            records.append(record)
-            terminal.say(f"{label} seed {seed}: {record.outcome} at update {record.updates:,}")
-            if record.outcome == "interrupted":
-                was_interrupted = True
-                break
+        try:
+            for record in run(
+                chosen,
+                out=out,
+                data_directory=data,
+                device=device,
+                weights=weights,
+                listeners=[terminal],
+                say=terminal.say,
+                on_start=lambda label, seed: terminal.start(f"{label} seed {seed}"),
+            ):
+                records.append(record)
+                ended = f"{record.outcome} at update {record.updates:,}"
+                terminal.say(f"{record.label} seed {record.seed}: {ended}")
+        except KeyboardInterrupt:
+            was_interrupted = True
     if as_json:
         print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
     else:
@@ -254,16 +235,17 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
         print(f"  {directory}")
 
 
-def _assignments(settings: Sequence[str] | None, flags: dict[str, str]) -> dict[str, str]:
+def _fields(settings: Sequence[str] | None, flags: dict[str, Any]) -> dict[str, Any]:
     """Fields and values of `--set`, joined with those that came by a flag of their own."""
-    from ttur.runtime.settings import assignments
+    from ttur.runtime.settings import assignments, setting_value
 
     pairs = assignments(settings or ())
-    for field in pairs:
+    for path in pairs:
+        field = path.rpartition(".")[2]
         flag = FLAGS.get(field)  # but rates.floor has none
         if flag is not None and (field in flags or field in NOT_TO_SET):
             raise ValueError(f"{field} has a flag of its own: use {flag}, not --set")
-    return pairs | flags
+    return {path: setting_value(word) for path, word in pairs.items()} | flags
 
 
 def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
@@ -283,11 +265,4 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict) and "generator" in value:
-        floor = f", at least {value['floor']:g}" if value["floor"] else ""
-        return f"D {_short(value['discriminator'])}, G {_short(value['generator'])}{floor}"
-    if isinstance(value, dict) and value.get("kind") == "constant":
-        return f"{value['value']:g}"
-    if isinstance(value, dict) and value.get("kind") == "halving":
-        return f"{value['initial']:g} halved every {value['every']:,}"
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,17 +6,7 @@ from typing import Any, Literal
 
 from ttur.runtime.errors import closest
 from ttur.training.config import TrainingConfig
-
-
-@dataclass(frozen=True)
-class PublishedBest:
-    """The best of all runs and evaluations that was published, the convention of Table 1.
-
-    `at` is where the published curve has it; where the table says otherwise, so does `at`.
-    """
-
-    value: float
-    at: str
+from ttur.training.record import Published, PublishedBest
 
 
 @dataclass(frozen=True)
@@ -65,6 +55,10 @@ class Experiment:
             "real_samples": self.real_samples,
         }
 
+    def published_of(self, label: str) -> Published:
+        """What the paper shows in the place of a setting; what a record of its runs keeps."""
+        return Published(self.published_best.get(label, {}), self.published, self.band)
+
     def only(self, label: str) -> "Experiment":
         """The one setting of that label.
 
@@ -93,7 +87,7 @@ def compare_critics(
 
     `two` is the pair (b, a), `one` has the rates of the others, `changes` their other fields.
     """
-    others = replace(base, n_critic=n_critic, **changes)
+    others = base.but(n_critic=n_critic, **changes)
     return compare_rates(base, two) | compare_rates(others, *((rate, rate) for rate in one))
 
 

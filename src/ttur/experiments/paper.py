@@ -6,15 +6,20 @@ Where the sources contradict each other, the reading is that of spec J; the othe
 from dataclasses import replace
 from typing import Any
 
-from ttur.experiments.experiment import (
-    Experiment,
-    PublishedBest,
-    compare_critics,
-    compare_rates,
-)
+from ttur.experiments.experiment import Experiment, compare_critics, compare_rates
+from ttur.losses import Began, GradientPenalty, LossDescription, Wasserstein
+from ttur.models import BEGAN, DCGAN, WGANGPImage, WGANGPLanguage
 from ttur.timescales import LearningRatePair
+from ttur.timescales.optimizer_choice import AdamDescription
 from ttur.timescales.step_sizes import Halving
-from ttur.training.config import TrainingConfig
+from ttur.training.cadence import Cadence
+from ttur.training.config import TrainingConfig, TrainingData
+from ttur.training.media import ImageScoring, SentenceScoring
+from ttur.training.record import PublishedBest
+
+WASSERSTEIN_GRADIENT_PENALTY = LossDescription(
+    adversarial=Wasserstein(), penalties=(GradientPenalty(weight=10.0),)
+)
 
 # How v3 of the paper scored (J.6, J.7, J.10); its DCGANs every 1,000 updates (I.4).
 V3_SCORING: dict[str, Any] = {
@@ -121,7 +126,7 @@ def dcgan_celeba_losses() -> Experiment:
     return replace(
         dcgan_celeba()
         .only("orig_5e-4")
-        .changed(lambda c: replace(c, updates=20_000, metric="none", log_every_updates=20)),
+        .changed(lambda c: c.but(updates=20_000, metric="none", log_every_updates=20)),
         name="dcgan_celeba_losses",
         source="v3 Figure A51",
         question="Do the losses say anything about the samples?",
@@ -132,7 +137,7 @@ def dcgan_celeba_losses() -> Experiment:
 
 def dcgan_celeba_v3() -> Experiment:
     """Figure 8 and Table 2 of v3, CelebA. Its table names (1e-4, 1e-3), its figure (1e-4, 5e-4)."""
-    base = replace(_dcgan("celeba", 64, 50_000), evaluate_every_updates=1_000, **V3_SCORING)
+    base = _dcgan("celeba", 64, 50_000).but(evaluate_every_updates=1_000, **V3_SCORING)
     return Experiment(
         name="dcgan_celeba_v3",
         source="v3 Figure 8 (A43, A44), Table 2",
@@ -147,7 +152,7 @@ def dcgan_celeba_v3() -> Experiment:
 
 def dcgan_lsun_v3() -> Experiment:
     """Figure 13 and Table 6 of v3, LSUN bedrooms."""
-    base = replace(_dcgan("lsun_bedroom", 64, 200_000), evaluate_every_updates=1_000, **V3_SCORING)
+    base = _dcgan("lsun_bedroom", 64, 200_000).but(evaluate_every_updates=1_000, **V3_SCORING)
     return Experiment(
         name="dcgan_lsun_v3",
         source="v3 Figure 13 (A48, A49), Table 6",
@@ -165,7 +170,7 @@ def wgan_gp_cifar10() -> Experiment:
 
     One time-scale takes five critic updates per generator update, two take one.
     """
-    base = replace(_wgan_gp("cifar10", 32, 150_000), images_per_score=4)
+    base = _wgan_gp("cifar10", 32, 150_000).but(images_per_score=4)
     return Experiment(
         name="wgan_gp_cifar10",
         source="Figure 6 (left), Table 1 row WGAN-GP CIFAR-10",
@@ -184,7 +189,7 @@ def wgan_gp_cifar10() -> Experiment:
 def wgan_gp_cifar10_one_score() -> Experiment:
     """wgan_gp_cifar10 with one score per image, as everybody else would build it (J.21)."""
     return replace(
-        wgan_gp_cifar10().changed(lambda config: replace(config, images_per_score=1)),
+        wgan_gp_cifar10().changed(lambda config: config.but(images_per_score=1)),
         name="wgan_gp_cifar10_one_score",
         source="none: Figure 6 (left) with one score per image",
         question="Does the comparison of wgan_gp_cifar10 hang on four images sharing a score?",
@@ -199,7 +204,7 @@ def wgan_gp_lsun() -> Experiment:
     Table 1 gives to orig 1e-4 the number of 5e-4 (J.3). Each rule was scored every so many
     iterations as take it about the same time (J.9).
     """
-    base = replace(_wgan_gp("lsun_bedroom", 64, 100_000), evaluate_every_updates=1_000)
+    base = _wgan_gp("lsun_bedroom", 64, 100_000).but(evaluate_every_updates=1_000)
     return Experiment(
         name="wgan_gp_lsun",
         source="Figure 6 (right), Table 1 row WGAN-GP LSUN",
@@ -240,7 +245,7 @@ def began_celeba() -> Experiment:
 
 def began_celeba_v3() -> Experiment:
     """Figure 5 and Table 1 of v3, CelebA: plotted to 200,000 updates."""
-    base = replace(_began("celeba", 200_000), **V3_SCORING)
+    base = _began("celeba", 200_000).but(**V3_SCORING)
     return Experiment(
         name="began_celeba_v3",
         source="v3 Figure 5 (A41, A42), Table 1",
@@ -259,7 +264,7 @@ def began_lsun() -> Experiment:
     The digitised figure is of October 2017 and has the table's numbers: the same runs, as v3 scored
     them, though with bands from least to most.
     """
-    base = replace(_began("lsun_bedroom", 140_000), evaluate_every_updates=500, **V3_SCORING)
+    base = _began("lsun_bedroom", 140_000).but(evaluate_every_updates=500, **V3_SCORING)
     return Experiment(
         name="began_lsun",
         source="v3 Figure 11 (A46, A47), Table 5",
@@ -276,8 +281,8 @@ def began_lsun() -> Experiment:
 
 def began_celeba_fixed_k() -> Experiment:
     """Figure A50 of v3: k stays 0.08 and the rates are small, beside one run of BEGAN as it is."""
-    adaptive = replace(_began("celeba", 250_000), **V3_SCORING)
-    fixed = replace(adaptive, began_k=0.08, began_k_rate=0.0)
+    adaptive = _began("celeba", 250_000).but(**V3_SCORING)
+    fixed = adaptive.but(k=0.08, k_rate=0.0)
     return Experiment(
         name="began_celeba_fixed_k",
         source="v3 Figure A50",
@@ -290,7 +295,7 @@ def began_celeba_fixed_k() -> Experiment:
 
 def began_celeba_divergence() -> Experiment:
     """Figure 4 of v3: small rates with, we infer from the rates, the fixed k of Figure A50."""
-    fixed = replace(_began("celeba", 350_000), began_k=0.08, began_k_rate=0.0, **V3_SCORING)
+    fixed = _began("celeba", 350_000).but(k=0.08, k_rate=0.0, **V3_SCORING)
     return Experiment(
         name="began_celeba_divergence",
         source="v3 Figure 4",
@@ -308,23 +313,15 @@ def language_billion_word() -> Experiment:
     some 41,000 (orig) and 113,000 (TTUR) of them.
     """
     base = TrainingConfig(
-        data="billion_word",
+        data=TrainingData(name="billion_word"),
+        model=WGANGPLanguage(),
         rates=LearningRatePair(discriminator=3e-4, generator=1e-4),
         updates=200_000,
-        model="wgan_gp_language",
-        length=32,
-        width=512,
-        latent_size=128,
-        latent="normal",
-        losses="wasserstein_gradient_penalty",
+        scoring=SentenceScoring(fine_evaluation_samples=64_000),
+        losses=WASSERSTEIN_GRADIENT_PENALTY,
         order="generator_first",
-        adam_beta1=0.5,
-        adam_beta2=0.9,
-        evaluate_every_updates=100,
-        checkpoint_every_updates=1_000,
-        metric="jsd",
-        evaluation_samples=640,
-        fine_evaluation_samples=64_000,
+        optimizer=AdamDescription(beta1=0.5, beta2=0.9),
+        cadence=Cadence(evaluate_every_updates=100, checkpoint_every_updates=1_000),
     )
     return Experiment(
         name="language_billion_word",
@@ -348,29 +345,25 @@ def language_billion_word() -> Experiment:
 def _dcgan(data: str, image_size: int, updates: int) -> TrainingConfig:
     """Spec A: what TTUR and orig share; the rates are those of the experiment."""
     return TrainingConfig(
-        data=data,
-        image_size=image_size,
+        data=TrainingData(name=data),
+        model=DCGAN(image_size=image_size),
         rates=LearningRatePair(discriminator=1e-4, generator=1e-4),
         updates=updates,
+        scoring=ImageScoring(),
     )
 
 
 def _wgan_gp(data: str, image_size: int, updates: int) -> TrainingConfig:
     """Spec B; the width is the side of the images."""
     return TrainingConfig(
-        data=data,
-        image_size=image_size,
+        data=TrainingData(name=data),
+        model=WGANGPImage(image_size=image_size, width=image_size),
         rates=LearningRatePair(discriminator=1e-4, generator=1e-4),
         updates=updates,
-        model="wgan_gp_image",
-        width=image_size,
-        latent_size=128,
-        latent="normal",
-        losses="wasserstein_gradient_penalty",
+        scoring=ImageScoring(pixels="truncated"),
+        losses=WASSERSTEIN_GRADIENT_PENALTY,
         order="generator_first",
-        adam_beta1=0.0,
-        adam_beta2=0.9,
-        pixels="truncated",
+        optimizer=AdamDescription(beta1=0.0, beta2=0.9),
     )
 
 
@@ -378,18 +371,15 @@ def _began(data: str, updates: int) -> TrainingConfig:
     """Spec D; both rates are halved every 100,000 updates."""
     rate = Halving(initial=1e-4, every=100_000)
     return TrainingConfig(
-        data=data,
-        image_size=64,
+        data=TrainingData(name=data),
+        model=BEGAN(),
         rates=LearningRatePair(discriminator=rate, generator=rate),
         updates=updates,
-        model="began",
-        width=128,
-        latent_size=64,
-        losses="began",
+        scoring=ImageScoring(pixels="clipped"),
+        losses=LossDescription(adversarial=Began()),
         order="simultaneous",
         batch_size=16,
-        adam_beta1=0.9,
-        pixels="clipped",
+        optimizer=AdamDescription(beta1=0.9),
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttur.experiments.experiment import Experiment, compare_rates
+from ttur.models.description import SampleShape
 from ttur.training.config import TrainingConfig
+from ttur.training.identity import differences
 
 
 def with_rates(
@@ -20,20 +22,20 @@ def with_rates(
         ValueError: if only one of the rates is given, or the settings differ in more than rates.
     """
     if (d_lr is None) != (g_lr is None):
-        raise ValueError("expected --d-lr and --g-lr together, got one of them; give both rates")
+        raise ValueError("expected `d_lr` and `g_lr` together, got one of them; give both rates")
     if d_lr is not None and g_lr is not None:
         settings = {k: c for k, c in chosen.settings.items() if c.rates.at(1) == (d_lr, g_lr)}
         if not settings:
             if differing := _differing(chosen):
                 raise ValueError(
-                    f"the settings of {chosen.name} differ in {', '.join(differing)}; say with "
-                    "--only LABEL which of them gets rates of your own"
+                    f"the settings of {chosen.name} differ in {', '.join(differing)}; say by "
+                    "`only` which of them gets rates of your own"
                 )
             settings = compare_rates(next(iter(chosen.settings.values())), (d_lr, g_lr))
         chosen = replace(chosen, settings=settings)
     if n_critic is not None:
         settings = {
-            f"{label}_critic{n_critic}": replace(config, n_critic=n_critic)
+            f"{label}_critic{n_critic}": config.but(n_critic=n_critic)
             for label, config in chosen.settings.items()
         }
         chosen = replace(chosen, settings=settings)
@@ -43,7 +45,8 @@ def with_rates(
 def _differing(chosen: Experiment) -> list[str]:
     """The fields, other than rates, in which the settings differ."""
     first, *others = (config.to_json() for config in chosen.settings.values())
-    return [f for f in first if f != "rates" and any(o[f] != first[f] for o in others)]
+    paths = (path for other in others for path, _, _ in differences(first, other))
+    return [path for path in dict.fromkeys(paths) if path.partition(".")[0] != "rates"]
 
 
 def planned(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfig, Path]]:
@@ -59,16 +62,19 @@ def plan_lines(chosen: Experiment) -> list[str]:
     """The question, and what is about to be run."""
     configs = list(chosen.settings.values())
     config = configs[0]
-    times = _each(c.evaluations for c in configs)
-    scored = f"{times} times {config.metric} of {config.evaluation_samples:,} samples"
-    if config.fine_evaluation_samples is not None:
-        fine = _each(c.fine_evaluations for c in configs)
-        scored += f" and {fine} times of {config.fine_evaluation_samples:,}"
-    if config.metric == "none":
-        scored = "not evaluated"
+    passes = [c.evaluations for c in configs]
+    times = [
+        f"{_each(some.get(samples, 0) for some in passes)} times of {samples:,} samples"
+        for samples in passes[0]
+    ]
+    scored = f"{config.scoring.metric} {' and '.join(times)}" if times else "not evaluated"
     seeds = ", ".join(map(str, chosen.seeds))
     updates = _each(c.updates for c in configs)
-    at_most = "" if config.patience is None else f" or {config.patience} evaluations without a best"
+    at_most = (
+        ""
+        if config.cadence.patience is None
+        else f" or {config.cadence.patience} evaluations without a best"
+    )
     return [
         f"{chosen.name}: {chosen.question}",
         f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
@@ -80,16 +86,16 @@ def plan_lines(chosen: Experiment) -> list[str]:
 def _monitor_line(configs: Sequence[TrainingConfig]) -> list[str]:
     """How often a run is probed, and which field to set where one is too short for that."""
     config, shortest = configs[0], min(config.updates for config in configs)
-    probe, gap = config.monitor_every_updates, config.tracking_gap_every_updates
-    if probe is None:
+    if config.monitor is None:
         return []
+    probe, gap = config.monitor.monitor_every_updates, config.monitor.tracking_gap_every_updates
     every = {"probe": ("monitor_every_updates", probe)}
-    if config.losses != "began":  # there no discriminator is known that knows nothing
+    if config.losses.build().uninformative is not None:
         gap = probe * math.ceil(gap / probe)  # it comes with a probe
         every["tracking gap"] = ("tracking_gap_every_updates", gap)
     told = [
         f"a {what} every {updates:,} updates"
-        + f", which is never in {shortest:,}: --set {field}=..." * (updates > shortest)
+        + f", which is never in {shortest:,}: lower `{field}`" * (updates > shortest)
         for what, (field, updates) in every.items()
     ]
     return [f"monitored: {'; '.join(told)}"]
@@ -110,8 +116,19 @@ def published_line(experiment: Experiment) -> str:
 
 def cost_line(experiment: Experiment) -> str:
     """What one seed of all settings takes: updates, and real samples drawn for them."""
-    kind = "sentences" if next(iter(experiment.settings.values())).is_text else "images"
+    kind = next(iter(experiment.settings.values())).model.medium
     return f"{_short(experiment.updates)} updates, {_short(experiment.real_samples)} {kind}"
+
+
+def sample_shape(config: TrainingConfig, data_directory: Path) -> tuple[SampleShape, bool]:
+    """The shape of a sample, and whether it is assumed because no data are there."""
+    assumed = config.medium.assumed_shape(config.model)
+    try:
+        data = config.data
+        medium = config.medium.load(data.name, data.split, data_directory, config.model)
+    except FileNotFoundError:
+        return assumed, True
+    return medium.sample_shape, False
 
 
 def _short(count: int) -> str:

@@ -1,41 +1,27 @@
-"""All experiments by name."""
+"""All experiments by name: the functions of `small` and of `paper` that return one."""
 
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 
 from ttur.experiments import paper, small
 from ttur.experiments.experiment import Experiment
 from ttur.runtime.errors import closest
 
-EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
-    function.__name__: function
-    for function in (
-        small.demo,
-        small.language_demo,
-        small.mode_collapse_digits,
-        small.perturbation_digits,
-        small.dcgan_cifar10_small,
-        small.perturbation_cifar10_small,
-        small.wgan_gp_cifar10_small,
-        small.began_cifar10_small,
-        paper.dcgan_celeba,
-        paper.dcgan_cifar10,
-        paper.dcgan_svhn,
-        paper.dcgan_lsun,
-        paper.dcgan_celeba_single,
-        paper.dcgan_celeba_losses,
-        paper.dcgan_celeba_v3,
-        paper.dcgan_lsun_v3,
-        paper.wgan_gp_cifar10,
-        paper.wgan_gp_cifar10_one_score,
-        paper.wgan_gp_lsun,
-        paper.began_celeba,
-        paper.began_celeba_v3,
-        paper.began_lsun,
-        paper.began_celeba_fixed_k,
-        paper.began_celeba_divergence,
-        paper.language_billion_word,
-    )
-}
+
+def _defined_in(module: ModuleType) -> dict[str, Callable[[], Experiment]]:
+    """Its public functions that return an experiment, in their order."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and inspect.signature(value).return_annotation is Experiment
+    }
+
+
+EXPERIMENTS = _defined_in(small) | _defined_in(paper)
 
 
 def experiment(name: str) -> Experiment:

@@ -5,9 +5,12 @@ from itertools import product
 
 from ttur.experiments import paper
 from ttur.experiments.experiment import Experiment, compare_critics, compare_rates
+from ttur.models import DCGAN
 from ttur.timescales import LearningRatePair
 from ttur.timescales.step_sizes import Halving
-from ttur.training.config import TrainingConfig
+from ttur.training.cadence import Cadence
+from ttur.training.config import TrainingConfig, TrainingData
+from ttur.training.media import ImageScoring
 
 
 def demo() -> Experiment:
@@ -16,16 +19,14 @@ def demo() -> Experiment:
     Each rule has the best of five settings of its own, tried on another seed (docs/evidence.md).
     """
     base = TrainingConfig(
-        data="digits",
-        image_size=16,
+        data=TrainingData(name="digits"),
+        model=DCGAN(image_size=16, width=16),
         rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
-        width=16,
         updates=1_000,
-        metric="fd_digits",
-        evaluation_samples=2_000,
-        evaluate_every_updates=100,
-        checkpoint_every_updates=500,
-        log_every_updates=50,
+        scoring=ImageScoring(metric="fd_digits", evaluation_samples=2_000),
+        cadence=Cadence(
+            evaluate_every_updates=100, checkpoint_every_updates=500, log_every_updates=50
+        ),
     )
     return Experiment(
         name="demo",
@@ -43,10 +44,10 @@ def mode_collapse_digits() -> Experiment:
     how is not described (J.34). Both players have one rate, which spans the same range for each
     optimizer: a twenty-fifth of the largest to the largest.
     """
-    adam = replace(next(iter(demo().settings.values())), metric="modes_digits")
-    sgd = replace(adam, optimizer="sgd")
+    adam = next(iter(demo().settings.values())).but(metric="modes_digits,fd_digits")
+    sgd = adam.but(optimizer="sgd")
     settings = {
-        f"{config.optimizer}_{label}": config
+        f"{config.optimizer.kind}_{label}": config
         for base, rates in ((adam, (2e-4, 1e-3, 5e-3)), (sgd, (4e-3, 2e-2, 1e-1)))
         for label, config in compare_rates(base, *((rate, rate) for rate in rates)).items()
     }
@@ -68,8 +69,7 @@ def perturbation_digits() -> Experiment:
 
 def perturbation_cifar10_small() -> Experiment:
     """dcgan_cifar10_small at 16 pairs of rates, a sixth as long, probed early and often."""
-    base = replace(
-        next(iter(dcgan_cifar10_small().settings.values())),
+    base = next(iter(dcgan_cifar10_small().settings.values())).but(
         updates=1_600,
         evaluation_samples=2_000,
         evaluate_every_updates=200,
@@ -84,8 +84,7 @@ def _perturbation(
     name: str, where: str, base: TrainingConfig, rates: tuple[float, ...], gap_every: int
 ) -> Experiment:
     """Every pair of `rates`, for two seeds, with a probe every 25 updates."""
-    probed = replace(
-        base,
+    probed = base.but(
         checkpoint_every_updates=1_000,
         monitor_every_updates=25,
         tracking_gap_every_updates=gap_every,
@@ -103,8 +102,7 @@ def dcgan_cifar10_small() -> Experiment:
     """dcgan_cifar10 for two cores: a quarter of the width, an embedded extractor, fewer updates."""
 
     def small(config: TrainingConfig) -> TrainingConfig:
-        return replace(
-            config,
+        return config.but(
             width=16,
             updates=10_000,
             metric="fd_cifar10",
@@ -129,8 +127,7 @@ def wgan_gp_cifar10_small() -> Experiment:
     Both rules train about equally long, each with the best of the rates tried (docs/evidence.md).
     """
     large = next(iter(paper.wgan_gp_cifar10_one_score().settings.values()))
-    base = replace(
-        large,
+    base = large.but(
         width=8,
         batch_size=32,
         updates=4_000,
@@ -162,8 +159,7 @@ def began_cifar10_small() -> Experiment:
     """
     large = next(iter(paper.began_celeba().settings.values()))
     rate = Halving(initial=1e-4, every=4_000)
-    base = replace(
-        large,
+    base = large.but(
         data="cifar10",
         image_size=32,
         width=16,
@@ -191,8 +187,7 @@ def language_demo() -> Experiment:
     updates as take them about the same time.
     """
     large = next(iter(paper.language_billion_word().settings.values()))
-    base = replace(
-        large,
+    base = large.but(
         data="speeches",
         width=32,
         batch_size=32,

@@ -162,7 +162,7 @@ class DCGAN(ModelDescription):
         """Moving averages, after an evaluation's fifth update (spec A.2).
 
         Before it draws, the 2017 code runs the generator once in training mode on the latents of
-        its sample grid. Here that update reaches the copy only, so looking does not change training.
+        its sample grid. Here that update reaches the copy only: looking does not change training.
         """
         drawn = copy.deepcopy(generator).train().requires_grad_(False)
         for norm in drawn.modules():

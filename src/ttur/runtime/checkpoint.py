@@ -50,9 +50,18 @@ def save(directory: Path, state: dict[str, Any], identity: str = "") -> None:
     flush_directory(directory)
 
 
+def check(state: dict[str, Any]) -> None:
+    """Refuse now what `save` would refuse after long work; nothing is written.
+
+    Raises:
+        ValueError: if a part of the state cannot be stored; names it.
+    """
+    encoded(state, "the run")
+
+
 def save_file(path: Path, state: dict[str, Any], identity: str = "") -> None:
     """Replace the one file `path` as a whole, without generations."""
-    content = {"format": FORMAT, "identity": identity, "state": encoded(state, "the state")}
+    content = {"format": FORMAT, "identity": identity, "state": encoded(state, "the run")}
     try:
         with replaced(path) as file:
             torch.save(content, file)

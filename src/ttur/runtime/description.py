@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from ttur.runtime.errors import closest
-from ttur.runtime.settings import reasons, setting_value
+from ttur.runtime.settings import reasons
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -94,6 +94,18 @@ def from_json(kind: type[_Described], document: Any) -> _Described:
         raise ValueError(reasons(error)) from error
 
 
+def leaves(document: Any, path: str = "") -> dict[str, Any]:
+    """The values of a tree as JSON has it, by their paths; an empty list is a value."""
+    parts = document.items() if isinstance(document, dict) else enumerate(document)
+    found = {}
+    for name, value in parts:
+        place = f"{path}.{name}" if path else str(name)
+        found |= (
+            leaves(value, place) if isinstance(value, dict | list) and value else {place: value}
+        )
+    return found
+
+
 def with_fields(description: _Described, values: Mapping[str, Any]) -> _Described:
     """A copy with fields replaced, deep in the tree.
 
@@ -116,11 +128,6 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
         return _grafted(description, tree)
     except ValidationError as error:
         raise ValueError(reasons(error)) from error
-
-
-def with_settings(description: _Described, settings: Mapping[str, str]) -> _Described:
-    """`with_fields` of values given as words (`field=value`), numbers and JSON as such."""
-    return with_fields(description, {name: setting_value(w) for name, w in settings.items()})
 
 
 def _branch(place: dict[str, Any], part: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ttur.runtime.errors import closest
 
 
 def assignments(words: Iterable[str]) -> dict[str, str]:
-    """Fields and values of words like `steps=100`; the last of a field counts.
+    """Fields and values of words like steps=100, the values as words; the last of a field counts.
 
     Raises:
         ValueError: if a word has no equals sign.
@@ -20,7 +20,7 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
     for word in words:
         field, equals, value = word.partition("=")
         if not equals:
-            raise ValueError(f"--set expects FIELD=VALUE, got {word!r}")
+            raise ValueError(f"expected `settings` as FIELD=VALUE, got {word!r}")
         pairs[field] = value
     return pairs
 

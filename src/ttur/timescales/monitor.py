@@ -71,8 +71,8 @@ class PerturbationMonitor:
         """What the iteration since `before_step` did to both fields, on `batch`.
 
         `lr_g` and `lr_d` are the rates of the iteration (a, and b times n_critic). A second,
-        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`. Losses
-        are told `update`, the number of the iteration.
+        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`.
+        Losses are told `update`, the number of the iteration.
 
         Raises:
             RuntimeError: if `before_step` was not called.

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, ov
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
+
+from ttur.runtime.description import ONE_OF, STRICT
 
 Update = int | np.integer
 Updates = Int[np.ndarray, "..."]
 Rates = Float[np.ndarray, "..."]
 
 _NUMBERS = (int, float, np.integer, np.floating)
-_STRICT = ConfigDict(extra="forbid")
 
 
 def _positive(value: Any, info: Any) -> Any:
@@ -68,7 +69,7 @@ class _Sequence:
         return 1 / self(n + 1) - 1 / self(n)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Constant(_Sequence):
     """s(n) = value."""
 
@@ -80,7 +81,7 @@ class Constant(_Sequence):
         return np.full(n.shape, self.value)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class PowerLaw(_Sequence):
     """s(n) = c0 (n + offset)^-p log(n + offset)^-q.
 
@@ -106,7 +107,7 @@ class PowerLaw(_Sequence):
         return self.c0 * x**-self.p * np.log(x) ** -self.q
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Halving(_Sequence):
     """s(n) = initial * 2^-floor((n-1) / every): update every + 1 is the first at half the rate."""
 
@@ -119,7 +120,7 @@ class Halving(_Sequence):
         return self.initial * 0.5 ** ((n - 1) // self.every)
 
 
-StepSize = Annotated[Constant | PowerLaw | Halving, Field(discriminator="kind")]
+StepSize = Annotated[Constant | PowerLaw | Halving, ONE_OF]
 
 
 def _constant_if_number(value: Any, info: Any) -> Any:
@@ -129,7 +130,7 @@ def _constant_if_number(value: Any, info: Any) -> Any:
 Member = Annotated[StepSize, BeforeValidator(_constant_if_number)]
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class LearningRatePair:
     """The discriminator's rate b and the generator's rate a; a number means a constant rate.
 

@@ -11,17 +11,11 @@ class Clock:
     def __init__(self, seconds: float):
         self._before = seconds
         self._since: float | None = time.perf_counter()
-        self._mark = (0, 0.0)
 
     @property
     def seconds(self) -> float:
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self._before + running
-
-    def updates_per_second(self, update: int) -> float:
-        """Since the call before; 0 at the first."""
-        (before, then), self._mark = self._mark, (update, self.seconds)
-        return (update - before) / (self.seconds - then) if then else 0.0
 
     @contextmanager
     def paused(self) -> Iterator[None]:

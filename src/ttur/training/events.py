@@ -39,7 +39,7 @@ class Resumed:
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Log:
-    """Both losses of an update and what companions say, None for what is not finite."""
+    """Both losses of an update and what companions say; None for what is not finite."""
 
     update: int
     discriminator_updates: int
@@ -50,7 +50,10 @@ class Log:
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Evaluation:
-    """What was measured after an update. `values` by name; `metric` decides which is the best."""
+    """What was measured after an update: `values` by name, that of `metric` among them.
+
+    `best` is the best score of the run so far, this one included.
+    """
 
     update: int
     discriminator_updates: int
@@ -58,6 +61,7 @@ class Evaluation:
     evaluation_seconds: float
     metric: str
     values: dict[str, float]
+    best: Score | None = None
     event: Literal["evaluation"] = "evaluation"
 
     @property

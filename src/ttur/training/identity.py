@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
@@ -129,7 +130,7 @@ class Describer:
         described: dict[str, Any] = {"function": _name(function)}
         if not _is_of_a_library(function):
             described["source"] = _source_of(function)
-        values = dict(inspect.getclosurevars(function).nonlocals)
+        values = _closure(function)
         if not _is_of_a_library(function):
             values |= _constants(function)
         parameters = inspect.signature(function).parameters.values()
@@ -180,6 +181,14 @@ def _name(part: Any) -> str:
 
 def _is_of_a_library(part: Any) -> bool:
     return (getattr(part, "__module__", None) or "builtins").partition(".")[0] in _LIBRARIES
+
+
+def _closure(function: FunctionType) -> dict[str, Any]:
+    values = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # a variable that was never set
+            values[name] = cell.cell_contents
+    return values
 
 
 def _constants(function: FunctionType) -> dict[str, Any]:

@@ -7,25 +7,32 @@ while game.update < updates:
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ttur.runtime import checkpoint
 from ttur.runtime.randomness import randomness_from
-from ttur.runtime.run_directory import RunDirectory, finite_or_none, read_events
+from ttur.runtime.run_directory import RunDirectory, finite_or_none
+from ttur.training.cadence import Cadence
 from ttur.training.clock import Clock
-from ttur.training.contracts import (
-    Cadence,
-    Evaluator,
-    Interrupted,
-    Monitor,
-    Outcome,
-    Progress,
+from ttur.training.contracts import Evaluator, Interrupted, Monitor, Say
+from ttur.training.events import (
+    Ended,
+    Evaluation,
+    Event,
+    Listener,
+    Log,
+    Probe,
+    Resumed,
+    Saved,
     Score,
+    Started,
+    to_document,
 )
 from ttur.training.game import TwoPlayerGame
 from ttur.training.interruption import interruption
+from ttur.training.record import read_events
 
 BEST = "best.pt"
 
@@ -33,37 +40,40 @@ BEST = "best.pt"
 def run_loop(
     game: TwoPlayerGame,
     directory: RunDirectory,
+    updates: int,
     cadence: Cadence,
     evaluator: Evaluator,
+    *,
     identity: str = "",
-    report: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda message: None,
     monitor: Monitor | None = None,
-) -> Outcome:
-    """Play `game` up to `cadence.updates`, from the last checkpoint if there is one.
+    listeners: Sequence[Listener] = (),
+    say: Say = lambda message: None,
+) -> Ended:
+    """Play `game` up to `updates`, from the last checkpoint if there is one.
 
     The same call again after an interruption gives the weights of an uninterrupted run, to the
-    bit. What happens is appended to events.jsonl; nothing is saved past a divergence. Checkpoints
-    carry `identity`, and those of another are not used.
+    bit. What happens is appended to events.jsonl and told to `listeners`; nothing is saved past a
+    divergence. Checkpoints carry `identity`, and those of another are not used.
 
     Raises:
-        ValueError: if checkpoints are there and none can be read.
+        ValueError: if checkpoints are there and none can be read, or the state of the game holds
+            what no checkpoint can: before the first update, or right after it.
         OSError: if a checkpoint cannot be written; the old ones are then intact.
     """
-    run = _Run(game, directory, evaluator, identity, monitor)
+    run = _Run(game, directory, updates, evaluator, identity, monitor, listeners, say)
     # Networks with dropout draw from global generators: those belong to the run as well.
-    own_randomness = randomness_from(game.noise.initial_seed(), game.noise.device)
+    own_randomness = randomness_from(game.rng.initial_seed(), game.rng.device)
     with own_randomness, interruption() as interrupted:
-        run.resume(say)
+        run.resume()
         while True:
             update = game.update
-            is_last = update >= cadence.updates
-            if is_last or interrupted.is_set() or cadence.pauses(update):
+            is_last = update >= updates
+            if is_last or interrupted.is_set() or cadence.pauses(update, updates):
                 if diagnosis := game.diagnosis():
                     return run.end("diverged", *diagnosis)
                 if cadence.logs(update):
-                    report(run.log(cadence.updates))
-                if cadence.evaluates(update):
+                    run.log()
+                if cadence.evaluates(update, updates):
                     run.evaluate(interrupted)
                 cause = run.lost_patience(cadence.patience)
                 is_last = is_last or cause is not None
@@ -96,14 +106,19 @@ class _Run:
         self,
         game: TwoPlayerGame,
         directory: RunDirectory,
+        updates: int,
         evaluator: Evaluator,
         identity: str,
         monitor: Monitor | None,
+        listeners: Sequence[Listener],
+        say: Say,
     ):
-        self.game, self.directory, self.evaluator = game, directory, evaluator
-        self.identity, self.monitor = identity, monitor
+        self.game, self.directory, self.updates = game, directory, updates
+        self.evaluator, self.identity, self.monitor = evaluator, identity, monitor
+        self.listeners, self.say = list(listeners), say
         self.history = _History()
         self._saved = (0, 0)  # updates trained and evaluated
+        self._first = 0  # update that this call began with
         self.clock = Clock(0.0)
 
     @property
@@ -120,49 +135,52 @@ class _Run:
             return None
         return f"no better {self.evaluator.metric} in {patience} evaluations"
 
-    def resume(self, say: Callable[[str], None]) -> None:
+    def resume(self) -> None:
         loaded = checkpoint.recover(self.directory.path, self.identity)
         if loaded is None:
-            if read_events(self.directory.path):  # of a process that died before its first save
-                self.directory.append("resumed", 0, problems=[])
+            began = bool(read_events(self.directory.path))  # in a process that died before a save
+            event = Resumed if began else Started
+            self.tell(event(update=0, updates=self.updates))
+            checkpoint.check(self.game.state_dict())
             return
         for problem in loaded.problems:
-            say(f"{problem}; continuing from {loaded.path.name}")
+            self.say(f"{problem}; continuing from {loaded.path.name}")
         self.game.load_state_dict(loaded.state["game"])
-        saved = loaded.state["history"]
-        scores = {name: Score(**saved[name]) if saved[name] else None for name in ("last", "best")}
-        self.history = _History(**saved | scores)
-        self._saved = self._done
+        self.history = _History(**loaded.state["history"])
+        self._saved, self._first = self._done, self.game.update
         self.clock = Clock(self.history.training_seconds)
-        self.directory.append("resumed", self.game.update, problems=list(loaded.problems))
+        problems = loaded.problems
+        self.tell(Resumed(update=self.game.update, updates=self.updates, problems=problems))
 
     def play(self) -> None:
         """One outer iteration, watched where the monitor is due; its time is not training's."""
         if self.monitor is None or not self.monitor.is_due(self.game.update + 1):
             self.game.play()
-            return
+        else:
+            self._play_watched(self.monitor)
+        if self.game.update == self._first + 1:  # what cannot be stored may come up only now
+            checkpoint.check(self.game.state_dict())
+
+    def _play_watched(self, monitor: Monitor) -> None:
         self.game.wait()
         with self.clock.paused():
             started = time.perf_counter()
-            self.monitor.before_step()
+            monitor.before_step()
             self.game.wait()
             seconds = time.perf_counter() - started
         self.game.play()
         self.game.wait()
         with self.clock.paused():
             started = time.perf_counter()
-            probed = self.monitor.after_step()
+            values = monitor.after_step()
             seconds += time.perf_counter() - started
-        self._append("probe", **probed, probe_seconds=round(seconds, 4))
+        self.tell(Probe(**self._counts(), values=values, probe_seconds=round(seconds, 4)))
 
-    def log(self, updates: int) -> Progress:
-        game, history = self.game, self.history
-        losses = {name: finite_or_none(float(loss)) for name, loss in game.last_losses.items()}
-        speed = self.clock.updates_per_second(game.update)
-        if history.logged_update < game.update:
-            history.logged_update = game.update
-            self._append("log", **losses)
-        return Progress(game.update, updates, speed, losses, history.last, history.best)
+    def log(self) -> None:
+        if self.history.logged_update < self.game.update:
+            self.history.logged_update = self.game.update
+            values = {k: finite_or_none(float(v)) for k, v in self.game.last_values.items()}
+            self.tell(Log(**self._counts(), values=values))
 
     def evaluate(self, interrupted: threading.Event) -> None:
         """Score and samples; a signal meanwhile leaves the update to be evaluated later."""
@@ -173,15 +191,18 @@ class _Run:
 
         if self.is_evaluated:
             return
+        game = self.game
         try:
-            with self.clock.paused():
+            # Whatever a network draws while it is looked at, training does not miss.
+            looking = randomness_from(game.rng.initial_seed(), game.rng.device)
+            with self.clock.paused(), looking:
                 self._score(poll)
                 if self.evaluator.write_samples is not None:
-                    samples = self.directory.samples / f"update-{self.game.update:07d}"
-                    self.evaluator.write_samples(self.game, samples)
+                    samples = self.directory.samples / f"update-{game.update:07d}"
+                    self.evaluator.write_samples(game.generator, samples)
         except Interrupted:
             return
-        self.history.evaluated_update = self.game.update
+        self.history.evaluated_update = game.update
 
     def save(self) -> None:
         if self._done == self._saved:
@@ -191,47 +212,73 @@ class _Run:
             state = {"game": self.game.state_dict(), "history": asdict(self.history)}
             checkpoint.save(self.directory.path, state, self.identity)
         self._saved = self._done
+        seconds = round(self.history.training_seconds, 3)
+        self.tell(Saved(update=self.game.update, training_seconds=seconds))
 
-    def end(self, kind: str, update: int, cause: str | None = None) -> Outcome:
+    def end(self, kind: str, update: int, cause: str | None = None) -> Ended:
         sha256 = None
         if kind != "diverged":
             sha256 = {
                 "generator": checkpoint.weights_sha256(self.game.generator),
                 "discriminator": checkpoint.weights_sha256(self.game.discriminator),
             }
-        updates, history = self.game.discriminator_updates, self.history
-        outcome = Outcome(kind, update, updates, cause, history.best, history.last, sha256)
-        self.directory.append("outcome", **asdict(outcome))
-        return outcome
+        ended = Ended(
+            update=update,
+            discriminator_updates=self.game.discriminator_updates,
+            kind=kind,  # pyright: ignore[reportArgumentType]
+            cause=cause,
+            best=self.history.best,
+            final=self.history.last,
+            weights_sha256=sha256,
+        )
+        self.tell(ended)
+        return ended
+
+    def tell(self, event: Event) -> None:
+        """Write it down, then tell whoever listens; one who fails is told no more."""
+        self.directory.append(to_document(event))
+        for listener in tuple(self.listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                self.listeners.remove(listener)
+                self.say(f"{listener!r} is told no more, for it failed: {error!r}")
 
     def _score(self, poll: Callable[[], None]) -> None:
         if self.evaluator.score is None:
             return
         poll()
+        game, history, metric = self.game, self.history, self.evaluator.metric
         started = time.perf_counter()
-        others = dict(self.evaluator.score(self.game, poll))
-        metric = self.evaluator.metric
-        score = Score(metric, others.pop(metric), self.game.update)
-        others["evaluation_seconds"] = round(time.perf_counter() - started, 3)
-        self._append("evaluation", metric=metric, value=score.value, **others)
-        best = self.history.best
-        sign = 1 if self.evaluator.lower_is_better else -1
-        self.history.last = score
-        self.history.evaluations_without_best += 1
-        if best is None or sign * score.value < sign * best.value:
-            self.history.best = score
-            self.history.evaluations_without_best = 0
+        values = dict(self.evaluator.score(game.generator, game.update, poll))
+        seconds = round(time.perf_counter() - started, 3)
+        score = Score(metric=metric, value=values[metric], update=game.update)
+        best = history.best
+        sign = 1 if self.evaluator.lower_is_better.get(metric, True) else -1
+        history.last = score
+        history.evaluations_without_best += 1
+        is_best = best is None or sign * score["value"] < sign * best["value"]
+        if is_best:
+            history.best, history.evaluations_without_best = score, 0
+        assert history.best is not None
+        evaluation = Evaluation(
+            **self._counts(),
+            evaluation_seconds=seconds,
+            metric=metric,
+            values=values,
+            best=history.best,
+        )
+        if is_best:
             checkpoint.save_file(
                 self.directory.path / BEST,
-                {"generator": self.game.generator.state_dict(), "score": asdict(score)},
+                {"generator": game.generator.state_dict(), "score": dict(score)},
                 self.identity,
             )
+        self.tell(evaluation)
 
-    def _append(self, event: str, **fields: Any) -> None:
-        self.directory.append(
-            event,
-            self.game.update,
-            discriminator_updates=self.game.discriminator_updates,
-            training_seconds=round(self.clock.seconds, 3),
-            **fields,
-        )
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "update": self.game.update,
+            "discriminator_updates": self.game.discriminator_updates,
+            "training_seconds": round(self.clock.seconds, 3),
+        }

@@ -47,9 +47,10 @@ class RunDescription:
 
     `configuration` is a tree of plain values. `rates` are b and a of the first update.
     `not_compared` names what a user passed and could not be described. `environment` decides the
-    last bits. The rest is known once a run was assembled: `lower_is_better` by name of all that its
-    evaluations measure, what real samples score (`floor`), the symbols of a text (`vocabulary`),
-    and the attributes of networks that training changes (`changing`).
+    last bits. Checkpoints carry `identity`. The rest is known once a run was assembled:
+    `lower_is_better` by name of all that its evaluations measure, what real samples score
+    (`floor`), the symbols of a text (`vocabulary`), and the places in networks and functions whose
+    values training changes (`changing`).
     """
 
     experiment: str
@@ -60,6 +61,7 @@ class RunDescription:
     configuration: dict[str, Any]
     environment: dict[str, Any]
     layout: int = LAYOUT
+    identity: str = ""
     not_compared: tuple[str, ...] = ()
     lower_is_better: dict[str, bool] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)

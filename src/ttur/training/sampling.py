@@ -1,110 +1,112 @@
 """Samples from a trained run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
 from ttur.runtime import checkpoint
-from ttur.training.build import MODELS, build_networks, draw_latents
+from ttur.runtime.distributed import pick_device
+from ttur.runtime.randomness import randomness_from
+from ttur.training.assembling import networks_of
 from ttur.training.config import TrainingConfig
 from ttur.training.loop import BEST
 from ttur.training.record import read_run
-from ttur.training.scoring import to_pixels, write_grid
-from ttur.training.sentences import decoded, lines
+from ttur.training.train import OWN_NETWORKS
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
     """A generator in evaluation mode and the configuration it was trained by.
 
-    `vocabulary` has the symbols of its sentences; it is empty if it draws images.
+    `vocabulary` has the symbols of its sentences; it is empty if it draws images. `origin` says
+    which weights these are.
     """
 
     network: nn.Module
     config: TrainingConfig
     vocabulary: tuple[str, ...] = ()
+    origin: str = ""
 
     def latents(self, count: int, seed: int) -> Tensor:
         """The same for the same seed, whatever the count before."""
-        noise = torch.Generator(next(self.network.parameters()).device).manual_seed(seed)
+        rng = torch.Generator(next(self.network.parameters()).device).manual_seed(seed)
         # One latent at a time: torch's draws of a batch depend on its size.
-        return torch.cat([draw_latents(self.config, 1, noise) for _ in range(count)])
+        return torch.cat([self.config.model.draw_latents(1, rng) for _ in range(count)])
 
-    @torch.no_grad()
-    def images(self, count: int, seed: int) -> Float[Tensor, "{count} 3 h w"]:
-        """The first `count` images of a seed, on the CPU.
+    def samples(self, count: int, seed: int) -> Sequence[Any]:
+        """The first `count` samples of a seed: uint8 pixels (H, W, 3), or sentences.
 
         Where the statistics of a batch normalise its images (spec B.5), each depends on those drawn
         with it; whole batches of an evaluation's size are drawn, so that count still does not
         matter.
         """
-        together = self.config.evaluation_batch_size
+        together: int = self.config.scoring.evaluation_batch_size
         drawn = count
-        if MODELS[self.config.model].SAMPLES_IN_BATCHES:
+        if self.config.model.samples_in_batches:
             drawn = -(-count // together) * together
-        parts = self.latents(drawn, seed).split(together)
-        return torch.cat([self.network(part).cpu() for part in parts])[:count]
+        samples: list[Any] = []
+        with torch.no_grad(), randomness_from(seed, torch.device("cpu")):
+            for part in self.latents(drawn, seed).split(together):
+                samples += self.config.medium.shown(self.network(part), self.vocabulary)
+        return samples[:count]
 
 
-def load_generator(run: Path, *, best: bool, device: torch.device) -> TrainedGenerator:
+def load_generator(
+    run: Path | str, *, best: bool = False, device: str | torch.device = "auto"
+) -> TrainedGenerator:
     """The generator of the last checkpoint of `run`, or the one with the best score.
 
     Raises:
         FileNotFoundError: if there is no run or nothing was saved yet.
         ValueError: if the file is damaged, or the networks were the user's own.
     """
-    record = read_run(run)
-    config = record.config
-    if config is None:
+    run, record = Path(run), read_run(run)
+    if record.configuration.get("model", {}).get("kind") == OWN_NETWORKS:
         raise ValueError(
-            f"{run} trained networks of your own; load them with your own code from "
-            f"{run / checkpoint.NEWEST}"
+            f"{run} trained networks of your own; call `ttur.train` again as you did: it gives "
+            f"them the weights of {run / checkpoint.NEWEST}"
         )
+    config = TrainingConfig.from_json(record.configuration)
     if best:
         if not (run / BEST).exists():
             raise FileNotFoundError(f"{run} has no {BEST}; it is written at the first evaluation")
-        weights = checkpoint.load_file(run / BEST)["generator"]
+        found = checkpoint.load_file(run / BEST)
+        weights, origin = found["generator"], f"{BEST}, update {found['score']['update']:,}"
     else:
         loaded = checkpoint.load(run)
         if loaded is None:
             raise FileNotFoundError(f"{run} has no checkpoint yet; train it further first")
         weights = loaded.state["game"]["generator"]
-    generator, _ = build_networks(config, len(record.vocabulary))
+        update = loaded.state["game"]["update"]
+        origin = f"{'; '.join((*loaded.problems, loaded.path.name))}, update {update:,}"
+    shape = config.medium.assumed_shape(config.model)
+    if record.vocabulary:
+        shape = (*shape[:-1], len(record.vocabulary))
+    generator = networks_of(config, shape).generator
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f"{run} holds weights of another network ({error})") from error
-    return TrainedGenerator(generator.to(device).eval(), config, record.vocabulary)
-
-
-def draw_sentences(generator: TrainedGenerator, count: int, seed: int) -> list[str]:
-    """`count` sentences, without the padding at their end."""
-    parts = generator.latents(count, seed).split(1000)
-    codes = np.concatenate([decoded(generator.network, part) for part in parts])
-    return lines(codes, generator.vocabulary)
+    target = pick_device(str(device))
+    return TrainedGenerator(generator.to(target).eval(), config, record.vocabulary, origin)
 
 
 def write_samples(
-    generator: TrainedGenerator, count: int, seed: int, *, folder: Path | None, grid: Path | None
-) -> Path:
-    """`count` samples as single PNGs in `folder`, or together in the file `grid`; says where.
+    generator: TrainedGenerator,
+    count: int,
+    seed: int,
+    *,
+    out: Path | None = None,
+    grid: Path | None = None,
+) -> str:
+    """`count` samples kept at `out` or together in the file `grid`; what to print of it.
 
-    Pixels are rounded to uint8.
+    Raises:
+        ValueError: if such samples are kept in another way; says which.
+        FileExistsError: if something is there already.
     """
-    if folder is not None and folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty; choose an empty or new --out")
-    images = generator.images(count, seed)
-    if grid is not None:
-        grid.parent.mkdir(parents=True, exist_ok=True)
-        write_grid(images, grid)
-        return grid
-    assert folder is not None
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, pixels in enumerate(to_pixels(images)):
-        Image.fromarray(pixels).save(folder / f"{index:06d}.png")
-    return folder
+    return generator.config.medium.write(generator.samples(count, seed), out=out, grid=grid)

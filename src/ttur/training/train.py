@@ -1,31 +1,39 @@
 """`ttur.train`: any two networks, any two losses, two learning rates."""
 
 import copy
-import hashlib
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from ttur.data.batches import Batches, are_pixels
-from ttur.data.dataset import DataSet
-from ttur.losses import NON_SATURATING, Losses
+from ttur.data.batches import are_pixels
+from ttur.losses import NON_SATURATING, Companion, Losses
+from ttur.runtime import checkpoint
+from ttur.runtime.description import Count, Whole, to_json
 from ttur.runtime.distributed import pick_device
+from ttur.runtime.errors import kind_of
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
-from ttur.training.build import environment, stream_seed
-from ttur.training.contracts import Cadence, Evaluator, Monitor, Progress
-from ttur.training.game import TwoPlayerGame, trainable
-from ttur.training.monitoring import Monitoring
-from ttur.training.record import OWN_NETWORKS, RunRecord, train_in
-from ttur.training.scoring import Scoring, evaluator
+from ttur.training.assembling import Parts, conduct, environment, reporting
+from ttur.training.cadence import Cadence
+from ttur.training.config import MonitorDescription
+from ttur.training.contracts import Say
+from ttur.training.drawing import DrawLatents
+from ttur.training.events import Listener
+from ttur.training.execution import Execution
+from ttur.training.game import trainable
+from ttur.training.identity import Describer
+from ttur.training.media import Arrays, ArrayScoring, Images, ImageScoring, Medium
+from ttur.training.progress import Progress
+from ttur.training.record import RunDescription, RunRecord
+from ttur.training.starting import claimed
 
-DrawLatents = Callable[[int, torch.Generator], Tensor]
+OWN_NETWORKS = "own"  # the kind of model that a user brings
 
 
 def train(
@@ -43,160 +51,268 @@ def train(
     n_critic: int = 1,
     batch_size: int = 64,
     seed: int = 0,
-    discriminator_optimizer: Optimizer | None = None,
-    generator_optimizer: Optimizer | None = None,
+    discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
+    generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
+    companions: Sequence[Companion] = (),
+    execution: Execution = Execution(),  # noqa: B008  frozen
     metric: str = "none",
+    protocol: str = "tf1",
+    weights: Path | str | None = None,
     evaluation_samples: int = 2_000,
     evaluate_every_updates: int = 500,
     checkpoint_every_updates: int = 500,
     log_every_updates: int = 100,
     monitor_every_updates: int | None = None,
-    device: str = "auto",
-    report: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda message: None,
+    device: str | torch.device = "auto",
+    listeners: Sequence[Listener] = (),
+    report: Callable[[Progress], None] | None = None,
+    say: Say = lambda message: None,
+    on_interrupt: Literal["raise", "return"] = "raise",
 ) -> RunRecord:
     """Train two networks of your own against each other in `directory`; again = continue.
+
+        >>> import tempfile, torch, ttur
+        >>> from torch import nn
+        >>> points = torch.randn(512, 2)
+        >>> run = ttur.train(
+        ...     nn.Linear(4, 2), nn.Linear(2, 1), points, tempfile.mkdtemp(),
+        ...     rates=ttur.LearningRatePair(2e-4, 5e-4), updates=3, latents=4, device="cpu",
+        ... )
+        >>> run.outcome, run.updates
+        ('finished', 3)
 
     Args:
         generator: latents → samples. With images, (batch, 3, H, W) in [-1, 1].
         discriminator: samples → scores, as the losses expect them (logits by default).
         data: uint8 images (N, H, W, 3), which become float32 (batch, 3, H, W) in [-1, 1]; or any
             array or tensor (N, ...) of floats, which is used as it is.
-        directory: takes config.json, events.jsonl, checkpoints and sample grids.
+        directory: takes config.json, events.jsonl, checkpoints and sample grids. It may be renamed,
+            moved and copied.
         rates: discriminator rate b and generator rate a, numbers or sequences of step sizes.
         updates: generator updates in all. The same call with more continues the run.
         experiment: the name under which `ttur report` groups runs of several rates and seeds; the
             last part of `directory` unless it is given.
-        losses: both losses (`ttur.losses`); functions of the networks and samples.
-        latents: size of a standard normal latent, or (count, noise) → latents on noise's device.
+        losses: both losses, functions of the discriminator and a `Round` (`ttur.losses`).
+        latents: size of a standard normal latent, or (count, rng) → latents on rng's device.
         order: who moves when (`ttur.timescales.orders`).
-        discriminator_optimizer, generator_optimizer: each holds the trainable parameters of its
-            network, on the device; None is Adam with beta 0.5 and 0.999 in TensorFlow's form.
-            `TorchOptimizer` adapts any of torch.optim.
+        discriminator_optimizer, generator_optimizer: of torch.optim, or an `Optimizer`; each holds
+            the trainable parameters of its network, on the device. None is Adam with beta 0.5 and
+            0.999 in TensorFlow's form. Rates are set at every update.
+        companions: what changes with every update beside the players (`ttur.losses.Companion`).
+        execution: how a step is computed.
+        metric: fd_digits, fd_cifar10, fid, kid, …, several between commas; needs uint8 images. With
+            these, "none" draws grids.
+        weights: a file of the feature network's weights in place of the ones it comes with.
         monitor_every_updates: updates between probes of what the players do to each other's
-            gradients (`ttur.timescales.monitor`), drawn by `ttur report`; 200 costs a few percent.
-        metric: fd_digits, fd_cifar10, fid, ...; needs uint8 images. With these, "none" draws grids.
+            gradients, drawn by `ttur report`; 200 costs a few percent.
+        listeners: called with every event of the run (`ttur.training.events`).
+        report: called after every log and evaluation, and at the end, with where the run stands.
+        on_interrupt: after Ctrl-C or SIGTERM the run is saved; then KeyboardInterrupt is raised, so
+            that no loop around this call goes on, or with "return" the record comes back.
 
-    Samples are drawn from a copy of the generator in evaluation mode. What is compared when a
-    folder is continued: the networks' text, data, rates, seed, names and settings of the rest.
+    Samples are drawn from a copy of the generator in evaluation mode. A concluded run is read back,
+    and its weights are given to the networks. When a folder is continued, everything that was
+    passed is compared by value (`ttur.training.identity`); what cannot be is said, and recorded. A
+    name in `Losses` stands for losses that cannot.
 
     Raises:
         ValueError: if the folder holds another run (names the fields), or something does not fit.
+        KeyboardInterrupt: after an interruption, once everything is on disk.
     """
-    target = pick_device(device)
-    generator, discriminator = generator.to(target).train(), discriminator.to(target).train()
-    draw = latents if callable(latents) else _standard_normal(latents)
-    moves_discriminator = discriminator_optimizer or Adam(trainable(discriminator))
-    moves_generator = generator_optimizer or Adam(trainable(generator))
-    _check_optimizer("discriminator", moves_discriminator, discriminator)
-    _check_optimizer("generator", moves_generator, generator)
-    cadence = Cadence(updates, log_every_updates, evaluate_every_updates, checkpoint_every_updates)
-    digest = _digest(data)
-    document = {
-        "experiment": experiment or Path(directory).name,
-        "label": rates.label,
-        "seed": seed,
-        "data_sha256": digest,
-        "configuration": {
-            "model": OWN_NETWORKS,
-            "generator": repr(generator),
-            "discriminator": repr(discriminator),
-            "rates": [repr(rates.discriminator), repr(rates.generator), *_floor(rates)],
-            "losses": [_text(losses.discriminator), _text(losses.generator)],
-            "latents": latents if isinstance(latents, int) else _text(latents),
-            "optimizers": [_text(moves_discriminator), _text(moves_generator)],
-            "balance": losses.balance and losses.balance.settings,
-            "order": _text(order),
-            "n_critic": n_critic,
-            "batch_size": batch_size,
-            "seed": seed,
-            "updates": updates,
-            "metric": metric,
-            "evaluation_samples": evaluation_samples,
+    target = pick_device(str(device))
+    updates, n_critic, batch_size, samples = (
+        _number(Count, name, value)
+        for name, value in (
+            ("updates", updates),
+            ("n_critic", n_critic),
+            ("batch_size", batch_size),
+            ("evaluation_samples", evaluation_samples),
+        )
+    )
+    seed = _number(Whole, "seed", seed)
+    generator = execution.placed(generator, target).train()
+    discriminator = execution.placed(discriminator, target).train()
+    moves_generator = _optimizer("generator", generator_optimizer, generator)
+    moves_discriminator = _optimizer("discriminator", discriminator_optimizer, discriminator)
+    medium: Medium = Images.of_array(np.asarray(data)) if are_pixels(data) else Arrays(data)
+    if isinstance(medium, Images):
+        scoring = ImageScoring(
+            metric=metric,
+            protocol=protocol,
+            evaluation_samples=samples,
+            evaluation_batch_size=min(samples, 500),
+        )
+    elif metric == "none":
+        scoring = ArrayScoring()
+    else:
+        raise ValueError(
+            f"{metric} needs uint8 images (N, H, W, 3), got {_array_kind(data)}; convert them, or "
+            "choose the metric none"
+        )
+    parts = Parts(
+        generator=generator,
+        discriminator=discriminator,
+        losses=losses,
+        generator_optimizer=moves_generator,
+        discriminator_optimizer=moves_discriminator,
+        rates=rates,
+        order=order,
+        n_critic=n_critic,
+        batch_size=batch_size,
+        updates=updates,
+        seed=seed,
+        latents=latents
+        if callable(latents)
+        else _StandardNormal(_number(Count, "latents", latents)),
+        evaluation_copy=_evaluation_copy,
+        medium=medium,
+        scoring=scoring,
+        cadence=Cadence(
+            log_every_updates=log_every_updates,
+            evaluate_every_updates=evaluate_every_updates,
+            checkpoint_every_updates=checkpoint_every_updates,
+        ),
+        monitor=None
+        if monitor_every_updates is None
+        else MonitorDescription(monitor_every_updates=monitor_every_updates),
+        execution=execution,
+        device=target,
+        companions=tuple(companions),
+        users_own={
+            "model.generator": generator,
+            "model.discriminator": discriminator,
+            "losses.0": losses.discriminator,
+            "losses.1": losses.generator,
+            "latents": latents,
+            "order": order,
         },
-        "environment": environment(target),
+    )
+    description = _described(parts, experiment or "", say)
+    with claimed(Path(directory), description, say) as claim:
+        if claim.record is not None and claim.is_concluded:
+            _give_weights(claim.record, claim.description.identity, generator, discriminator, say)
+            return claim.record
+        told = (*listeners, *reporting(report))
+        record = conduct(claim, parts, weights=weights, listeners=told, say=say)
+    if record.outcome == "interrupted" and on_interrupt == "raise":
+        raise KeyboardInterrupt(
+            f"{record.directory} was interrupted at update {record.updates:,} and is saved; the "
+            "same call continues it"
+        )
+    return record
+
+
+def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
+    """All that makes it this run, by value."""
+    describe = Describer()
+    named = parts.losses.name
+    configuration = {
+        "model": {
+            "kind": OWN_NETWORKS,
+            "generator": describe(parts.generator, "generator"),
+            "discriminator": describe(parts.discriminator, "discriminator"),
+        },
+        "rates": to_json(parts.rates),
+        "losses": {"name": named}
+        if named is not None
+        else [
+            describe(parts.losses.discriminator, "the discriminator's loss"),
+            describe(parts.losses.generator, "the generator's loss"),
+        ],
+        "companions": [
+            describe(each, f"the companion {each.name}")
+            for each in (*parts.losses.companions, *parts.companions)
+        ],
+        "optimizers": [
+            describe(parts.discriminator_optimizer, "discriminator_optimizer"),
+            describe(parts.generator_optimizer, "generator_optimizer"),
+        ],
+        "latents": describe(parts.latents, "latents"),
+        "order": describe(parts.order, "order"),
+        "n_critic": parts.n_critic,
+        "batch_size": parts.batch_size,
+        "updates": parts.updates,
+        "seed": parts.seed,
+        "scoring": to_json(parts.scoring),
+        "cadence": to_json(parts.cadence),
+        "monitor": None if parts.monitor is None else to_json(parts.monitor),
+        "execution": describe(parts.execution, "execution"),
     }
-
-    def build() -> tuple[TwoPlayerGame, Evaluator, Monitor | None]:
-        if losses.balance is not None:
-            losses.balance.begin(target)  # it may have played before
-        batches = Batches(data, batch_size, seed=stream_seed(seed, "data"), device=target)
-        game = TwoPlayerGame(
-            generator=generator,
-            discriminator=discriminator,
-            losses=losses,
-            generator_optimizer=moves_generator,
-            discriminator_optimizer=moves_discriminator,
-            rates=rates,
-            order=order,
-            n_critic=n_critic,
-            real=batches,
-            latents=lambda noise: draw(batch_size, noise),
-            noise=torch.Generator(target).manual_seed(stream_seed(seed, "training")),
-        )
-        monitor = None
-        if (every := monitor_every_updates) is not None:
-            probe_seed = stream_seed(seed, "monitor")
-            monitor = Monitoring(game, batches, game.latents, probe_seed, every)
-        scoring = Scoring(
-            sampler=_evaluation_copy,
-            latents=draw,
-            seed=stream_seed(seed, "evaluation"),
-            samples=evaluation_samples,
-            batch_size=min(evaluation_samples, 500),
-            device=target,
-        )
-        real = None
-        if are_pixels(data):
-            card = {"splits": {"train": {"sha256": digest}}}
-            real = DataSet("data", "train", np.asarray(data), None, card)
-        elif metric == "none":  # points and sentences have no grid of images
-            return game, Evaluator("none", None, None), monitor
-        return game, evaluator(metric, "tf1", scoring, real, None, say), monitor
-
-    return train_in(Path(directory), document, build, cadence, report, say)
+    if missing := describe.not_compared:
+        say(f"not compared when the folder is continued: {', '.join(missing)}")
+    return RunDescription(
+        experiment=experiment,
+        label=parts.rates.label,
+        seed=parts.seed,
+        data_sha256=parts.medium.sha256,
+        rates=parts.rates.at(1),
+        configuration=configuration,
+        environment=environment(parts.device),
+        not_compared=tuple(missing),
+    )
 
 
-def _floor(rates: LearningRatePair) -> list[str]:
-    return [f"at least {rates.floor:g}"] if rates.floor else []
+class _StandardNormal:
+    """Draws standard normal latents (count, size)."""
 
+    def __init__(self, size: int) -> None:
+        self.size = size
 
-def _standard_normal(size: int) -> DrawLatents:
-    return lambda count, noise: torch.randn((count, size), generator=noise, device=noise.device)
+    def __call__(self, count: int, rng: torch.Generator) -> Tensor:
+        return torch.randn((count, self.size), generator=rng, device=rng.device)
 
 
 def _evaluation_copy(generator: nn.Module, fixed_latents: Tensor) -> nn.Module:
     return copy.deepcopy(generator).requires_grad_(False).eval()
 
 
-def _check_optimizer(player: str, optimizer: Optimizer, network: nn.Module) -> None:
+def _give_weights(
+    record: RunRecord, identity: str, generator: nn.Module, discriminator: nn.Module, say: Say
+) -> None:
+    """Those of the last checkpoint of a run that has ended, to the networks of this call."""
+    loaded = checkpoint.load(record.directory, identity)
+    if loaded is None:
+        say(f"{record.directory} has ended and has no checkpoint: the networks stay as they are")
+        return
+    generator.load_state_dict(loaded.state["game"]["generator"])
+    discriminator.load_state_dict(loaded.state["game"]["discriminator"])
+    update = loaded.state["game"]["update"]
+    say(f"{record.directory} has ended; the networks have its weights of update {update:,}")
+
+
+def _optimizer(
+    player: str, optimizer: Optimizer | torch.optim.Optimizer | None, network: nn.Module
+) -> Optimizer:
+    """What moves a player, once it is known to hold what is to be moved."""
+    expected = trainable(network)
+    if optimizer is None:
+        return Adam(expected)
+    if isinstance(optimizer, torch.optim.Optimizer):
+        optimizer = TorchOptimizer(optimizer)
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            f"expected a `{player}_optimizer` of torch.optim, or an object with step(gradients, "
+            f"learning_rate), state_dict and load_state_dict, got {kind_of(optimizer)}"
+        )
     theirs = getattr(optimizer, "parameters", None)
     if theirs is None:
-        return  # an optimizer of the user's own need not say what it holds
-    expected = trainable(network)
+        return optimizer  # one of the user's own need not say what it holds
     if [id(p) for p in theirs] != [id(p) for p in expected]:
         raise ValueError(
             f"{player}_optimizer must hold the trainable parameters of the {player}, in their "
             f"order, got others; build it from `{player}.parameters()`"
         )
+    return optimizer
 
 
-def _digest(data: np.ndarray | Tensor) -> str:
-    """SHA-256 of the values of an array or of a tensor of any dtype on any device."""
-    if isinstance(data, Tensor):
-        data = data.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return hashlib.sha256(np.ascontiguousarray(data).data).hexdigest()
+def _number(kind: Any, name: str, value: Any) -> int:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"`{name}`: {reason}, got {value!r}") from error
 
 
-def _text(part: Any) -> str:
-    """What config.json says of a function or an optimizer: its name and its settings."""
-    if isinstance(part, TorchOptimizer):
-        settings = {k: v for k, v in part.optimizer.defaults.items() if k != "lr"}
-        return f"{type(part.optimizer).__qualname__} {settings}"
-    if isinstance(part, Adam):
-        return f"Adam {part.beta1} {part.beta2} {part.epsilon} {part.form}"
-    name = getattr(part, "__qualname__", type(part).__qualname__)
-    inner = inspect.unwrap(part) if callable(part) else part
-    cells = [cell.cell_contents for cell in getattr(inner, "__closure__", None) or ()]
-    settings = [value for value in cells if isinstance(value, int | float | str)]
-    return f"{name} {settings}" if settings else name
+def _array_kind(data: Any) -> str:
+    dtype, shape = getattr(data, "dtype", None), getattr(data, "shape", None)
+    return kind_of(data) if dtype is None else f"{dtype} of shape {tuple(shape or ())}"

@@ -1,0 +1,216 @@
+"""Images: uint8 pixels of a data set, grids of samples, scores in the features of a network."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from ttur.data import catalogue
+from ttur.data.batches import Batches
+from ttur.data.dataset import DataSet
+from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.measures import parse_metrics
+from ttur.metrics.resize import check_protocol
+from ttur.models.description import ModelDescription, SampleShape
+from ttur.runtime import digests
+from ttur.runtime.description import STRICT, Count
+from ttur.runtime.files import replaced
+from ttur.runtime.randomness import Stream
+from ttur.training.contracts import Evaluator, Poll, Say
+from ttur.training.drawing import Drawing
+from ttur.training.media.medium import Medium
+from ttur.training.rendering import Rendering, reference
+
+GRID_SIDE = 8
+REAL_BATCH = 250  # real images at once in the feature network
+
+
+def _known_protocol(name: str) -> str:
+    check_protocol(name)
+    return name
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageScoring:
+    """How generated images are scored while training.
+
+    `metric` names what is measured, several between commas, with the extractor in the name (fid,
+    is, fd_digits, kid_cifar10, modes_digits, …), or none; the first decides which generator is the
+    best. `protocol` is the resize and scaling before the extractor. `pixels` says what becomes of
+    (x + 1) · 127.5 before: clipped to 0..255, and then cut off or rounded to whole numbers (J.12),
+    and `jpeg_round_trip` whether real and generated images are scored as JPEG would leave them
+    (v3, J.10). `reference_images` random real images make the reference; None for all (J.7). So
+    many samples are drawn for an evaluation, so many of them at once.
+    """
+
+    metric: str = "fid"
+    protocol: Annotated[str, AfterValidator(_known_protocol)] = "tf1"
+    pixels: Literal["float", "clipped", "truncated", "rounded"] = "float"
+    jpeg_round_trip: bool = False
+    reference_images: Annotated[Count, Field(ge=2)] | None = None
+    evaluation_samples: Annotated[Count, Field(ge=2)] = 50_000
+    evaluation_batch_size: Count = 1000
+    kind: Literal["images"] = "images"
+
+    @property
+    def rendering(self) -> Rendering:
+        return Rendering(self.pixels, self.jpeg_round_trip)
+
+    def passes(self, updates: Sequence[int], every: int) -> dict[int, int]:
+        """How often a run is scored that looks after these updates, by the number of samples."""
+        return {self.evaluation_samples: len(updates)}
+
+
+class Images(Medium):
+    """A data set of square images."""
+
+    kind: ClassVar = "images"
+
+    def __init__(self, data: DataSet, sha256: str | None = None):
+        self.data = data
+        self.sha256 = sha256 or data.sha256
+        height, width = data.images.shape[1:3]
+        self.sample_shape = (3, height, width)
+
+    @classmethod
+    def of_array(cls, pixels: np.ndarray) -> "Images":
+        """uint8 images (N, H, W, 3) of one's own."""
+        digest = digests.of_array(pixels)
+        card = {"splits": {"train": {"sha256": digest}}}
+        return cls(DataSet("data", "train", pixels, None, card))
+
+    @classmethod
+    def load(
+        cls, name: str, split: str, data_directory: Path | None, model: ModelDescription
+    ) -> "Images":
+        data = catalogue.load(name, data_directory, split)
+        expected = cls.assumed_shape(model)[1:]
+        if data.images.shape[1:3] != expected:
+            raise ValueError(
+                f"{name} has images of {data.images.shape[1:3]}, the configuration says "
+                f"{expected[0]}; prepare the data at that size, or set `image_size` to "
+                f"{data.images.shape[1]}"
+            )
+        return cls(data)
+
+    @classmethod
+    def assumed_shape(cls, model: ModelDescription) -> SampleShape:
+        size: int = getattr(model, "image_size")  # noqa: B009  of every model of images
+        return (3, size, size)
+
+    def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
+        return Batches(self.data.images, batch_size, stream=stream, device=device)
+
+    def evaluator(
+        self,
+        scoring: ImageScoring,
+        drawing: Drawing,
+        *,
+        every: int,
+        last: int,
+        weights: Path | str | None,
+        say: Say,
+    ) -> Evaluator:
+        def write_samples(generator: nn.Module, path: Path) -> None:
+            latents = _grid_latents(drawing)
+            with torch.no_grad():
+                images = drawing.evaluation_copy(generator, latents)(latents)
+            write_grid(to_pixels(images), path.with_suffix(".png"))
+
+        if scoring.metric == "none":
+            return Evaluator("none", None, write_samples)
+        kinds, extractor = parse_metrics(scoring.metric)
+        comparison = Comparison.of_names(
+            kinds,
+            extractor=extractor,
+            protocol=scoring.protocol,
+            weights=weights,
+            device=drawing.device,
+            interval=False,
+        )
+        comparison.check_count(scoring.evaluation_samples, "generated")
+        wanted, there = scoring.reference_images, len(self.data.images)
+        if wanted is not None and wanted > there:
+            say(f"the reference is all {there:,} images of {self.data.name}, not {wanted:,}")
+        images = reference(self.data, count=wanted, jpeg=scoring.jpeg_round_trip)
+        real = comparison.look(images, "real", cache=True, batch_size=REAL_BATCH, say=say)
+
+        def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
+            drawn = comparison.collect("generated")
+            for pixels in _pixels(scoring, drawing, generator, poll):
+                drawn.update(pixels)
+            found = comparison.of(real, drawn.side())
+            return {made.metric: made.value for made in found.measurements}
+
+        return Evaluator(comparison.headline, score, write_samples, comparison.directions)
+
+    @classmethod
+    def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
+        return list(to_pixels(outputs))
+
+    @classmethod
+    def write(cls, samples: Sequence[Any], *, out: Path | None, grid: Path | None) -> str:
+        if (out is None) == (grid is None):
+            raise ValueError("expected a folder `out` for single images or a file `grid` for one")
+        if grid is not None:
+            if grid.suffix.lower() != ".png":
+                raise ValueError(f"a grid is written as .png, got {grid}; name it {grid}.png")
+            grid.parent.mkdir(parents=True, exist_ok=True)
+            write_grid(np.stack(samples), grid)
+            return f"{grid}\n"
+        assert out is not None
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise FileExistsError(f"{out} is not an empty folder; choose an empty or new `out`")
+        out.mkdir(parents=True, exist_ok=True)
+        for index, pixels in enumerate(samples):
+            Image.fromarray(pixels).save(out / f"{index:06d}.png")
+        return f"{out}\n"
+
+
+def _grid_latents(drawing: Drawing) -> Tensor:
+    """64 latents, of a stream of their own."""
+    return drawing.latents(GRID_SIDE**2, drawing.rng(1))
+
+
+def _pixels(
+    scoring: ImageScoring, drawing: Drawing, generator: nn.Module, poll: Poll
+) -> Iterator[Tensor]:
+    """Batches of float pixels in 0..255; `poll` is called before each.
+
+    The last is drawn whole and cut: where the statistics of a batch normalise its images, all are
+    normalised alike.
+    """
+    network, rng = drawing.evaluation_copy(generator, _grid_latents(drawing)), drawing.rng()
+    samples, rendering = scoring.evaluation_samples, scoring.rendering
+    together = min(scoring.evaluation_batch_size, samples)
+    for start in range(0, samples, together):
+        poll()
+        with torch.no_grad():
+            drawn = network(drawing.latents(together, rng))
+        yield rendering(drawn[: samples - start])
+
+
+def to_pixels(images: Float[Tensor, "n channels h w"]) -> UInt8[np.ndarray, "n h w channels"]:
+    """Images in [-1, 1] as files want them: rounded, clipped, channels last."""
+    pixels = ((images.detach().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return pixels.movedim(1, -1).numpy()
+
+
+def write_grid(pixels: UInt8[np.ndarray, "n h w channels"], path: Path) -> None:
+    """Images as one PNG, about as many rows as columns."""
+    columns = int(np.ceil(np.sqrt(len(pixels))))
+    rows = -(-len(pixels) // columns)
+    height, width = pixels.shape[1:3]
+    canvas = np.zeros((rows * height, columns * width, 3), np.uint8)
+    for index, image in enumerate(pixels):
+        row, column = divmod(index, columns)
+        canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
+    with replaced(path) as file:
+        Image.fromarray(canvas).save(file, format="PNG")
