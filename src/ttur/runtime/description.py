@@ -57,8 +57,9 @@ class OneOf:
 
 
 def _kind_of(member: type) -> str:
-    (field,) = (field for field in fields(member) if field.name == "kind")
-    return field.default
+    """The one word that its field `kind` takes."""
+    (word,) = (get_args(field.type)[0] for field in fields(member) if field.name == "kind")
+    return word
 
 
 def _of_kind(value: Any) -> Any:

@@ -1,21 +1,26 @@
 """What happens in a run, as it is written to events.jsonl and told to listeners. Needs no torch."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
 
 _FINITE = ConfigDict(allow_inf_nan=False)
 
 
-class Score(TypedDict):
+@dataclass(frozen=True, config=_FINITE)
+class Score:
     """One evaluation: the metric's name, its value, and the update it belongs to."""
 
     metric: str
     value: float
     update: int
+
+    def __getitem__(self, name: str) -> Any:
+        """The same by name, as JSON has it."""
+        return asdict(self)[name]
 
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)

@@ -146,7 +146,9 @@ class _Run:
         for problem in loaded.problems:
             self.say(f"{problem}; continuing from {loaded.path.name}")
         self.game.load_state_dict(loaded.state["game"])
-        self.history = _History(**loaded.state["history"])
+        saved = loaded.state["history"]
+        scores = {name: Score(**saved[name]) if saved[name] else None for name in ("last", "best")}
+        self.history = _History(**saved | scores)
         self._saved, self._first = self._done, self.game.update
         self.clock = Clock(self.history.training_seconds)
         problems = loaded.problems
@@ -257,7 +259,7 @@ class _Run:
         sign = 1 if self.evaluator.lower_is_better.get(metric, True) else -1
         history.last = score
         history.evaluations_without_best += 1
-        is_best = best is None or sign * score["value"] < sign * best["value"]
+        is_best = best is None or sign * score.value < sign * best.value
         if is_best:
             history.best, history.evaluations_without_best = score, 0
         assert history.best is not None
@@ -271,7 +273,7 @@ class _Run:
         if is_best:
             checkpoint.save_file(
                 self.directory.path / BEST,
-                {"generator": game.generator.state_dict(), "score": dict(score)},
+                {"generator": game.generator.state_dict(), "score": asdict(score)},
                 self.identity,
             )
         self.tell(evaluation)

@@ -1,11 +1,13 @@
 """A run as its directory tells it. Reading needs no torch."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_lines
 from ttur.runtime.settings import reasons
@@ -15,22 +17,10 @@ from ttur.training.events import Ended, Evaluation, Event, Log, Probe, Score, ev
 LAYOUT = 2
 # How a run stands whose process was killed, or still runs.
 UNFINISHED = "unfinished"
+_FINITE = ConfigDict(allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
-class Published:
-    """What the paper shows in the place of a setting.
-
-    `best` has by metric the best value of all runs and where it was; `curves` by metric the figure
-    in published_curves.csv; `band` is what the paper draws around the mean.
-    """
-
-    best: dict[str, "PublishedBest"] = field(default_factory=dict)
-    curves: dict[str, str] = field(default_factory=dict)
-    band: str = "min-max"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_FINITE)
 class PublishedBest:
     """The best of all runs and evaluations that was published, the convention of Table 1.
 
@@ -41,7 +31,20 @@ class PublishedBest:
     at: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, config=_FINITE)
+class Published:
+    """What the paper shows in the place of a setting.
+
+    `best` has by metric the best value of all runs and where it was; `curves` by metric the figure
+    in published_curves.csv; `band` is what the paper draws around the mean.
+    """
+
+    best: dict[str, PublishedBest] = field(default_factory=dict)
+    curves: dict[str, str] = field(default_factory=dict)
+    band: str = "min-max"
+
+
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
 class RunDescription:
     """What config.json says of a run: all that makes it this run, and what is known beside.
 
@@ -96,11 +99,11 @@ class RunDescription:
             raise ValueError(f"{path} is damaged ({reasons(error)})") from error
 
 
-_DESCRIPTION = TypeAdapter(RunDescription, config=ConfigDict(allow_inf_nan=False))
+_DESCRIPTION = TypeAdapter(RunDescription)
 _NEEDED = ("experiment", "label", "seed", "data_sha256", "configuration")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False)
 class RunRecord:
     """One run. `outcome` is finished, interrupted, diverged@<update>, or unfinished.
 
@@ -172,7 +175,7 @@ class RunRecord:
         return self.end is not None and self.end.kind != "interrupted"
 
     def __repr__(self) -> str:
-        best = f", best {self.best['metric']} {self.best['value']:.6g}" if self.best else ""
+        best = f", best {self.best.metric} {self.best.value:.6g}" if self.best else ""
         return f"RunRecord({str(self.directory)!r}, {self.outcome} at {self.updates:,}{best})"
 
     def to_json(self) -> dict[str, Any]:
@@ -185,8 +188,8 @@ class RunRecord:
             "updates": self.updates,
             "discriminator_updates": self.discriminator_updates,
             "directory": str(self.directory),
-            "best": self.best,
-            "final": self.final,
+            "best": self.best and dataclasses.asdict(self.best),
+            "final": self.final and dataclasses.asdict(self.final),
             "weights_sha256": self.weights_sha256,
         }
 
