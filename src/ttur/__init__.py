@@ -1,19 +1,69 @@
-"""Two time-scale training of generative adversarial networks, and what it is worth."""
+"""Two time-scale training of generative adversarial networks, and what it is worth.
+
+    import ttur
+
+    ttur.fid("photos/", "samples/")
+    two = ttur.LearningRatePair(discriminator=2e-4, generator=5e-4)
+    ttur.train(generator, discriminator, images, "runs/mine", rates=two, updates=20_000)
+
+The names below are the whole public face. Each is loaded when it is first used.
+"""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ttur.evaluation.accumulator import Accumulator as Accumulator
+    from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
+    from ttur.evaluation.reference import statistics as statistics
+    from ttur.experiments.running import run as run
+    from ttur.losses import Losses as Losses
+    from ttur.metrics.extractors import Extractor as Extractor
+    from ttur.metrics.extractors import load_extractor as load_extractor
+    from ttur.timescales.assumptions import check_step_sizes as check_step_sizes
+    from ttur.timescales.monitor import PerturbationMonitor as PerturbationMonitor
+    from ttur.timescales.orders import Round as Round
+    from ttur.timescales.step_sizes import Constant as Constant
+    from ttur.timescales.step_sizes import Halving as Halving
+    from ttur.timescales.step_sizes import LearningRatePair as LearningRatePair
+    from ttur.timescales.step_sizes import PowerLaw as PowerLaw
+    from ttur.training.record import read_runs as read_runs
+    from ttur.training.sampling import load_generator as load_generator
     from ttur.training.train import train as train
 
-__version__ = "0.1.0"
-
-# Loaded when first used, so that `import ttur` and `ttur --help` do not wait for torch.
-_PUBLIC = {"fid": "ttur.evaluation.evaluate", "train": "ttur.training.train"}
+# Where each name lives: `import ttur` and `ttur --help` wait for nothing of it.
+_PUBLIC = {
+    "Accumulator": "ttur.evaluation.accumulator",
+    "Constant": "ttur.timescales.step_sizes",
+    "Extractor": "ttur.metrics.extractors",
+    "Halving": "ttur.timescales.step_sizes",
+    "LearningRatePair": "ttur.timescales.step_sizes",
+    "Losses": "ttur.losses",
+    "PerturbationMonitor": "ttur.timescales.monitor",
+    "PowerLaw": "ttur.timescales.step_sizes",
+    "Round": "ttur.timescales.orders",
+    "check_step_sizes": "ttur.timescales.assumptions",
+    "evaluate": "ttur.evaluation.evaluate",
+    "fid": "ttur.evaluation.evaluate",
+    "load_extractor": "ttur.metrics.extractors",
+    "load_generator": "ttur.training.sampling",
+    "read_runs": "ttur.training.record",
+    "run": "ttur.experiments.running",
+    "statistics": "ttur.evaluation.reference",
+    "train": "ttur.training.train",
+}
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
+    if name == "__version__":
+        return version("ttur")
     raise AttributeError(f"module 'ttur' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC, "__version__"]

@@ -3,6 +3,8 @@
 torch is imported inside the commands that use it: `ttur --help` answers at once.
 """
 
+from typing import Annotated
+
 import typer
 
 from ttur.cli import data, evaluation, report, text, theory, training
@@ -11,10 +13,29 @@ from ttur.cli.exits import run_and_exit
 app = typer.Typer(
     help="Train GANs with two time-scales and measure what came out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ttur {version('ttur')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Train GANs with two time-scales and measure what came out."""
+
+
 for command in (
     training.experiments,
     data.prepare,
