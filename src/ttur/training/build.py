@@ -14,9 +14,11 @@ import ttur
 from ttur import losses
 from ttur.data import catalogue
 from ttur.data.batches import Batches, to_one_hot
+from ttur.data.catalogue import load_text
 from ttur.data.dataset import DataSet
-from ttur.data.text import Sentences, load_text
+from ttur.data.text import Sentences
 from ttur.models import began, dcgan, wgan_gp_image, wgan_gp_language
+from ttur.runtime.randomness import stream
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import ORDERS
 from ttur.training.config import TrainingConfig
@@ -147,7 +149,7 @@ def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoP
         for network in build_networks(config, symbols)
     )
     noise = torch.Generator(device).manual_seed(stream_seed(config.seed, "training"))
-    data_seed = stream_seed(config.seed, "data")
+    order = stream(config.seed, "data")
     return TwoPlayerGame(
         generator=generator,
         discriminator=discriminator,
@@ -157,7 +159,7 @@ def build_game(config: TrainingConfig, data: Data, device: torch.device) -> TwoP
         rates=config.rates,
         order=ORDERS[config.order],
         n_critic=config.n_critic,
-        real=Batches(samples, config.batch_size, seed=data_seed, device=device, form=form),
+        real=Batches(samples, config.batch_size, stream=order, device=device, form=form),
         latents=partial(draw_latents, config, config.batch_size),
         noise=noise,
         settle_moving_averages=MODELS[config.model].HAS_MOVING_AVERAGES,

@@ -15,6 +15,7 @@ from ttur.data.batches import Batches, are_pixels
 from ttur.data.dataset import DataSet
 from ttur.losses import NON_SATURATING, Losses
 from ttur.runtime.distributed import pick_device
+from ttur.runtime.randomness import stream
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
@@ -120,7 +121,7 @@ def train(
     def build() -> tuple[TwoPlayerGame, Evaluator, Monitor | None]:
         if losses.balance is not None:
             losses.balance.begin(target)  # it may have played before
-        batches = Batches(data, batch_size, seed=stream_seed(seed, "data"), device=target)
+        batches = Batches(data, batch_size, stream=stream(seed, "data"), device=target)
         game = TwoPlayerGame(
             generator=generator,
             discriminator=discriminator,
