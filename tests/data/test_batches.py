@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ttur.data.batches import Batches, to_images, to_one_hot
+from ttur.runtime.randomness import Stream, stream
 
 CPU = torch.device("cpu")
 
@@ -17,7 +18,7 @@ def epoch_of(batches: Batches, length: int) -> list[list[int]]:
 
 
 def test_an_epoch_visits_each_sample_at_most_once_and_drops_the_incomplete_batch():
-    batches = Batches(numbered(23), 5, seed=1, device=CPU)
+    batches = Batches(numbered(23), 5, stream=Stream(1), device=CPU)
     first, second = epoch_of(batches, 4), epoch_of(batches, 4)
     for epoch in (first, second):
         seen = [index for batch in epoch for index in batch]
@@ -25,8 +26,10 @@ def test_an_epoch_visits_each_sample_at_most_once_and_drops_the_incomplete_batch
     assert first != second
 
 
-def test_the_order_follows_from_seed_and_epoch_alone():
-    orders = [epoch_of(Batches(numbered(40), 8, seed=s, device=CPU), 10) for s in (1, 1, 2)]
+def test_the_order_follows_from_stream_and_epoch_alone():
+    orders = [
+        epoch_of(Batches(numbered(40), 8, stream=Stream(s), device=CPU), 10) for s in (1, 1, 2)
+    ]
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
     expected = np.random.default_rng([1, 1]).permutation(40)[:8]  # the second epoch's first batch
@@ -35,10 +38,10 @@ def test_the_order_follows_from_seed_and_epoch_alone():
 
 @pytest.mark.parametrize("consumed", [0, 1, 4, 5, 7, 13])
 def test_a_resumed_stream_gives_what_was_due(consumed):
-    whole, cut = (Batches(numbered(23), 5, seed=3, device=CPU) for _ in range(2))
+    whole, cut = (Batches(numbered(23), 5, stream=Stream(3), device=CPU) for _ in range(2))
     epoch_of(whole, consumed)
     epoch_of(cut, consumed)
-    fresh = Batches(numbered(23), 5, seed=99, device=CPU)
+    fresh = Batches(numbered(23), 5, stream=Stream(99), device=CPU)
     fresh.load_state_dict(cut.state_dict())
     assert epoch_of(fresh, 9) == epoch_of(whole, 9)
 
@@ -56,13 +59,13 @@ def test_a_memory_map_gives_the_same_batches_as_the_array(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    a, b = (Batches(source, 4, seed=0, device=CPU) for source in (pixels, mapped))
+    a, b = (Batches(source, 4, stream=Stream(0), device=CPU) for source in (pixels, mapped))
     assert all(torch.equal(a.next(), b.next()) for _ in range(7))
 
 
 def test_a_tensor_of_any_shape_comes_out_as_it_is():
     samples = torch.randn(10, 7, 2)
-    batch = Batches(samples, 10, seed=0, device=CPU).next()
+    batch = Batches(samples, 10, stream=Stream(0), device=CPU).next()
     assert torch.equal(batch.sort(0).values, samples.sort(0).values)
 
 
@@ -70,7 +73,7 @@ def test_what_is_drawn_beside_the_stream_differs_from_sample_to_sample(tmp_path)
     """As many as there are is each once; the stream goes on as if nothing had been drawn."""
     np.save(tmp_path / "samples.npy", numbered(23))
     for source in (numbered(23), np.load(tmp_path / "samples.npy", mmap_mode="r")):
-        batches, undisturbed = (Batches(source, 5, seed=1, device=CPU) for _ in range(2))
+        batches, undisturbed = (Batches(source, 5, stream=Stream(1), device=CPU) for _ in range(2))
         assert epoch_of(batches, 2) == epoch_of(undisturbed, 2)
         everything = batches.drawn(np.random.default_rng(0), 23)
         assert sorted(everything.flatten().tolist()) == list(range(23))
@@ -88,8 +91,8 @@ def test_codes_on_disk_become_one_hot_in_the_same_order_as_any_samples(tmp_path,
     def form(batch: torch.Tensor) -> torch.Tensor:
         return to_one_hot(batch, 140)
 
-    hot = Batches(mapped, 4, seed=2, device=CPU, form=form)
-    plain = Batches(codes.astype(np.int64), 4, seed=2, device=CPU)
+    hot = Batches(mapped, 4, stream=Stream(2), device=CPU, form=form)
+    plain = Batches(codes.astype(np.int64), 4, stream=Stream(2), device=CPU)
     for _ in range(7):
         batch, expected = hot.next(), plain.next()
         assert batch.dtype == torch.float32
@@ -100,7 +103,7 @@ def test_codes_on_disk_become_one_hot_in_the_same_order_as_any_samples(tmp_path,
 @pytest.mark.parametrize("count", [0, 3])
 def test_fewer_samples_than_a_batch_are_refused(count):
     with pytest.raises(ValueError, match=f"batch of 4 needs at least as many samples, got {count}"):
-        Batches(numbered(count), 4, seed=0, device=CPU)
+        Batches(numbered(count), 4, stream=Stream(0), device=CPU)
 
 
 @pytest.mark.gpu
@@ -108,7 +111,13 @@ def test_fewer_samples_than_a_batch_are_refused(count):
 def test_on_a_gpu_codes_are_resident_and_one_hot(dtype):
     codes = np.random.default_rng(0).integers(0, 90, (50, 8)).astype(dtype)
     host, resident = (
-        Batches(codes, 8, seed=0, device=torch.device(d), form=lambda batch: to_one_hot(batch, 90))
+        Batches(
+            codes,
+            8,
+            stream=Stream(0),
+            device=torch.device(d),
+            form=lambda batch: to_one_hot(batch, 90),
+        )
         for d in ("cpu", "cuda")
     )
     for _ in range(12):
@@ -120,9 +129,17 @@ def test_on_a_gpu_codes_are_resident_and_one_hot(dtype):
 @pytest.mark.gpu
 def test_on_a_gpu_the_array_is_resident_and_the_batches_are_equal():
     pixels = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
-    host = Batches(pixels, 8, seed=0, device=CPU)
-    resident = Batches(pixels, 8, seed=0, device=torch.device("cuda"))
+    host = Batches(pixels, 8, stream=Stream(0), device=CPU)
+    resident = Batches(pixels, 8, stream=Stream(0), device=torch.device("cuda"))
     for _ in range(12):
         batch = resident.next()
         assert batch.is_cuda
         assert torch.allclose(batch.cpu(), host.next(), atol=1e-6)
+
+
+def test_the_state_is_that_of_earlier_versions():
+    """980e01c wrote the number that `stream_seed(0, "data")` gave; old checkpoints go on."""
+    batches = Batches(numbered(23), 5, stream=stream(0, "data"), device=CPU)
+    epoch_of(batches, 6)
+    assert batches.state_dict() == {"seed": stream(0, "data").word, "epoch": 1, "batch": 2}
+    assert batches.state_dict()["seed"] == 1557076856005854010

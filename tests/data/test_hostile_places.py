@@ -20,10 +20,9 @@ from scipy.sparse import csc_matrix
 
 from reference import archives
 from ttur.data import archives as opened
-from ttur.data import decoding, lsun, writing
+from ttur.data import lsun, reading, writing
 from ttur.data.contents import Block, Contents
 from ttur.data.dataset import Card
-from ttur.data.decoding import decoded
 from ttur.data.images import decode
 from ttur.data.prepare import prepare
 from ttur.data.unfinished import Unfinished
@@ -50,7 +49,7 @@ class Interrupted(BaseException):
 @pytest.fixture
 def left(own, monkeypatch) -> Path:
     """What an interrupt after three of the four images leaves."""
-    monkeypatch.setattr(decoding, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "_BLOCK", 1)
 
     def interrupt(done: int, total: int) -> None:
         if done == 3:
@@ -151,7 +150,7 @@ def test_a_link_among_what_is_left_is_not_written_through(own, left, link, is_ar
 
 
 def test_a_fault_of_the_machine_loses_nothing(own, monkeypatch):
-    monkeypatch.setattr(decoding, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "_BLOCK", 1)
     read = opened.Folder.read
 
     def third_fails(folder, member):
@@ -178,7 +177,7 @@ def test_no_memory_is_not_a_damaged_image(monkeypatch):
 
 
 def test_a_damaged_image_keeps_what_was_done(own, monkeypatch):
-    monkeypatch.setattr(decoding, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "_BLOCK", 1)
     (own / "b/2.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b/2\.png"):
         prepare_own(own)
@@ -211,7 +210,7 @@ def test_samples_of_another_size_than_those_left_are_refused(tmp_path):
     contents = Contents("images", None, {"train": 4}, of_two_sizes)
     for _ in range(2):
         unfinished = Unfinished(tmp_path / "made", card_of({}), contents.counts)
-        with pytest.raises(ValueError, match=r"\(4, 4, 3\).*got \(5, 5, 3\).*--size"):
+        with pytest.raises(ValueError, match=r"\(4, 4, 3\).*got \(5, 5, 3\).*`size`"):
             unfinished.write("train", contents, lambda done: None)
         (tmp_path / "made").mkdir(exist_ok=True)
 
@@ -274,13 +273,13 @@ def test_no_data_set_takes_the_name_of_another(tmp_path, name):
 
 @pytest.mark.parametrize("option", ["size", "crop"])
 def test_absurd_sides_are_refused(own, option):
-    with pytest.raises(ValueError, match=rf"{option} of 2 to 8192 pixels, got 10\d*"):
+    with pytest.raises(ValueError, match=rf"`{option}` of 2 to 8192 pixels, got 10\d*"):
         prepare_own(own, **{option: 10**11})
 
 
 def test_a_data_folder_in_its_source_is_refused_before_any_work(own, monkeypatch):
     monkeypatch.chdir(own)
-    with pytest.raises(ValueError, match=r"lies in the source .*choose one outside with --data"):
+    with pytest.raises(ValueError, match=r"in the source .*one outside as `data_directory`"):
         prepare("images", [Path(".")], "data", target_name="own")
     assert not (own / "data").exists()
     card = prepare("images", [Path(".")], own.parent / "data", target_name="own")
@@ -493,25 +492,3 @@ def test_keys_out_of_order_end_with_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(lsun, "_opened", damaged)
     with pytest.raises(ValueError, match="here!a does not come after the key before it"):
         list(lsun._images(Path("here"), 0))
-
-
-def test_decoding_runs_at_most_two_blocks_ahead(monkeypatch):
-    monkeypatch.setattr(decoding, "_BLOCK", 4)
-    taken = []
-
-    class Plain:
-        where = "here"
-
-        def pixels(self):
-            return np.zeros((4, 4, 3), np.uint8)
-
-    def images():
-        for index in range(40):
-            taken.append(index)
-            yield Plain(), None
-
-    used = 0
-    for block in decoded(images(), lambda pixels: pixels):
-        used += len(block.samples)
-        assert len(taken) <= used + 4 + 1
-    assert used == 40

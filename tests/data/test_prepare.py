@@ -323,7 +323,7 @@ def test_own_images_of_several_sizes_need_one(tmp_path):
     (tmp_path / "own").mkdir()
     for side in (8, 9):
         Image.new("RGB", (side, side)).save(tmp_path / f"own/{side}.png")
-    words = "8x8 .* got 9x9 in .*9.png; .*--size"
+    words = "8x8 .* got 9x9 in .*9.png; .*`size`"
     refused(tmp_path, words, "images", [tmp_path / "own"], target_name="own")
 
 
@@ -350,7 +350,7 @@ def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
 
     def second(done: int, total: int) -> None:
         assert (done, total) == (1, 1)
-        with pytest.raises(ValueError, match="another `ttur prepare` is writing in"):
+        with pytest.raises(BlockingIOError, match="another `ttur prepare` is writing in"):
             prepare("images", [tmp_path / "own"], tmp_path / "data", target_name="second")
 
     prepare(

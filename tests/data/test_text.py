@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from reference import text as reference
 from ttur.data import catalogue, lines
+from ttur.data.catalogue import load_text
 from ttur.data.lines import padded_lines, padded_strings
 from ttur.data.prepare import prepare
-from ttur.data.text import LENGTH, PADDING, UNKNOWN, build_vocabulary, encode, load_text, text
+from ttur.data.text import LENGTH, PADDING, UNKNOWN, build_vocabulary, encode, text
 
 # Among them what other readers take for line ends, and characters of one to four bytes.
 ALPHABET = "ab `\r\n\0\t\x0b\x0c\x1c\x85\u2028\u2029é中\U0001f600\ufeff"
@@ -319,7 +320,7 @@ def test_damaged_archives_are_refused(tmp_path, shards, damage):
 def test_wrong_words_are_refused_before_anything_is_read(tmp_path):
     (tmp_path / "a.txt").write_bytes(OWN)
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"size": 8, "target_name": "own"}, "--size and --crop are for images"),
+        ({"size": 8, "target_name": "own"}, "`size` and `crop` are for images"),
         ({"lines": 0, "target_name": "own"}, "lines of at least 1, or all, got 0"),
         ({"target_name": "speeches"}, "a name of its own .*from text, got 'speeches'"),
         ({"target_name": "../up"}, "letters, digits"),
@@ -331,7 +332,7 @@ def test_wrong_words_are_refused_before_anything_is_read(tmp_path):
     refused(tmp_path, words, tmp_path / "folder", target_name="own")
     refused(tmp_path, "no file or folder", tmp_path / "none", FileNotFoundError, target_name="own")
     refused(tmp_path, "can be had at http://www.statmt.org", tmp_path / "none", FileNotFoundError)
-    with pytest.raises(ValueError, match="--lines is for texts"):
+    with pytest.raises(ValueError, match="`lines` is for texts"):
         prepare("images", [tmp_path], tmp_path / "data", lines=5, target_name="own")
 
 

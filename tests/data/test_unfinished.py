@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from reference import archives
-from ttur.data import catalogue, decoding, lsun, records, unfinished
+from ttur.data import catalogue, lsun, reading, records, unfinished
 from ttur.data import prepare as preparation
 from ttur.data.prepare import prepare
 from ttur.data.unfinished import GrowingArray
@@ -67,7 +67,7 @@ SOURCES = [labelled_images, unlabelled_images, cifar10, mnist, svhn, lsun_bedroo
 
 @pytest.fixture
 def small_blocks(monkeypatch, small_data_sets):
-    monkeypatch.setattr(decoding, "_BLOCK", 4)
+    monkeypatch.setattr(reading, "_BLOCK", 4)
     monkeypatch.setattr(records, "_BLOCK", 7)
 
 
@@ -125,13 +125,13 @@ KILLED = """if True:
     import os, signal, sys
     from dataclasses import replace
     from pathlib import Path
-    from ttur.data import catalogue, decoding, unfinished
+    from ttur.data import catalogue, reading, unfinished
     from ttur.data.prepare import prepare
 
     data, name, source, options = sys.argv[1:]
     known = catalogue.KNOWN["lsun_bedroom"]
     catalogue.KNOWN["lsun_bedroom"] = replace(known, counts={"train": 30, "val": 5})
-    decoding._BLOCK, unfinished._FLUSH_BYTES = 4, 1
+    reading._BLOCK, unfinished._FLUSH_BYTES = 4, 1
     reports = []
 
     def progress(done, total):

@@ -20,7 +20,7 @@ from ttur.metrics.compact import Compact
 from ttur.metrics.extractors import DESIGNS, INCEPTION, Extractor, extractor
 from ttur.metrics.inception import Inception
 from ttur.metrics.resize import resize
-from ttur.runtime.artifacts import sha256_of
+from ttur.runtime.digests import of_file as sha256_of
 
 WEIGHTS = Path(str(resources.files("ttur.metrics") / "weights"))
 EMBEDDED = ("digits", "cifar10")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ttur.runtime.artifacts import Artifact, cache_directory, fetch, sha256_of
+from ttur.runtime.artifacts import Artifact, cache_directory, fetch
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB: more than two chunks of the download
 REMEDY = "give --weights FILE"
@@ -148,15 +148,6 @@ def test_downloads_at_the_same_time_do_not_meet(served: Served, cache: Path):
     assert contents == [CONTENT] * 4
     assert len(served.requests) == 4
     assert [file.name for file in cache.iterdir()] == ["file.bin"]
-
-
-def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path):
-    (tmp_path / "empty").touch()
-    # SHA-256 of no bytes, FIPS 180-4 test vector
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert sha256_of(tmp_path / "empty") == empty
-    (tmp_path / "file").write_bytes(CONTENT)
-    assert sha256_of(tmp_path / "file") == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_the_cache_is_the_platforms_unless_told(cache: Path, monkeypatch: pytest.MonkeyPatch):

@@ -42,3 +42,9 @@ def test_shape_and_dtype_are_part_of_an_array():
 def test_tensors_of_kinds_that_numpy_lacks_have_one_too():
     one, other = torch.ones(3, dtype=torch.bfloat16), torch.zeros(3, dtype=torch.bfloat16)
     assert digests.of_array(one) != digests.of_array(other)
+
+
+def test_pieces_are_the_bytes_they_make_together():
+    pieces = [b"a", memoryview(b"bc"), b""]
+    assert digests.of_pieces(pieces) == digests.of_bytes(b"abc")
+    assert digests.of_pieces([]) == digests.of_bytes(b"")

@@ -22,7 +22,7 @@ def test_auto_picks_a_device_that_works():
 
 @pytest.mark.parametrize("name", ["cuda:99", "warp-drive"])
 def test_a_device_that_is_not_there_is_refused(name):
-    with pytest.raises(ValueError, match=f"'{name}'.*--device cpu"):
+    with pytest.raises(ValueError, match=f"'{name}'.*try `device` cpu"):
         distributed.pick_device(name)
 
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ttur.runtime.files import remove_unfinished, replaced
+from ttur.runtime.files import open_plain, remove_unfinished, replaced
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -26,3 +26,28 @@ def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path)
         remove_unfinished(tmp_path, os.getpid() + 1)
         assert [path.name for path in tmp_path.iterdir()] == [mine]
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, change):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="it is a pipe"):
+        open_plain(tmp_path / "pipe", change=change)
+
+
+def test_a_link_is_read_through_but_not_written_through(tmp_path):
+    (tmp_path / "file").write_bytes(b"content\r\n\x1a.")
+    (tmp_path / "link").symlink_to("file")
+    with open_plain(tmp_path / "link") as file:
+        assert file.read() == b"content\r\n\x1a."
+    with pytest.raises(OSError, match="symbolic link"):
+        open_plain(tmp_path / "link", change=True)
+    with open_plain(tmp_path / "file", change=True) as file:
+        file.write(b"C")
+    assert (tmp_path / "file").read_bytes() == b"Content\r\n\x1a."
+
+
+def test_no_file_is_made_where_there_is_none(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        open_plain(tmp_path / "none", change=True)
+    assert not any(tmp_path.iterdir())

@@ -421,6 +421,21 @@ def test_the_copy_that_catches_up_has_buffers_of_its_own():
     assert gap == pytest.approx((after - before) / (after + 2 * math.log(2)), rel=1e-6)
 
 
+def test_batches_that_draw_from_the_global_generators_move_none():
+    monitor = PerturbationMonitor(Shift([0.0, 0.0]), Linear([0.5, 0.2]), *NON_SATURATING[:2])
+
+    def drawn() -> Samples:
+        seed = int(np.random.randint(100))  # noqa: NPY002
+        return samples(seed + int(torch.randint(100, ())))
+
+    before = torch.get_rng_state(), _of_numpy()  # Python's is drawn from by beartype
+    arguments = {"uninformative": 2 * math.log(2), "rate": 1e-2, "steps": 3}
+    gaps = [monitor.tracking_gap(drawn, [samples(99)], **arguments) for _ in range(2)]
+    assert gaps[0] == gaps[1]
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert np.array_equal(before[1], _of_numpy())
+
+
 class Listing(nn.Module):
     """Reads its parameter from a list, and keeps what it said with its graph, in two ways."""
 

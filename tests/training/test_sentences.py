@@ -7,7 +7,8 @@ import torch
 
 from reference import ngrams
 from reference.ngrams import divergence
-from ttur.data.text import Sentences, load_text
+from ttur.data.catalogue import load_text
+from ttur.data.text import Sentences
 from ttur.experiments.registry import experiment
 from ttur.training.build import build_evaluator, build_game, build_networks
 from ttur.training.sentences import SentenceScoring, decoded, lines, sentence_evaluator

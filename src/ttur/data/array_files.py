@@ -1,6 +1,5 @@
 """Arrays of images in .npy files, which are memory-mapped, and .npz files, which are streamed."""
 
-import hashlib
 import math
 import zipfile
 from collections.abc import Iterator
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ttur.runtime import digests
 
 _MEMBER = "arr_0.npy"  # what np.savez calls an array without a name, as in ADM's sample batches
 
@@ -49,9 +50,8 @@ class ArrayFile:
                         yield np.frombuffer(data, dtype).reshape(shape[1:])
 
     def sha256(self) -> str:
-        """Of the file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """Of the file, whatever it holds."""
+        return digests.of_file(self.path)
 
     def _mapped(self) -> np.ndarray:
         array = np.load(self.path, mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Samples in training order: a permutation per epoch, computed from (seed, epoch)."""
+"""Samples in training order: a permutation per epoch, which a stream of numbers gives."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+
+from ttur.runtime.randomness import Stream
 
 # Beyond this the array stays on disk and each batch travels.
 RESIDENT_SHARE_OF_DEVICE_MEMORY = 0.5
@@ -18,7 +20,7 @@ class Batches:
     uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
     x / 127.5 - 1 (spec A.5); other arrays (N, ...) come out as they are. Any other `form` is a
     function of a batch, which lies on the device already. Every epoch is one permutation; its
-    incomplete last batch is dropped. The state is two integers.
+    incomplete last batch is dropped. The state is three integers.
 
     Raises:
         ValueError: if there are fewer samples than a batch holds, or bytes that are no images.
@@ -29,7 +31,7 @@ class Batches:
         samples: np.ndarray | Tensor,
         batch_size: int,
         *,
-        seed: int,
+        stream: Stream,
         device: torch.device,
         form: Callable[[Tensor], Tensor] | None = None,
     ):
@@ -43,7 +45,7 @@ class Batches:
                 f"uint8 data must be images (N, H, W, 3), got {tuple(samples.shape)}; "
                 "repeat grey three times, or convert to floats"
             )
-        self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.batch_size, self.stream, self.device = batch_size, stream, device
         self.epoch, self.batch = 0, 0
         self._samples = _resident(samples, device)
         self._form = form or (to_images if are_pixels(samples) else lambda batch: batch)
@@ -64,12 +66,13 @@ class Batches:
         return self._picked(torch.from_numpy(chosen))
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands."""
-        return {"seed": self.seed, "epoch": self.epoch, "batch": self.batch}
+        """Where the batches stand; `seed` is the word of their stream."""
+        return {"seed": self.stream.word, "epoch": self.epoch, "batch": self.batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` stood; the next batch is the one that was due."""
-        self.seed, self.epoch, self.batch = state["seed"], state["epoch"], state["batch"]
+        self.stream = Stream(state["seed"])
+        self.epoch, self.batch = state["epoch"], state["batch"]
         self._order = self._permutation()
 
     def _picked(self, chosen: Tensor) -> Tensor:
@@ -81,7 +84,7 @@ class Batches:
 
     def _permutation(self) -> Tensor:
         """Indices of this epoch, of shape (batches, batch_size), beside the samples."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self._samples))
+        order = self.stream.at(self.epoch).numpy().permutation(len(self._samples))
         whole = len(order) // self.batch_size * self.batch_size
         rows = torch.from_numpy(order[:whole].reshape(-1, self.batch_size))
         return rows.to(self._samples.device) if isinstance(self._samples, Tensor) else rows

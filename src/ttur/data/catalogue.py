@@ -1,13 +1,15 @@
 """Names of data sets: where each comes from, its licence, what it must contain, how to load it."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ttur.data import demo
-from ttur.data.dataset import Card, DataSet, mapped
+from ttur.data.dataset import Card, DataSet, code_type, mapped
+from ttur.data.speeches import speeches
+from ttur.data.text import Sentences
+from ttur.runtime import digests
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,38 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     return parts[0] if len(parts) == 1 else _joined(split, parts)
 
 
+def load_text(
+    name: str, data_directory: Path | str | None = None, split: str = "train"
+) -> Sentences:
+    """One split, "train" or "held_out", of a text; "speeches" is part of the package.
+
+    Raises:
+        FileNotFoundError: if the text was never prepared; says the command that does it.
+        ValueError: if it has no such split, is no text, or its files differ from its card.
+    """
+    if name == "speeches":
+        return speeches(split)
+    if data_directory is None:
+        raise ValueError(f"the text {name!r} lies in a folder; expected its data directory")
+    folder = Path(data_directory, name)
+    if not (folder / "card.json").is_file():
+        source = "SOURCE" if name == "billion_word" else f"FILE --name {name}"
+        kind = name if name == "billion_word" else "text"
+        raise FileNotFoundError(
+            f"no text {name!r} in {data_directory}; run `ttur prepare {kind} {source} --data "
+            f"{data_directory}` (docs/data.md says where to get it)"
+        )
+    card = Card.read(folder / "card.json")
+    if card.vocabulary is None:
+        raise ValueError(f"expected a text in {folder}, got a data set of images")
+    if split not in card.splits:
+        raise ValueError(f"expected one of the splits {list(card.splits)} of {name}, got {split!r}")
+    expected = card.splits[split]
+    shape = (expected.count, *expected.size)
+    codes = mapped(folder / f"{split}.npy", code_type(card.vocabulary), shape)
+    return Sentences(name, split, codes, card.vocabulary, card.document())
+
+
 def _mapped_split(folder: Path, card: Card, split: str) -> DataSet:
     if split not in card.splits:
         raise ValueError(
@@ -161,7 +195,7 @@ def _joined(split: str, parts: list[DataSet]) -> DataSet:
         raise ValueError(f"expected each split once, got {split!r}")
     images = np.concatenate([part.images for part in parts])
     labels = [part.labels for part in parts if part.labels is not None]
-    digest = hashlib.sha256(images.data).hexdigest()
+    digest = digests.of_bytes(images.data)
     card = parts[0].card
     size = card["splits"][parts[0].split]["size"]
     splits = card["splits"] | {split: {"count": len(images), "size": size, "sha256": digest}}

@@ -1,6 +1,5 @@
 """Data embedded in the package, so that every command works offline: 1,797 handwritten digits."""
 
-import hashlib
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from ttur.data.dataset import Card, DataSet, SplitCard
+from ttur.runtime import digests
 
 _SPLITS = ("train", "test", "all")
 
@@ -76,7 +76,7 @@ def _embedded() -> tuple[np.ndarray, np.ndarray, str]:
         images, labels = archive["images"], archive["labels"].astype(np.int64)
     images = np.repeat(doubled(images)[..., None], 3, axis=3)
     images.flags.writeable = labels.flags.writeable = False  # shared by all callers
-    return images, labels, hashlib.sha256(file.read_bytes()).hexdigest()
+    return images, labels, digests.of_bytes(file.read_bytes())
 
 
 def _chosen(split: str, count: int) -> np.ndarray:
@@ -86,4 +86,4 @@ def _chosen(split: str, count: int) -> np.ndarray:
 
 def _split_card(images: np.ndarray) -> SplitCard:
     height, width = images.shape[1:3]
-    return SplitCard(len(images), (height, width), hashlib.sha256(images.tobytes()).hexdigest())
+    return SplitCard(len(images), (height, width), digests.of_bytes(images.tobytes()))

@@ -4,8 +4,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ttur.data.contents import Blocks, Contents, Fit
-from ttur.data.decoding import decoded
 from ttur.data.image_files import ImageEntry
+from ttur.data.reading import fitted_blocks
 
 
 def class_folders(
@@ -32,7 +32,7 @@ def class_folders(
         kind="images in class folders",
         classes=classes,
         counts={split: len(labelled) for split, labelled in splits.items()},
-        blocks=lambda split, first: decoded(splits[split][first:], fit, shape),
+        blocks=lambda split, first: fitted_blocks(splits[split][first:], fit, shape),
     )
 
 
@@ -50,7 +50,7 @@ def own_images(entries: list[ImageEntry], fit: Fit) -> Contents:
 
     def blocks(split: str, first: int) -> Blocks:
         rest = islice(entries, first, None)
-        return decoded(((entry, label[entry.path.partition("/")[0]]) for entry in rest), fit)
+        return fitted_blocks(((entry, label[entry.path.partition("/")[0]]) for entry in rest), fit)
 
     return Contents("images in class folders", tuple(folders), {"train": len(entries)}, blocks)
 
@@ -59,6 +59,6 @@ def unlabelled(entries: list[ImageEntry], fit: Fit) -> Contents:
     """Images as the single split `train`, by path, whatever folders they lie in."""
 
     def blocks(split: str, first: int) -> Blocks:
-        return decoded(((entry, None) for entry in islice(entries, first, None)), fit)
+        return fitted_blocks(((entry, None) for entry in islice(entries, first, None)), fit)
 
     return Contents("images", None, {"train": len(entries)}, blocks)

@@ -1,8 +1,6 @@
 """Where image files lie: they are listed in one order, and each is read when its turn comes."""
 
-import hashlib
 import os
-import stat
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ttur.data.images import SUFFIXES, Picture, decode, is_of_the_machine
+from ttur.runtime import digests
+from ttur.runtime.files import open_plain
 
 LARGEST_FILE = 256 * 2**20  # bytes of one image file, unpacked
 
@@ -102,8 +102,7 @@ class ImageFiles(ABC):
 
     def sha256(self) -> str:
         """Of the archive's bytes, whatever they decode to."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digests.of_file(self.path)
 
     def where(self, path: str) -> str:
         return printable(f"{self.path}{self.separator}{path}")
@@ -127,53 +126,54 @@ class Folder(ImageFiles):
 
     def _list(self, listed: list[ImageEntry]) -> None:
         root = os.path.realpath(self.path)
-        pending = [root]
+        pending = [(root, "")]
         while pending:  # not os.walk, which recurses: folders can be deep
-            folder = pending.pop()
+            folder, inner = pending.pop()
             try:
                 with os.scandir(folder) as items:
                     for item in items:
+                        path = f"{inner}{item.name}"
                         if item.is_dir(follow_symlinks=False) and item.name[0] != ".":
-                            pending.append(item.path)
+                            pending.append((item.path, f"{path}/"))
                         else:
-                            self._offer_item(listed, item, root)
+                            self._offer_item(listed, item, path, root)
             except OSError as error:
                 self.refused.append((printable(folder), f"cannot be listed: {error.strerror}"))
 
-    def _offer_item(self, listed: list[ImageEntry], item: os.DirEntry[str], root: str) -> None:
-        path, refusal = PurePosixPath(item.path.removeprefix(root).lstrip("/")), None
+    def _offer_item(
+        self, listed: list[ImageEntry], item: os.DirEntry[str], path: str, root: str
+    ) -> None:
+        refusal = None
         if item.is_symlink():
             if os.path.isdir(item.path):
                 reason = (
                     "links to another folder; links between folders are not followed: name that "
                     "folder itself, or copy it"
                 )
-                self.refused.append((self.where(str(path)), reason))
+                self.refused.append((self.where(path), reason))
                 return
             if not Path(os.path.realpath(item.path)).is_relative_to(root):
                 refusal = f"links to a file outside {self.path}; copy it there instead"
-        self._offer(listed, path, item.path, refusal)
+        self._offer(listed, PurePosixPath(path), item.path, refusal)
 
     def read(self, member: str) -> bytes:
-        # Without O_NONBLOCK, opening a pipe waits for somebody to write.
-        with open(os.open(member, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError("it is a pipe, a device or a socket")
-            if status.st_size > LARGEST_FILE:
-                raise ValueError(too_large(status.st_size))
+        with open_plain(member) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_FILE:
+                raise ValueError(too_large(size))
             return file.read()
 
     def sha256(self) -> str:
         """Of the paths of all images and the digests of their bytes, whatever they decode to."""
-        digest = hashlib.sha256()
-        for entry in self.entries:
-            try:
-                content = hashlib.sha256(self.read(entry.member)).digest()
-            except (OSError, ValueError):
-                content = b"unreadable"
-            digest.update(os.fsencode(entry.path) + b"\0" + content)
-        return digest.hexdigest()
+        return digests.of_pieces(
+            os.fsencode(entry.path) + b"\0" + self._digest(entry).encode() for entry in self.entries
+        )
+
+    def _digest(self, entry: ImageEntry) -> str:
+        try:
+            return digests.of_bytes(self.read(entry.member))
+        except (OSError, ValueError):
+            return "unreadable"
 
 
 def too_large(size: int) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ttur.data.contents import Blocks, Contents, Fit
-from ttur.data.decoding import decoded
 from ttur.data.image_files import printable
 from ttur.data.images import decode
+from ttur.data.reading import fitted_blocks
 
 _FOLDERS = {"train": "bedroom_train_lmdb", "val": "bedroom_val_lmdb"}
 _FILE = "data.mdb"
@@ -63,7 +63,7 @@ def lsun(sources: list[Path], fit: Fit) -> Contents | None:
         )
 
     def blocks(split: str, first: int) -> Blocks:
-        return decoded(((image, None) for image in _images(splits[split], first)), fit)
+        return fitted_blocks(((image, None) for image in _images(splits[split], first)), fit)
 
     counts = {split: _count(folder) for split, folder in splits.items()}
     return Contents("LMDB", None, counts, blocks)

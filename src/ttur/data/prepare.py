@@ -146,7 +146,7 @@ def _checked_name(name: str, target_name: str | None) -> str:
     if not target_name or target_name in taken:
         raise ValueError(
             f"expected a name of its own for what is made from {name}, got {target_name!r}; "
-            "give one with --name"
+            "give one as `target_name`"
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name):
         raise ValueError(
@@ -164,16 +164,16 @@ def _check_arguments(
     lines: int | Literal["all"] | None,
 ) -> None:
     if name in TEXTS and (size is not None or crop is not None):
-        raise ValueError(f"--size and --crop are for images, and {name} is text")
+        raise ValueError(f"`size` and `crop` are for images, and {name} is text")
     if name not in TEXTS and lines is not None:
-        raise ValueError(f"--lines is for texts, and {name} are images")
+        raise ValueError(f"`lines` is for texts, and {name} are images")
     if isinstance(lines, int) and lines < 1:
-        raise ValueError(f"expected a number of lines of at least 1, or all, got {lines}")
+        raise ValueError(f"expected `lines`, a number of at least 1 or all, got {lines}")
     if crop == "began" and name != "celeba":
         raise ValueError(f"the crop 'began' is one of celeba; expected a number for {name}")
     for option, side in (("size", size), ("crop", crop)):
         if isinstance(side, int) and not 2 <= side <= LARGEST_SIDE:
-            raise ValueError(f"expected a {option} of 2 to {LARGEST_SIDE} pixels, got {side}")
+            raise ValueError(f"expected a `{option}` of 2 to {LARGEST_SIDE} pixels, got {side}")
     if not sources or (name not in SEVERAL_SOURCES and len(sources) > 1):
         raise ValueError(f"expected one source for {name}, got {len(sources)}")
     for source in sources:

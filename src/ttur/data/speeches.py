@@ -1,6 +1,5 @@
 """Text embedded in the package: the beginnings of 12,000 sentences of presidents' addresses."""
 
-import hashlib
 import lzma
 from functools import cache
 from importlib.metadata import version
@@ -10,6 +9,7 @@ import numpy as np
 
 from ttur.data.dataset import Card, SplitCard
 from ttur.data.text import LENGTH, Sentences, Vocabulary, build_vocabulary, encode
+from ttur.runtime import digests
 
 _SHA256 = "0ccfb86147666be3980bd89c78d4d0450315da0c69e6715b330048f3f3b4f7fa"
 
@@ -30,7 +30,7 @@ def speeches(split: str = "train") -> Sentences:
         },
         classes=None,
         splits={
-            name: SplitCard(len(rows), (LENGTH,), hashlib.sha256(rows.tobytes()).hexdigest())
+            name: SplitCard(len(rows), (LENGTH,), digests.of_bytes(rows.data))
             for name, rows in codes.items()
         },
         vocabulary=vocabulary,
@@ -42,7 +42,7 @@ def speeches(split: str = "train") -> Sentences:
 def _embedded() -> tuple[dict[str, np.ndarray], Vocabulary]:
     file = files("ttur.data") / "speeches.txt.xz"
     content = lzma.decompress(file.read_bytes())
-    if hashlib.sha256(content).hexdigest() != _SHA256:
+    if digests.of_bytes(content) != _SHA256:
         raise ValueError(f"{file} is not what the package came with; install ttur again")
     lines = content.decode("utf-8").split("\n")[:-1]
     parts = {

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, Integer, UInt
 
-from ttur.data.dataset import Card, code_type, mapped
+from ttur.data.dataset import code_type
 from ttur.data.lines import PADDING as PADDING
 from ttur.data.lines import Points, padded_strings
 
@@ -47,40 +46,6 @@ class Sentences:
     def decoded(self, codes: Integer[np.ndarray, "count length"]) -> list[str]:
         """`text` in this vocabulary."""
         return text(codes, self.vocabulary)
-
-
-def load_text(
-    name: str, data_directory: Path | str | None = None, split: str = "train"
-) -> Sentences:
-    """One split, "train" or "held_out", of a text; "speeches" is part of the package.
-
-    Raises:
-        FileNotFoundError: if the text was never prepared; says the command that does it.
-        ValueError: if it has no such split, is no text, or its files differ from its card.
-    """
-    if name == "speeches":
-        from ttur.data.speeches import speeches
-
-        return speeches(split)
-    if data_directory is None:
-        raise ValueError(f"the text {name!r} lies in a folder; expected its data directory")
-    folder = Path(data_directory, name)
-    if not (folder / "card.json").is_file():
-        source = "SOURCE" if name == "billion_word" else f"FILE --name {name}"
-        kind = name if name == "billion_word" else "text"
-        raise FileNotFoundError(
-            f"no text {name!r} in {data_directory}; run `ttur prepare {kind} {source} --data "
-            f"{data_directory}` (docs/data.md says where to get it)"
-        )
-    card = Card.read(folder / "card.json")
-    if card.vocabulary is None:
-        raise ValueError(f"expected a text in {folder}, got a data set of images")
-    if split not in card.splits:
-        raise ValueError(f"expected one of the splits {list(card.splits)} of {name}, got {split!r}")
-    expected = card.splits[split]
-    shape = (expected.count, *expected.size)
-    codes = mapped(folder / f"{split}.npy", code_type(card.vocabulary), shape)
-    return Sentences(name, split, codes, card.vocabulary, card.document())
 
 
 def build_vocabulary(

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -18,11 +17,12 @@ import numpy as np
 
 from ttur.data.contents import Contents
 from ttur.data.dataset import Card, SplitCard
-from ttur.runtime.files import replaced
+from ttur.runtime import digests
+from ttur.runtime.files import open_plain, replaced
 
 _FLUSH_BYTES = 64 * 2**20  # of samples; a killed process has lost no more
 _CHUNK_BYTES = 4 * 2**20
-_NOTHING = SplitCard(0, (), hashlib.sha256().hexdigest())
+_NOTHING = SplitCard(0, (), digests.of_bytes(b""))
 
 
 class Unfinished:
@@ -168,7 +168,7 @@ class GrowingArray:
         if header != self._header:
             raise ValueError(
                 f"expected samples of the shape {self.shape}, as those before, got "
-                f"{rows.shape[1:]}; give the size you want with --size"
+                f"{rows.shape[1:]}; give the `size` you want"
             )
         self._file.write(rows.data)
         self.digest.update(rows.data)
@@ -196,13 +196,14 @@ def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 def _plain_file(path: Path) -> BinaryIO | None:
     """Opened to be changed; None if there is none, or one that has other names as well."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_plain(path, change=True)
+    except ValueError:
+        return None
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO):
             return None
         raise
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-        return open(descriptor, "r+b")
-    os.close(descriptor)
+    if os.fstat(file.fileno()).st_nlink == 1:
+        return file
+    file.close()
     return None

@@ -1,8 +1,6 @@
 """The folder of a data set: there whole or not at all, and never written over anything."""
 
 import errno
-import fcntl
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -13,7 +11,9 @@ from pathlib import Path
 from ttur.data.contents import Contents
 from ttur.data.dataset import Card, mapped
 from ttur.data.unfinished import Unfinished
+from ttur.runtime import digests
 from ttur.runtime.files import flush_directory
+from ttur.runtime.lock import held
 
 Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
@@ -37,10 +37,12 @@ def check_place(target: Path, sources: list[Path]) -> None:
         if directory.resolve().is_relative_to(source.resolve()):
             raise ValueError(
                 f"the data folder {directory} lies in the source {source}, which it would change; "
-                "choose one outside with --data"
+                "choose one outside as `data_directory`"
             )
     if target.is_symlink() and not target.exists():
-        raise FileExistsError(f"{target} is a link to nothing; delete it, or give another --name")
+        raise FileExistsError(
+            f"{target} is a link to nothing; delete it, or give another `target_name`"
+        )
     for path, is_right in ((_unfinished(target), stat.S_ISDIR), (directory / _LOCK, stat.S_ISREG)):
         if os.path.lexists(path) and not is_right(path.lstat().st_mode):
             raise FileExistsError(f"{path} is not what `ttur prepare` makes there; delete it")
@@ -57,7 +59,7 @@ def existing(target: Path, draft: Card) -> Card:
         FileExistsError: if anything else lies there.
         ValueError: if its arrays are not those of its card.
     """
-    remedy = f"move {target} away, or give another name with --name"
+    remedy = f"move {target} away, or give another `target_name`"
     if not (target / "card.json").is_file():
         raise FileExistsError(f"{target} exists and is not a data set of ttur; {remedy}")
     before, now = (_origin(card) for card in (Card.read(target / "card.json"), draft))
@@ -122,8 +124,7 @@ def digest(source: Path) -> str:
     The lock file of an LMDB is left out: whoever reads the database may write to it.
     """
     if source.is_file():
-        with open(source, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digests.of_file(source)
     names, pending = [], [source]
     while pending:  # not rglob, which recurses: folders can be deep
         for path in pending.pop().iterdir():
@@ -131,10 +132,9 @@ def digest(source: Path) -> str:
                 pending.append(path)
             elif path.is_file() and path.name != "lock.mdb":
                 names.append(path.relative_to(source).as_posix())
-    whole = hashlib.sha256()
-    for name in sorted(names):
-        whole.update(f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n")
-    return whole.hexdigest()
+    return digests.of_pieces(
+        f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n" for name in sorted(names)
+    )
 
 
 @contextmanager
@@ -142,15 +142,10 @@ def directory_lock(directory: Path) -> Iterator[None]:
     """Keeps every other `ttur prepare` out of the folder, which is made if need be.
 
     Raises:
-        ValueError: if one is there.
+        BlockingIOError: if one is there.
+        OSError: if the folder is not to be written to, or something else has the lock's name.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(directory / _LOCK, flags, 0o666), "r+b", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another `ttur prepare` is writing in {directory}; wait until it has ended"
-            ) from None
+    busy = f"another `ttur prepare` is writing in {directory}; wait until it has ended"
+    with held(directory / _LOCK, busy):
         yield

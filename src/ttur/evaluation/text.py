@@ -13,7 +13,8 @@ from jaxtyping import Integer, UInt, UInt32
 
 from ttur.data.lines import PADDING, padded_lines
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
-from ttur.runtime.artifacts import cache_directory, sha256_of
+from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.digests import of_file as sha256_of
 
 LENGTH = 32  # characters of a line, the paper's
 CODE_POINTS = 0x110000

@@ -1,6 +1,5 @@
 """FID against the Inception Distance (IND) under six disturbances at four levels (Figure 3)."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
@@ -28,6 +27,7 @@ from ttur.metrics.extractors import Extractor
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_distance, inception_score
 from ttur.metrics.moments import Moments
+from ttur.runtime import digests
 from ttur.runtime.errors import closest
 
 LEVELS = range(4)
@@ -80,7 +80,7 @@ def disturbance_study(
     if images.shape[2] != side:
         raise ValueError(
             f"expected square images, got {images.shape[2]}x{side}; "
-            "`ttur prepare NAME SOURCE --size S` makes them square"
+            "prepare them with a `size`, which makes them square"
         )
     count = min(total, published.samples if samples is None else samples)
     if count < SPLITS:
@@ -176,7 +176,7 @@ def images_of(
     if len(shapes) > 1:
         raise ValueError(
             f"expected images of one size in {opened.name}, got {len(shapes)} sizes; "
-            "`ttur prepare NAME SOURCE --size S` brings them to one"
+            "prepare them with a `size`, which brings them to one"
         )
     return np.stack(pictures)
 
@@ -243,7 +243,6 @@ def _thumbnails(
 
 
 def _sha256(images: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(images), 1000):
-        digest.update(images[start : start + 1000].tobytes())
-    return digest.hexdigest()
+    """Of the pixels; what is mapped from disk is not read at once."""
+    starts = range(0, len(images), 1000)
+    return digests.of_pieces(images[start : start + 1000].tobytes() for start in starts)

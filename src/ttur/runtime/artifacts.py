@@ -1,9 +1,10 @@
 """Files from elsewhere: the cache, the download, the SHA-256, and what to do when offline."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from ttur.runtime import digests
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -20,7 +21,7 @@ class Artifact:
     url: str
     sha256: str
     size: int
-    remedy: str = ""  # what a person can do without the file, in the words of the command line
+    remedy: str = ""  # what a person can do without the file, in terms of arguments
 
 
 def cache_directory() -> Path:
@@ -28,11 +29,6 @@ def cache_directory() -> Path:
     import pooch
 
     return Path(os.environ.get("TTUR_CACHE") or pooch.os_cache("ttur"))
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(artifact: Artifact) -> Path:
@@ -94,5 +90,5 @@ def _is_published(path: Path, artifact: Artifact) -> bool:
         return False
     key = (path, status.st_size, status.st_mtime_ns)
     if key not in _verified:
-        _verified[key] = sha256_of(path)
+        _verified[key] = digests.of_file(path)
     return _verified[key] == artifact.sha256

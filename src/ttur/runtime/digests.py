@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ def of_file(path: Path) -> str:
 
 def of_bytes(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def of_pieces(pieces: Iterable[bytes | memoryview]) -> str:
+    """Of bytes that come one after the other, as `of_bytes` of them together."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def of_text(text: str) -> str:

@@ -71,7 +71,7 @@ def pick_device(name: str = "auto") -> torch.device:
         torch.zeros(1, device=device).cpu()  # there, and with memory: torch has a "meta", too
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"device {name!r} is not usable here ({str(error).splitlines()[0]}); try --device cpu"
+            f"device {name!r} is not usable here ({str(error).splitlines()[0]}); try `device` cpu"
         ) from error
     return device
 

@@ -1,12 +1,18 @@
-"""A file is there whole or not at all."""
+"""A file is there whole or not at all; what only looks like one is not opened."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 _WRITING = ".writing"
+# Windows lacks two of these, and has one of its own, without which it changes line ends.
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # else opening a pipe waits for somebody to write
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
@@ -34,9 +40,29 @@ def remove_unfinished(folder: Path, process: int) -> None:
         left.unlink(missing_ok=True)
 
 
+def open_plain(path: Path | str, *, change: bool = False) -> BinaryIO:
+    """A file of bytes to be read, or to be changed; to be changed, no link to one.
+
+    Raises:
+        OSError: if there is none, or it cannot be opened.
+        ValueError: if it is a pipe, a device or a socket; none of them is waited for.
+    """
+    flags = (os.O_RDWR | _NO_LINK) if change else os.O_RDONLY
+    if change and not _NO_LINK and os.path.islink(path):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    descriptor = os.open(path, flags | _BINARY | _NO_WAIT)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is a pipe, a device or a socket")
+    return open(descriptor, "r+b" if change else "rb")
+
+
 def flush_directory(directory: Path) -> None:
     """Make renames in a folder survive a power failure."""
-    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder
+        return
     try:
         os.fsync(descriptor)
     finally:

@@ -6,6 +6,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ttur.runtime.randomness import randomness_from
 from ttur.timescales.borrowing import Player, Weights, clones
 from ttur.timescales.fields import Fields, LossFunction, Samples
 from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
@@ -127,7 +128,8 @@ class PerturbationMonitor:
         generator frozen, by Adam with beta 0.5 and 0.999 from new moments at a `rate` of its own,
         so that runs with different rates compare. Losses are means over `held_out`; `uninformative`
         is that of a discriminator that cannot tell, 2 log 2 for the logistic one and 0 for critics.
-        nan if no better response was found.
+        nan if no better response was found. What `batches` draws from the global generators is put
+        back as well.
         """
         theta, buffers = self._generator.weights(), clones(self._discriminator.buffers())
         copy = [weights.clone() for weights in self._discriminator.weights()]
@@ -144,7 +146,8 @@ class PerturbationMonitor:
             optimizer.step([-direction for direction in ascent], rate)
             return w
 
-        return float(tracking_gap(value, step, copy, k=steps, v0=-uninformative))
+        with randomness_from(None, copy[0].device):
+            return float(tracking_gap(value, step, copy, k=steps, v0=-uninformative))
 
     def _fields_on(self, batch: Samples) -> Fields:
         return Fields(self._generator, self._discriminator, *self._losses, batch, self._update)

@@ -44,9 +44,8 @@ class Adam:
     `form="tensorflow"` adds epsilon to the uncorrected root,
     p <- p - rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon);
     `form="torch"` adds it to the corrected one. The former is the latter with epsilon replaced by
-    epsilon / sqrt(1 - beta2^t), which is how it runs: one fused kernel, nothing read from the
-    device. Parameters are float32 or float64, all of one dtype, already on their one device and in
-    their memory format.
+    epsilon / sqrt(1 - beta2^t), which is how it runs: by torch's fused kernel. Parameters are
+    float32 or float64, all of one dtype, already on their one device and in their memory format.
 
     Raises:
         ValueError: if a coefficient is out of range, or there is nothing to optimise.
@@ -73,33 +72,18 @@ class Adam:
         self.updates = 0
         self.exp_avg = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.exp_avg_sq = [torch.zeros_like(parameter) for parameter in self.parameters]
-        # The kernel reads t from the device; one number serves every parameter.
-        self._device_updates = torch.zeros((), device=self.parameters[0].device)
+        fused = torch.optim.Adam(self.parameters, betas=(beta1, beta2), eps=epsilon, fused=True)
+        self._steps = [p.new_zeros((), dtype=torch.float32) for p in self.parameters]
+        moments = zip(self._steps, self.exp_avg, self.exp_avg_sq, strict=True)
+        for parameter, (step, first, second) in zip(self.parameters, moments, strict=True):
+            fused.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+        self._fused = TorchOptimizer(fused)
 
-    @torch.no_grad()
     def step(self, gradients: Gradients, learning_rate: float) -> None:
         """One update; `gradients` as `torch.autograd.grad` returns them, in parameter order."""
-        aligned = _aligned(gradients, self.parameters)
+        self._fused.optimizer.param_groups[0]["eps"] = self._epsilon_at(self.updates + 1)
+        self._fused.step(gradients, learning_rate)
         self.updates += 1
-        self._device_updates.fill_(self.updates)
-        epsilon = self.epsilon
-        if self.form == "tensorflow":
-            epsilon /= math.sqrt(1 - self.beta2**self.updates)
-        torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
-            self.parameters,
-            aligned,
-            self.exp_avg,
-            self.exp_avg_sq,
-            [],
-            [self._device_updates] * len(self.parameters),
-            lr=learning_rate,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            weight_decay=0.0,
-            eps=epsilon,
-            amsgrad=False,
-            maximize=False,
-        )
 
     @property
     def momentum(self) -> float:
@@ -110,10 +94,7 @@ class Adam:
         """1 / (root of the corrected second moment + epsilon); 1 before the first step."""
         if self.updates == 0:
             return [torch.ones_like(parameter) for parameter in self.parameters]
-        correction = 1 - self.beta2**self.updates
-        epsilon = self.epsilon
-        if self.form == "tensorflow":
-            epsilon /= math.sqrt(correction)
+        correction, epsilon = 1 - self.beta2**self.updates, self._epsilon_at(self.updates)
         return [1 / ((second / correction).sqrt_() + epsilon) for second in self.exp_avg_sq]
 
     def state_dict(self) -> dict[str, Any]:
@@ -139,6 +120,14 @@ class Adam:
             for mine, saved in zip(expected[name], state[name], strict=True):
                 mine.copy_(saved)
         self.updates = int(state["updates"])
+        for step in self._steps:
+            step.fill_(self.updates)
+
+    def _epsilon_at(self, update: int) -> float:
+        """Beside the corrected root."""
+        if self.form == "torch":
+            return self.epsilon
+        return self.epsilon / math.sqrt(1 - self.beta2**update)
 
 
 class TorchOptimizer:
