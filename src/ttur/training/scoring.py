@@ -17,9 +17,10 @@ from torch import Tensor
 from ttur.data.dataset import DataSet
 from ttur.evaluation.collector import side_of_batches, side_of_images
 from ttur.evaluation.evaluate import compare
+from ttur.evaluation.measures import metric_name
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.sources import Images
-from ttur.metrics.extractors import extractor
+from ttur.metrics.extractors import load_extractor
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.modes import modes_covered
 from ttur.runtime.files import replaced
@@ -112,22 +113,23 @@ def evaluator(
         )
     if data is None:
         raise ValueError(f"{metric} needs uint8 images (N, H, W, 3); choose metric none for others")
-    features = extractor(
+    features = load_extractor(
         name or "inception", protocol=protocol, weights=weights, device=str(scoring.device)
     )
     if kind == "is":
+        is_name = metric_name("is", features.fd_name)
 
         def score_of_classes(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
             pixels = scoring.pixels(game.generator, poll)
             logits = side_of_batches(pixels, features, ("logits",)).logits
-            return {features.is_name: inception_score(logits)}
+            return {is_name: inception_score(logits)}
 
-        return Evaluator(features.is_name, score_of_classes, scoring.write_samples, False)
+        return Evaluator(is_name, score_of_classes, scoring.write_samples, False)
     images = scoring.reference(data)
     if (wanted := scoring.reference_images or 0) > len(data.images):
         say(f"the reference is all {len(data.images):,} images of {data.name}, not {wanted:,}")
     if kind == "modes":
-        modes_name = features.metric("modes")
+        modes_name = metric_name("modes", features.fd_name)
         real_side = side_of_images(images, features, keep=("logits",), batch_size=250)
 
         def modes(game: TwoPlayerGame, poll: Callable[[], None]) -> dict[str, float]:
