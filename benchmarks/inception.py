@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ttur.metrics.extractors import extractor
+from ttur.metrics.extractors import load_extractor
 from ttur.metrics.inception import SIZE, Convolution, Inception
 from ttur.metrics.resize import PROTOCOLS, resize, scale
 from ttur.runtime.distributed import pick_device
@@ -89,7 +89,7 @@ def main() -> None:
         weights = Path(folder) / "random.safetensors"
         save_file(network.state_dict(), weights)
         for precision in ("float32", "bfloat16"):
-            extract = extractor(
+            extract = load_extractor(
                 "inception", protocol="torch", weights=weights, device=device, precision=precision
             )
             functions[f"ttur {precision}"] = lambda x, extract=extract: extract(x).features

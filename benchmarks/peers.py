@@ -122,10 +122,10 @@ def relative_error(folder: Path, tool: str, peer: str) -> str:
 
 
 def ours(tool: str, folder: Path) -> Callable[[], float]:
-    from ttur.metrics.extractors import extractor
+    from ttur.metrics.extractors import load_extractor
 
     protocol, precision = OURS[tool]
-    made = extractor(
+    made = load_extractor(
         "inception", protocol=protocol, precision=precision, weights=folder / "weights.pth"
     )
 

@@ -5,7 +5,7 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttur.metrics.extractors import Extractor, extractor
+from ttur.metrics.extractors import Extractor, load_extractor
 
 
 def patch_means(images: Tensor) -> Tensor:
@@ -26,12 +26,12 @@ def tiny_torch() -> Extractor:
 @pytest.fixture
 def embedded() -> Extractor:
     """One of ours: its statistics may be kept."""
-    return extractor("digits")
+    return load_extractor("digits")
 
 
 @pytest.fixture
 def embedded_torch() -> Extractor:
-    return extractor("digits", protocol="torch")
+    return load_extractor("digits", protocol="torch")
 
 
 def random_images(count: int, seed: int = 0, side: int = 10) -> np.ndarray:
@@ -46,3 +46,14 @@ def images() -> np.ndarray:
 @pytest.fixture
 def other_images() -> np.ndarray:
     return random_images(25, seed=1) // 2
+
+
+@pytest.fixture
+def tiny_classes() -> Extractor:
+    """The same, and its features as logits of classes."""
+
+    def twice(images: Tensor) -> tuple[Tensor, Tensor]:
+        features = patch_means(images)
+        return features, features
+
+    return Extractor.of(twice, name="classes", dimension=12, size=8)

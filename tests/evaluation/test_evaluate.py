@@ -16,12 +16,12 @@ from reference.inception import inception
 from reference.resize import tf1_bilinear
 from reference.weights import random_inception_weights
 from ttur.data.dataset import DataSet
-from ttur.evaluation import evaluate
+from ttur.evaluation import comparison, evaluate
 from ttur.evaluation.collector import side_of_batches
 from ttur.evaluation.evaluate import compare, fid
 from ttur.evaluation.reference import statistics
 from ttur.evaluation.statistics import Statistics
-from ttur.metrics.extractors import Extractor, extractor
+from ttur.metrics.extractors import Extractor, load_extractor
 
 
 def save_images(images, folder: Path) -> Path:
@@ -46,7 +46,7 @@ def test_fid_on_shared_weights_is_the_transcription(shared_weights: Path):
         np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), dtype=np.uint8),
         np.random.default_rng(1).integers(0, 256, (2, 3, 3, 3), dtype=np.uint8),
     ]
-    network = extractor("inception", weights=shared_weights)
+    network = load_extractor("inception", weights=shared_weights)
     weights = torch.load(shared_weights, weights_only=True)
     features, made = [], [statistics(side, network) for side in sides]
     for side, ours in zip(sides, made, strict=True):
@@ -196,7 +196,7 @@ class TestStatisticsAsInput:
     def test_two_of_them_need_no_extractor(
         self, images, other_images, reference, tiny, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr(evaluate, "named", None)
+        monkeypatch.setattr(comparison, "load_extractor", None)
         statistics(other_images, tiny).save(tmp_path / "generated.npz")
         result = fid(reference, tmp_path / "generated.npz")
         assert result.value == fid(images, other_images, extractor=tiny).value
@@ -213,13 +213,13 @@ class TestStatisticsAsInput:
     def test_another_extractor_is_refused_before_its_weights_are_loaded(
         self, reference, images, monkeypatch
     ):
-        monkeypatch.setattr(evaluate, "named", None)
+        monkeypatch.setattr(comparison, "load_extractor", None)
         with pytest.raises(ValueError, match="extractor patches against inception"):
             fid(reference, images)
 
     def test_who_insists_gets_a_marked_number(self, images, other_images, tiny, tiny_torch):
         a, b = statistics(images, tiny), statistics(other_images, tiny_torch)
-        with pytest.raises(ValueError, match="allow-protocol-mismatch"):
+        with pytest.raises(ValueError, match="`allow_protocol_mismatch`"):
             compare(a, b)
         result = compare(a, b, allow_protocol_mismatch=True)
         assert result.protocol == "tf1 against torch"
@@ -253,7 +253,7 @@ class TestStatisticsAsInput:
 
 class TestRefusals:
     def test_nothing_there_is_said_before_weights_are_loaded(self, images, monkeypatch):
-        monkeypatch.setattr(evaluate, "named", None)
+        monkeypatch.setattr(comparison, "load_extractor", None)
         with pytest.raises(FileNotFoundError, match="no images at /nowhere"):
             fid(images, "/nowhere")
 
@@ -265,7 +265,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("metrics", "said"),
         [
-            ("kid", r"kid needs at least 1000 images, got 25; .*--kid-subset-size"),
+            ("kid", r"kid needs at least 1000 images, got 25; .*`kid_subset_size`"),
             ("precision_recall_k25", "precision_recall_k25 needs at least 26 images, got 25"),
             ("fid_infinity", "fid_infinity needs at least 48 images, got 25"),
             ("fid,is", "is needs at least 10 images, got 9"),
@@ -288,7 +288,7 @@ class TestRefusals:
             return images.mean(dim=(2, 3))
 
         classless = Extractor.of(colour, name="colour", dimension=3)
-        with pytest.raises(ValueError, match="the Inception Score needs classes"):
+        with pytest.raises(ValueError, match="need the logits of classes.*from colour"):
             evaluate.evaluate(
                 Statistics(np.zeros(3), np.eye(3), 30, {}),
                 *(images, "is"),

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from reference import archives
-from ttur.evaluation.sources import open_images
+from ttur.evaluation.openers import open_images
 
 SECONDS = 5.0  # the most any one file may take, by the issue; they take milliseconds
 Damage = Callable[[bytes, np.random.Generator], bytes]
@@ -198,9 +198,9 @@ def digests() -> set[tuple[str, int]]:
 
 @pytest.mark.parametrize("placed", [in_a_folder, in_a_zip, in_a_tar])
 def test_every_damaged_file_is_read_or_named(placed, tmp_path, capfd, digests):
-    images = open_images(placed(tmp_path), on_error="skip")
+    images = open_images(placed(tmp_path), on_error="skip").batches(1)
     started, longest = time.perf_counter(), 0.0
-    for (image,) in images.batches(1):
+    for (image,) in images:
         assert image.dtype == np.uint8
         assert image.ndim == 3
         assert image.shape[2] == 3

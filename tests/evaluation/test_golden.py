@@ -14,7 +14,7 @@ import torch
 
 from golden import inputs
 from ttur.evaluation.evaluate import fid
-from ttur.metrics.extractors import Extractor, Features, extractor
+from ttur.metrics.extractors import Extractor, Features, load_extractor
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_scores
 from ttur.metrics.kernel import kernel_distance
@@ -45,7 +45,7 @@ def extractors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Extractor]
     assert inputs.digest(weights.values()) == GOLDEN["inputs"]["weights_sha256"]
     file = tmp_path_factory.mktemp("weights") / "random.pth"
     torch.save({name: torch.from_numpy(array) for name, array in weights.items()}, file)
-    made = extractor("inception", weights=file)
+    made = load_extractor("inception", weights=file)
     return {name: replace(made, protocol=name) for name in set(PROTOCOLS.values())}
 
 

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 
 from ttur.data.dataset import DataSet
 from ttur.evaluation import reference as module
+from ttur.evaluation.collector import side_of_images
+from ttur.evaluation.openers import open_images
 from ttur.evaluation.reference import reference_statistics, statistics
+from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.metrics.extractors import Extractor
 
@@ -219,15 +222,15 @@ class TestCache:
 
         def counted(*arguments, **options):
             entries.append(1)
-            return statistics(*arguments, **options)
+            return side_of_images(*arguments, **options)
 
-        monkeypatch.setattr(module, "statistics", counted)
+        monkeypatch.setattr(module, "side_of_images", counted)
         return entries
 
     @staticmethod
-    def data_set(images: np.ndarray, sha256: str = "11") -> DataSet:
+    def data_set(images: np.ndarray, sha256: str = "11") -> Images:
         card = {"splits": {"train": {"sha256": sha256}}}
-        return DataSet("made_up", "train", images, None, card)
+        return open_images(DataSet("made_up", "train", images, None, card))
 
     def test_one_pass_for_the_same_pixels_and_extractor(self, images, embedded, tmp_path, passes):
         data, said = self.data_set(images), []

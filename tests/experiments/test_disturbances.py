@@ -25,7 +25,7 @@ from ttur.experiments.disturbances import (
     Swirl,
     squashed,
 )
-from ttur.metrics.extractors import Extractor, extractor
+from ttur.metrics.extractors import Extractor, load_extractor
 from ttur.metrics.frechet import frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
 
@@ -331,7 +331,7 @@ def test_images_of_a_folder_and_of_a_file_are_one_array(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def digits() -> Extractor:
-    return extractor("digits")
+    return load_extractor("digits")
 
 
 @pytest.fixture(scope="module")

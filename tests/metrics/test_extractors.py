@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,15 +16,23 @@ from torch import Tensor, nn
 
 from reference.weights import random_inception_weights
 from ttur.data.catalogue import load
-from ttur.metrics import extractors
 from ttur.metrics.compact import Compact
-from ttur.metrics.extractors import DESIGNS, INCEPTION, Extractor, extractor
+from ttur.metrics.extractors import DESIGNS, Extractor, Published, load_extractor
 from ttur.metrics.inception import Inception
 from ttur.metrics.resize import resize
 from ttur.runtime.digests import of_file as sha256_of
 
 WEIGHTS = Path(str(resources.files("ttur.metrics") / "weights"))
 EMBEDDED = ("digits", "cifar10")
+INCEPTION = DESIGNS["inception"].weights
+assert isinstance(INCEPTION, Published)
+
+
+def changed(monkeypatch: pytest.MonkeyPatch, name: str, **changes) -> None:
+    """A design whose weights are said to be others."""
+    design: Any = DESIGNS[name]
+    weights = replace(design.weights, **changes)
+    monkeypatch.setitem(DESIGNS, name, replace(design, weights=weights))
 
 
 def pixels(count: int, side: int = 16) -> Tensor:
@@ -58,14 +67,14 @@ class TestEmbedded:
     @pytest.mark.parametrize("name", EMBEDDED)
     def test_pinned_digests_are_those_of_the_shipped_files(self, name: str):
         path = WEIGHTS / f"{name}.safetensors"
-        assert sha256_of(path) == DESIGNS[name].sha256
+        assert sha256_of(path) == DESIGNS[name].weights.sha256
         assert path.stat().st_size <= 3_000_000
 
     def test_digits_reach_their_recorded_accuracy(self):
         digits = load("digits", split="test")
         assert digits.labels is not None
         assert digits.sha256 == made("digits")["test_images_sha256"]
-        logits = extractor("digits")(torch.tensor(digits.images).permute(0, 3, 1, 2)).logits
+        logits = load_extractor("digits")(torch.tensor(digits.images).permute(0, 3, 1, 2)).logits
         hits = (logits.argmax(1) == torch.tensor(digits.labels)).sum().item()
         recorded = made("digits")["test_accuracy"] * len(digits.labels)
         assert recorded >= 0.98 * len(digits.labels)
@@ -78,27 +87,27 @@ class TestEmbedded:
 
     @pytest.mark.parametrize("name", EMBEDDED)
     def test_dimensions_are_as_said(self, name: str):
-        extract = extractor(name)
+        extract = load_extractor(name)
         result = extract(pixels(3, side=20))
         assert result.features.shape == (3, extract.dimension)
         assert result.logits.shape == (3, 10)
         assert not result.features.requires_grad
 
     def test_a_changed_embedded_file_is_refused(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setitem(DESIGNS, "digits", replace(DESIGNS["digits"], sha256="0" * 64))
+        changed(monkeypatch, "digits", sha256="0" * 64)
         with pytest.raises(ValueError, match=r"expected SHA-256 0000.*install the package again"):
-            extractor("digits")
+            load_extractor("digits")
 
 
 class TestPixels:
     def test_integer_and_float_pixels_give_the_same_bits(self):
-        extract = extractor("digits")
+        extract = load_extractor("digits")
         integer, floating = extract(pixels(5)), extract(pixels(5).float())
         assert torch.equal(integer.features, floating.features)
         assert torch.equal(integer.logits, floating.logits)
 
     def test_features_of_an_image_do_not_depend_on_its_batch(self):
-        extract = extractor("digits")
+        extract = load_extractor("digits")
         whole = extract(pixels(64)).features
         parts = torch.cat([extract(part).features for part in pixels(64).split(7)])
         backwards = extract(pixels(64).flip(0)).features.flip(0)
@@ -139,69 +148,67 @@ class TestPixels:
     )
     def test_what_is_not_pixels_is_refused(self, wrong: Tensor, message: str):
         with pytest.raises(ValueError, match=message):
-            extractor("digits")(wrong)
+            load_extractor("digits")(wrong)
 
     def test_white_images_resized_beforehand_are_still_pixels(self):
         white = resize(torch.full((1, 3, 37, 41), 255, dtype=torch.uint8), 47, "torch")
         assert 255 < white.max() < 255.001
-        extractor("digits")(white)
+        load_extractor("digits")(white)
 
     def test_no_image_gives_no_feature(self):
-        assert extractor("digits")(pixels(0)).features.shape == (0, 64)
+        assert load_extractor("digits")(pixels(0)).features.shape == (0, 64)
 
 
 class TestNames:
     @pytest.mark.parametrize("name", EMBEDDED)
     def test_embedded_extractors_stand_in_the_name(self, name: str):
-        extract = extractor(name)
-        assert (extract.fd_name, extract.is_name) == (f"fd_{name}", f"is_{name}")
-        assert extract.metric("kid") == f"kid_{name}"
+        extract = load_extractor(name)
+        assert extract.fd_name == f"fd_{name}"
         assert extract.verified
 
     def test_a_fingerprint_tells_protocols_and_weights_apart(self, own_weights: Path):
-        assert extractor("digits").fingerprint() == {
+        assert load_extractor("digits").fingerprint() == {
             "extractor": "digits",
-            "weights_sha256": DESIGNS["digits"].sha256,
+            "weights_sha256": DESIGNS["digits"].weights.sha256,
             "protocol": "tf1",
             "scaling": "(x-128)/128",
             "size": 16,
             "precision": "float32",
         }
         fingerprints = [
-            extractor("digits").fingerprint(),
-            extractor("digits", protocol="torch").fingerprint(),
-            extractor("digits", weights=own_weights).fingerprint(),
+            load_extractor("digits").fingerprint(),
+            load_extractor("digits", protocol="torch").fingerprint(),
+            load_extractor("digits", weights=own_weights).fingerprint(),
         ]
         assert len({json.dumps(fingerprint) for fingerprint in fingerprints}) == 3
 
     def test_other_weights_than_the_names_put_their_digest_into_it(self, own_weights: Path):
-        extract = extractor("digits", weights=own_weights)
+        extract = load_extractor("digits", weights=own_weights)
         assert extract.fd_name == f"fd_digits[{sha256_of(own_weights)[:8]}]"
         assert not extract.verified
 
     def test_the_names_own_weights_named_explicitly_are_still_its_own(self):
-        extract = extractor("digits", weights=WEIGHTS / "digits.safetensors")
+        extract = load_extractor("digits", weights=WEIGHTS / "digits.safetensors")
         assert extract.verified
         assert extract.fd_name == "fd_digits"
 
     def test_an_unknown_name_is_answered_with_the_closest(self):
         with pytest.raises(ValueError, match=r"got 'cifar'; did you mean cifar10\?"):
-            extractor("cifar")
+            load_extractor("cifar")
 
     def test_an_unknown_protocol_is_refused(self):
         message = "expected a protocol out of tf1, torch, clean, torch_antialias, got 'tf2'"
         with pytest.raises(ValueError, match=message):
-            extractor("digits", protocol="tf2")
+            load_extractor("digits", protocol="tf2")
         with pytest.raises(ValueError, match=message):
             Extractor.of(lambda x: x, name="mine", dimension=1, protocol="tf2")
 
 
 class TestInception:
     def test_weights_of_unknown_digest_never_give_fid(self, random_inception: Path):
-        extract = extractor("inception", weights=random_inception)
+        extract = load_extractor("inception", weights=random_inception)
         digest = sha256_of(random_inception)
         assert extract.fd_name == f"fd_inception[{digest[:8]}]"
-        assert extract.is_name == f"is_inception[{digest[:8]}]"
         assert not extract.verified
         assert extract.fingerprint()["weights_sha256"] == digest
         result = extract(pixels(2, side=32))
@@ -211,12 +218,11 @@ class TestInception:
     def test_weights_of_the_published_digest_give_the_plain_names(
         self, random_inception: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        published = replace(DESIGNS["inception"], sha256=sha256_of(random_inception))
-        monkeypatch.setitem(DESIGNS, "inception", published)
+        changed(monkeypatch, "inception", sha256=sha256_of(random_inception))
         for protocol in ("tf1", "torch"):
-            extract = extractor("inception", weights=random_inception, protocol=protocol)
+            extract = load_extractor("inception", weights=random_inception, protocol=protocol)
             assert extract.verified
-            assert [extract.fd_name, extract.is_name, extract.metric("kid")] == ["fid", "is", "kid"]
+            assert extract.fd_name == "fid"
 
     def test_offline_without_weights_the_error_names_every_way_out(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -224,12 +230,13 @@ class TestInception:
         with socket.socket() as listener:  # closed again: nobody answers there
             listener.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        monkeypatch.setattr(extractors, "INCEPTION", replace(INCEPTION, url=url))
+        changed(monkeypatch, "inception", url=url)
         monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         with pytest.raises(ConnectionError) as error:
-            extractor("inception")
-        for way in ("--weights FILE", "--metric fd_cifar10", "--metric none", INCEPTION.sha256):
+            load_extractor("inception")
+        digest = INCEPTION.sha256
+        for way in ("file as `weights`", "fd_cifar10 as `metric`", "`metric` none", digest):
             assert way in str(error.value)
 
     def test_the_published_file_is_pinned_by_the_digest_in_its_own_name(self):
@@ -250,7 +257,7 @@ class TestPrecision:
 
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_features_of_an_image_are_its_own_to_the_bit(self, weights: Path, precision: str):
-        extract = extractor("inception", weights=weights, precision=precision)
+        extract = load_extractor("inception", weights=weights, precision=precision)
         images = pixels(6, side=20)
         whole = extract(images).features
         assert whole.dtype == torch.float32
@@ -265,7 +272,7 @@ class TestPrecision:
 
     def test_bfloat16_is_near_and_stands_in_the_fingerprint(self, weights: Path):
         exact, short = (
-            extractor("inception", weights=weights, precision=precision)
+            load_extractor("inception", weights=weights, precision=precision)
             for precision in ("float32", "bfloat16")
         )
         images = pixels(2, side=20)
@@ -285,7 +292,7 @@ class TestPrecision:
         self, name: str, precision: str, message: str, tmp_path: Path
     ):
         with pytest.raises(ValueError, match=message):
-            extractor(name, precision=precision, weights=tmp_path / "nowhere.pth")
+            load_extractor(name, precision=precision, weights=tmp_path / "nowhere.pth")
 
 
 class TestFiles:
@@ -295,7 +302,7 @@ class TestFiles:
         state["head.offset"] = state.pop("head.bias")
         torch.save(state, tmp_path / "wrong.pth")
         with pytest.raises(ValueError) as error:
-            extractor("digits", weights=tmp_path / "wrong.pth")
+            load_extractor("digits", weights=tmp_path / "wrong.pth")
         for part in (
             "wrong.pth, got 3 that differ",
             "missing head.bias (10,)",
@@ -306,18 +313,18 @@ class TestFiles:
 
     def test_a_file_of_another_network_is_not_listed_in_full(self, own_weights: Path):
         with pytest.raises(ValueError, match="and 506 more"):  # 472 missing, 42 unexpected, 8 shown
-            extractor("inception", weights=own_weights)
+            load_extractor("inception", weights=own_weights)
 
     def test_both_file_formats_give_the_same_network(self, own_weights: Path, tmp_path: Path):
         state = torch.load(own_weights, weights_only=True)
         save_file(state, tmp_path / "own.safetensors")
-        one = extractor("digits", weights=own_weights)(pixels(3))
-        other = extractor("digits", weights=tmp_path / "own.safetensors")(pixels(3))
+        one = load_extractor("digits", weights=own_weights)(pixels(3))
+        other = load_extractor("digits", weights=tmp_path / "own.safetensors")(pixels(3))
         assert torch.equal(one.features, other.features)
 
     def test_a_missing_file_is_named(self, tmp_path: Path):
         with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):
-            extractor("digits", weights=tmp_path / "nowhere.pth")
+            load_extractor("digits", weights=tmp_path / "nowhere.pth")
 
     @pytest.mark.parametrize("name", ["torn.pth", "torn.safetensors", "empty.pth", "text.pth"])
     def test_what_is_not_a_file_of_weights_is_named(
@@ -327,12 +334,12 @@ class TestFiles:
         contents = {"torn": whole[: len(whole) // 2], "empty": b"", "text": b"weights\n"}
         (tmp_path / name).write_bytes(contents[name.split(".")[0]])
         with pytest.raises(ValueError, match=f"expected named tensors in .*{name}"):
-            extractor("digits", weights=tmp_path / name)
+            load_extractor("digits", weights=tmp_path / name)
 
     def test_a_file_with_more_than_tensors_is_named(self, tmp_path: Path):
         torch.save({"state_dict": {}, "epoch": 3}, tmp_path / "training.pth")
         with pytest.raises(ValueError, match=r"training\.pth.*module\.state_dict\(\)"):
-            extractor("digits", weights=tmp_path / "training.pth")
+            load_extractor("digits", weights=tmp_path / "training.pth")
 
 
 class TestOnesOwn:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ttur.metrics.inception_score import inception_distance, inception_score, inception_scores
-from ttur.metrics.names import lower_is_better
 
 LOGITS = np.random.default_rng(0).normal(size=(103, 7)) * 3
 
@@ -74,19 +73,6 @@ def test_the_inception_distance_in_its_three_readings():
     # whatever the constant, differences between the levels are the same
     for reading in (of_samples, below_best):
         assert np.diff(reading) == pytest.approx(np.diff(plotted), abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("metric", "falls"),
-    [
-        *[(name, True) for name in ("fid", "fid_infinity", "fd_cifar10", "fd_is", "kid", "ind")],
-        *[(name, True) for name in ("kid_digits", "ind_inception[01234567]", "jsd_4")],
-        *[(name, False) for name in ("is", "is_digits", "is_inception[01234567]", "precision_k3")],
-        *[(name, False) for name in ("recall_k3_cifar10", "density_k5", "coverage_k5_digits")],
-    ],
-)
-def test_names_say_which_way_is_better(metric: str, falls: bool):
-    assert lower_is_better(metric) is falls
 
 
 def test_certain_and_even_predictions_score_the_number_of_classes():

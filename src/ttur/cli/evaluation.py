@@ -1,6 +1,7 @@
 """Commands that measure images: fid, evaluate, statistics, disturb, selftest."""
 
-import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,24 +10,21 @@ import typer
 from ttur.cli.exits import FAILED
 from ttur.cli.options import (
     BatchSize,
-    Cache,
+    Comparing,
     Data,
     Device,
     ExtractorName,
-    Insist,
-    Interval,
     Json,
-    OnError,
-    Precision,
+    Looking,
     Protocol,
     Seed,
-    ValueRange,
     Weights,
+    grouped,
 )
-from ttur.cli.output import print_json, print_table
+from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ttur.evaluation.evaluate import Comparison
+    from ttur.evaluation.result import Circumstances
 
 SHOWN = 4  # kinds of format, mode and size in a line
 
@@ -36,44 +34,14 @@ RealSide = Annotated[
 GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the same kinds.")]
 
 
+@grouped
 def fid(
-    real: RealSide,
-    generated: GeneratedSide,
-    protocol: Protocol = "tf1",
-    extractor: ExtractorName = "inception",
-    weights: Weights = None,
-    precision: Precision = "float32",
-    on_error: OnError = "fail",
-    value_range: ValueRange = None,
-    interval: Interval = True,
-    seed: Seed = 0,
-    cache: Cache = True,
-    allow_protocol_mismatch: Insist = False,
-    device: Device = "auto",
-    batch_size: BatchSize = 50,
-    as_json: Json = False,
+    real: RealSide, generated: GeneratedSide, options: Comparing, as_json: Json = False
 ) -> None:
     """The Fréchet distance of B (generated) to A (real)."""
     from ttur.evaluation.evaluate import fid
-    from ttur.runtime.distributed import pick_device
 
-    result = fid(
-        real,
-        generated,
-        extractor=extractor,
-        protocol=protocol,
-        weights=weights,
-        precision=precision,
-        on_error=on_error,
-        value_range=_pair(value_range),
-        interval=interval,
-        seed=seed,
-        cache=cache,
-        allow_protocol_mismatch=allow_protocol_mismatch,
-        device=str(pick_device(device)),
-        batch_size=batch_size,
-        say=_say,
-    )
+    result = fid(real, generated, **asdict(options), say=say)
     _print_doubts(result)
     if as_json:
         print_json(result.to_json())
@@ -82,82 +50,46 @@ def fid(
     print(_certainty(result.details))
 
 
+@grouped
 def evaluate(
     real: RealSide,
     generated: GeneratedSide,
+    options: Comparing,
     metrics: Annotated[
         str,
         typer.Option(
-            help="Out of fid, fid_infinity, is, ind, kid, precision_recall, density_coverage; "
-            "neighbours as precision_recall_k5."
+            help="Names between commas, '?' lists them; neighbours as precision_recall_k5."
         ),
     ] = "fid,is,kid,precision_recall",
     kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
-    protocol: Protocol = "tf1",
-    extractor: ExtractorName = "inception",
-    weights: Weights = None,
-    precision: Precision = "float32",
-    on_error: OnError = "fail",
-    value_range: ValueRange = None,
-    interval: Interval = True,
-    seed: Seed = 0,
-    cache: Cache = True,
-    allow_protocol_mismatch: Insist = False,
-    device: Device = "auto",
-    batch_size: BatchSize = 50,
     as_json: Json = False,
 ) -> None:
     """Several metrics of B (generated) against A (real), in one pass over the images."""
     from ttur.evaluation.evaluate import evaluate
-    from ttur.runtime.distributed import pick_device
 
     result = evaluate(
-        real,
-        generated,
-        metrics,
-        extractor=extractor,
-        protocol=protocol,
-        weights=weights,
-        precision=precision,
-        on_error=on_error,
-        value_range=_pair(value_range),
-        interval=interval,
-        kid_subset_size=kid_subset_size,
-        seed=seed,
-        cache=cache,
-        allow_protocol_mismatch=allow_protocol_mismatch,
-        device=str(pick_device(device)),
-        batch_size=batch_size,
-        say=_say,
+        real, generated, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say
     )
     _print_doubts(result)
     if as_json:
         print_json(result.to_json())
         return
-    width = max(len(made.metric) for made in result.measurements)
+    width = max(map(len, result))
     for made in result.measurements:
         print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
     print(f"({_circumstances(result)})")
 
 
+@grouped
 def statistics(
     images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
     out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
-    protocol: Protocol = "tf1",
-    extractor: ExtractorName = "inception",
-    weights: Weights = None,
-    precision: Precision = "float32",
-    on_error: OnError = "fail",
-    value_range: ValueRange = None,
-    device: Device = "auto",
-    batch_size: BatchSize = 50,
+    options: Looking,
 ) -> None:
     """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
     from ttur.evaluation.audit import findings
+    from ttur.evaluation.openers import open_images
     from ttur.evaluation.reference import statistics
-    from ttur.evaluation.sources import open_images
-    from ttur.metrics.extractors import extractor as load_extractor
-    from ttur.runtime.distributed import pick_device
 
     if out.suffix != ".npz":
         raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
@@ -167,20 +99,16 @@ def statistics(
         raise ValueError(
             f"the statistics would overwrite the images in {images}; name another file"
         )
-    opened = open_images(images, value_range=_pair(value_range), on_error=on_error)
-    features = load_extractor(
-        extractor,
-        protocol=protocol,
-        weights=weights,
-        precision=precision,
-        device=str(pick_device(device)),
-    )
+    arguments = asdict(options)
+    reading = {name: arguments.pop(name) for name in ("value_range", "on_error")}
+    opened = open_images(images, **reading)
     out.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
-    made = statistics(opened, features, batch_size=batch_size)
+    made = statistics(opened, **arguments)
     made.save(out)
     for finding in findings(made.audit, None):
-        _say(f"warning: {finding}")
-    print(f"{out}: {made.count:,} images, {features.name}, protocol {protocol}")
+        say(f"warning: {finding}")
+    stated = made.fingerprint
+    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
 
 
 def disturb(
@@ -195,7 +123,7 @@ def disturb(
     samples: Annotated[
         int | None, typer.Option(min=2, help="Disturbed images; as many as the version says.")
     ] = None,
-    protocol: Protocol = "tf1",
+    protocol: Protocol = None,
     extractor: ExtractorName = "inception",
     weights: Weights = None,
     seed: Seed = 0,
@@ -205,13 +133,10 @@ def disturb(
 ) -> None:
     """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
     from ttur.experiments.disturbance_study import disturbance_study, images_of
-    from ttur.metrics.extractors import extractor as load_extractor
+    from ttur.metrics.extractors import load_extractor
     from ttur.reports.disturbances import markdown_table, write_study
-    from ttur.runtime.distributed import pick_device
 
-    features = load_extractor(
-        extractor, protocol=protocol, weights=weights, device=str(pick_device(device))
-    )
+    features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)
     originals = images_of(images)
     others = None if contamination is None else images_of(contamination, originals.shape[1])
     out.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
@@ -223,7 +148,7 @@ def disturb(
         seed=seed,
         samples=samples,
         batch_size=batch_size,
-        say=_say,
+        say=say,
     )
     written = write_study(study, out)
     if as_json:
@@ -252,7 +177,7 @@ def selftest(
         weights=weights,
         data_directory=data,
         full=full,
-        say=lambda name: _say(f"{name} …"),
+        say=lambda name: say(f"{name} …"),
     )
     failed = sum(result.outcome == "failed" for result in results)
     if as_json:
@@ -281,7 +206,7 @@ def _brief(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
 
 
-def _circumstances(result: "Comparison") -> str:
+def _circumstances(result: "Circumstances") -> str:
     counts = ", ".join(f"{side} {count:,}" for side, count in result.counts.items() if count)
     return f"protocol {result.protocol}; {counts}"
 
@@ -301,15 +226,15 @@ def _certainty(details: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown.items())
 
 
-def _print_doubts(result: "Comparison") -> None:
+def _print_doubts(result: "Circumstances") -> None:
     for side, audit in result.audit.items():
         if audit is not None:
-            _say(f"{side}: {_inventory(audit)}")
+            say(f"{side}: {_inventory(audit)}")
     for warning in result.warnings:
-        _say(f"warning: {warning}")
+        say(f"warning: {warning}")
 
 
-def _inventory(audit: dict[str, Any]) -> str:
+def _inventory(audit: Mapping[str, Any]) -> str:
     """What was read, in one line: counts, formats, modes, sizes."""
     counted = {name: audit[name] for name in ("read", "skipped") if audit[name]}
     parts = [", ".join(f"{count:,} {name}" for name, count in counted.items())]
@@ -320,18 +245,3 @@ def _inventory(audit: dict[str, Any]) -> str:
     if audit["ignored"]:
         parts.append(f"{sum(audit['ignored'].values()):,} other files passed over")
     return "; ".join(part for part in parts if part)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
-def _pair(text: str | None) -> tuple[float, float] | None:
-    """The range of `--value-range -1,1`."""
-    if text is None:
-        return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--value-range expects LOW,HIGH as -1,1 or 0,1, got {text!r}") from None
-    return low, high

@@ -1,22 +1,56 @@
-"""Options that several commands share."""
+"""Options that several commands share, one by one and in groups.
 
+What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need torch,
+for which `ttur --help` does not wait, and an unknown name is answered with all there are.
+"""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
+
+
+def _pair(text: str | None) -> Any:
+    """The range of `--value-range -1,1`."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--value-range expects LOW,HIGH as -1,1 or 0,1, got {text!r}") from None
+    return low, high
+
+
+def _importable(name: str) -> str:
+    """`package.module:name` may lie in the folder the command is called in."""
+    if ":" in name and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return name
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data sets.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
 Weights = Annotated[Path | None, typer.Option("--weights", help="File of the extractor's weights.")]
 Protocol = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--protocol", help="Resize and scaling: tf1 (the paper's), torch, clean, torch_antialias."
+        "--protocol", help="Resize and scaling; the extractor's own unless named, '?' lists them."
     ),
 ]
 ExtractorName = Annotated[
-    str, typer.Option("--extractor", help="inception, digits or cifar10 (the last two embedded).")
+    str,
+    typer.Option(
+        "--extractor",
+        callback=_importable,
+        help="Whose features: a name, '?' lists them, or package.module:name of your own.",
+    ),
 ]
 Precision = Annotated[
     str, typer.Option("--precision", help="float32, or bfloat16: faster, other numbers.")
@@ -27,7 +61,12 @@ OnError = Annotated[
 ]
 ValueRange = Annotated[
     str | None,
-    typer.Option("--value-range", metavar="LOW,HIGH", help="What floats mean, as -1,1 or 0,1."),
+    typer.Option(
+        "--value-range",
+        metavar="LOW,HIGH",
+        callback=_pair,
+        help="What floats mean, as -1,1 or 0,1.",
+    ),
 ]
 Interval = Annotated[
     bool, typer.Option("--interval/--no-interval", help="A confidence interval for the distance.")
@@ -40,3 +79,52 @@ Insist = Annotated[
     bool,
     typer.Option("--allow-protocol-mismatch", help="Compare what does not compare, and say so."),
 ]
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How images are looked at. Names and defaults are those of `ttur.statistics`."""
+
+    protocol: Protocol = None
+    extractor: ExtractorName = "inception"
+    weights: Weights = None
+    precision: Precision = "float32"
+    on_error: OnError = "fail"
+    value_range: ValueRange = None
+    seed: Seed = 0
+    device: Device = "auto"
+    batch_size: BatchSize = 50
+
+
+@dataclass(frozen=True)
+class Comparing(Looking):
+    """How two sides are compared. Names and defaults are those of `ttur.evaluate`."""
+
+    interval: Interval = True
+    cache: Cache = True
+    allow_protocol_mismatch: Insist = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer of one that takes a dataclass of options: each field is an option."""
+    hints = get_type_hints(command, include_extras=True)
+    (name,) = (name for name, hint in hints.items() if is_dataclass(hint))
+    group = hints.pop(name)
+    options = get_type_hints(group, include_extras=True)
+
+    @functools.wraps(command)
+    def flat(**arguments: Any) -> None:
+        chosen = {option: arguments.pop(option) for option in options}
+        command(**arguments, **{name: group(**chosen)})
+
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.name != name]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(f.name, keyword, default=f.default, annotation=options[f.name])
+        for f in fields(group)
+    ]
+    own = [p.replace(kind=keyword) for p in own]
+    flat.__signature__ = signature.replace(parameters=[*own, *added])  # pyright: ignore[reportAttributeAccessIssue]
+    flat.__annotations__ = hints | options
+    return flat

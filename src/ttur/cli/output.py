@@ -1,6 +1,7 @@
-"""What commands print on stdout: JSON, tables."""
+"""What commands print: JSON and tables on stdout, remarks on stderr."""
 
 import json
+import sys
 from typing import Any
 
 
@@ -15,6 +16,11 @@ def print_table(headings: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console().print(table)
+
+
+def say(line: str) -> None:
+    """Progress and doubts, beside the result."""
+    print(line, file=sys.stderr)
 
 
 def console() -> Any:

@@ -1,19 +1,23 @@
 """Generated images as they come, in any loop and any number of processes, against one reference."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ttur.evaluation.collector import Collector
-from ttur.evaluation.evaluate import Source, check_ready, kept, measured, opened, seen
-from ttur.evaluation.measures import Settings, measures
+from ttur.evaluation.comparison import Comparison, Source, open_source
+from ttur.evaluation.measures import measures
+from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
-from ttur.evaluation.sources import ImageSource, open_images
+from ttur.evaluation.values import Values
 from ttur.metrics.extractors import Extractor
-from ttur.metrics.extractors import extractor as named
 from ttur.runtime.distributed import from_every_rank, rank_zero_first, world_size
+from ttur.runtime.randomness import global_noise, restore_global_noise
 
 
 class Accumulator:
@@ -24,10 +28,13 @@ class Accumulator:
             accumulator.update(generator(latents()))
         accumulator.compute()["fid"]
 
-    The real side is seen once, at the start; `extractor` is a name or an `Extractor`, which brings
-    its protocol, weights, precision and device; the other options are those of `evaluate`. In a
+    The real side is seen once, at the start; the options are those of `evaluate`. Without `audit`
+    the generated images are neither hashed nor counted by kind, only looked at. In a
     `torch.distributed` group every process gives the images it made and all call `compute`: each
     image counts once, whatever the shares.
+
+    The global generators of torch, numpy and Python stay where they are, whatever the images draw
+    from them: they go on in the accumulator, from one `update` to the next.
 
     Raises:
         ValueError: if there is no such metric, or the real side has too few images for one, is
@@ -40,50 +47,64 @@ class Accumulator:
         metrics: str | Sequence[str] = ("fid",),
         *,
         extractor: str | Extractor = "inception",
-        value_range: tuple[float, float] | None = None,
+        protocol: str | None = None,
+        weights: Path | str | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
         batch_size: int = 50,
+        value_range: tuple[float, float] | None = None,
+        on_error: str = "fail",
         interval: bool = True,
         kid_subset_size: int = 1000,
         seed: int = 0,
         cache: bool = True,
         allow_protocol_mismatch: bool = False,
+        audit: bool = True,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._wanted = measures(metrics)
-        self._settings = Settings(seed, interval, kid_subset_size)
-        self._allow_protocol_mismatch = allow_protocol_mismatch
-        self._value_range, self._batch_size = value_range, batch_size
-        side = opened(real, value_range=value_range)
-        keep = kept(self._wanted, "real", side)
-        self._extractor = named(extractor) if isinstance(extractor, str) else extractor
-        check_ready(
-            {"real": side}, self._extractor, self._wanted, self._settings, allow_protocol_mismatch
+        measures(metrics)  # refused before a path is looked at
+        self._reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
+        self._batch_size, self._audited = batch_size, audit
+        side = open_source(real, **self._reading)
+        self._comparison = Comparison.of_names(
+            metrics,
+            extractor=extractor,
+            protocol=protocol,
+            weights=weights,
+            precision=precision,
+            device=device,
+            interval=interval,
+            kid_subset_size=kid_subset_size,
+            seed=seed,
+            allow_protocol_mismatch=allow_protocol_mismatch,
+            sides={"real": side},
         )
-        with rank_zero_first():
-            self._real = seen(
-                side,
-                self._extractor,
-                keep,
-                batch_size=batch_size,
-                seed=seed,
-                cache=cache,
+        self._noise: dict[str, Any] = {}
+        with self._apart(), rank_zero_first():
+            self._real = self._comparison.look(
+                side, "real", cache=cache, batch_size=batch_size, say=say
             )
         self.reset()
 
     def reset(self) -> None:
         """Forget the generated images; the real side stays."""
-        keep = {what for measure in self._wanted for what in measure.keep.get("generated", ())}
-        self._generated = Collector(self._extractor, keep, seed=self._settings.seed)
+        self._generated = self._comparison.collect("generated")
 
     def update(self, images: ImageSource) -> None:
         """More images: an array uint8 (n, H, W, 3), a tensor uint8 (n, 3, H, W), floats in the
-        `value_range`, or any other source.
+        `value_range`, or any other source. A tensor stays on its device.
 
         Raises:
             ValueError: if they are not images, or floats without a value range.
         """
-        source = open_images(images, value_range=self._value_range)
-        if source.count != 0:  # the last share of a loop may be empty
-            self._generated.read(source, self._batch_size)
+        with self._apart():
+            if isinstance(images, Tensor):
+                values = Values(name_of(images), self._reading["value_range"])
+                self._generated.read_tensor(images, values, self._batch_size, audited=self._audited)
+                return
+            source = open_images(images, **self._reading)
+            if source.count != 0:  # the last share of a loop may be empty
+                self._generated.read(source, self._batch_size, audited=self._audited)
 
     def merge(self, other: "Accumulator") -> None:
         """Take over the images another one has seen, as if given after one's own.
@@ -107,13 +128,8 @@ class Accumulator:
             generated = self._restored(next(everyone))
             for state in everyone:
                 generated.merge(self._restored(state))
-        return measured(
-            self._real,
-            generated.side(),
-            self._wanted,
-            self._settings,
-            self._allow_protocol_mismatch,
-        )
+        with self._comparison.undisturbed():
+            return self._comparison.of(self._real, generated.side())
 
     def state_dict(self) -> dict[str, Tensor]:
         """What was seen of the generated images, as tensors: for a checkpoint."""
@@ -130,7 +146,11 @@ class Accumulator:
 
     def _check_alike(self) -> None:
         """Refused by every process alike: the others would wait for one that gives up alone."""
-        mine = [[measure.name for measure in self._wanted], self._extractor.fingerprint()]
+        fingerprint = self._generated.extractor.fingerprint()
+        mine = [
+            [kind for measure in self._comparison.metrics for kind in measure.kinds],
+            fingerprint,
+        ]
         said = from_every_rank({json.dumps(mine, sort_keys=True): torch.empty(0)})
         texts = dict.fromkeys(text for names in said for text in names)
         if len(texts) > 1:
@@ -140,6 +160,17 @@ class Accumulator:
             )
 
     def _restored(self, state: dict[str, Tensor]) -> Collector:
-        collector = Collector(self._extractor, self._generated.kept, seed=self._settings.seed)
+        collector = self._comparison.collect("generated")
         collector.load_state_dict(state)
         return collector
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Global noise that goes on from one block to the next: were it put back and no more,
+        images that are drawn within would be the same in each.
+        """
+        device = self._comparison.device
+        with self._comparison.undisturbed():
+            restore_global_noise(self._noise, device)
+            yield
+            self._noise = global_noise(device)

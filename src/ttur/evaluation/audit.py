@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt64
 
 from ttur.data.images import Picture
+from ttur.runtime import digests
 
 _KINDS = 50  # rows of a table; what comes later is counted as "other"
 _NAMES = 100  # of skipped files
@@ -40,6 +41,9 @@ class Audit:
     several_frames: int = 0
     clipped: int = 0
     _digests: array = field(default_factory=lambda: array("Q"), repr=False)
+    _ordered: UInt64[np.ndarray, " _"] = field(
+        default_factory=lambda: np.empty(0, np.uint64), repr=False, compare=False
+    )
 
     def add(self, picture: Picture) -> None:
         """One image that was read."""
@@ -85,12 +89,19 @@ class Audit:
     @property
     def data_sha256(self) -> str:
         """SHA-256 of the sorted image digests: of the images, whatever their order or container."""
-        return hashlib.sha256(np.sort(self.image_digests).astype("<u8").tobytes()).hexdigest()
+        return digests.of_bytes(self._sorted().astype("<u8").tobytes())
 
     @property
     def duplicates(self) -> int:
         """Images that repeat another of the same side, pixel by pixel."""
-        return self.read - len(np.unique(self.image_digests))
+        ordered = self._sorted()
+        return int((ordered[1:] == ordered[:-1]).sum())
+
+    def _sorted(self) -> UInt64[np.ndarray, " read"]:
+        """Sorted once: a run compares with the same real images at every evaluation."""
+        if len(self._ordered) != len(self._digests):
+            self._ordered = np.sort(self.image_digests)
+        return self._ordered
 
     def to_json(self) -> dict[str, Any]:
         """The counts, and `data_sha256`; of the skipped files the first 100 with their reasons."""
@@ -101,7 +112,9 @@ class Audit:
         return counts | {"skipped_files": files} | tables | derived
 
     @classmethod
-    def from_json(cls, document: dict[str, Any], digests: Sequence[int] | np.ndarray) -> "Audit":
+    def from_json(
+        cls, document: dict[str, Any], image_digests: Sequence[int] | np.ndarray
+    ) -> "Audit":
         """What `to_json` and `image_digests` gave.
 
         Raises:
@@ -110,7 +123,7 @@ class Audit:
         try:
             audit = cls(
                 skipped_files=[(row["file"], row["reason"]) for row in document["skipped_files"]],
-                _digests=array("Q", np.asarray(digests, np.uint64).tobytes()),
+                _digests=array("Q", np.asarray(image_digests, np.uint64).tobytes()),
             )
             for name in _COUNTS:
                 setattr(audit, name, int(document[name]))

@@ -2,34 +2,23 @@
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Num
 from torch import Tensor
 
+from ttur.data.images import Picture
 from ttur.evaluation.audit import Audit
-from ttur.evaluation.sources import Images, to_pixels
-from ttur.evaluation.statistics import Statistics
+from ttur.evaluation.sources import Images, check_batch_size, to_pixels
+from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.values import Values
 from ttur.metrics.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
 
 KEPT = ("features", "logits")
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """One side of a comparison. Features and logits, float32 in the order read, if they were kept.
-
-    They take 4 bytes each: 0.4 GB for the features of 50,000 images by Inception.
-    """
-
-    statistics: Statistics
-    features: Float[np.ndarray, "count dimension"] | None = None
-    logits: Float[np.ndarray, "count classes"] | None = None
 
 
 class Collector:
@@ -50,23 +39,48 @@ class Collector:
         self.quantisation.add("uint8" if pixels.dtype == torch.uint8 else "float")
         self._take(pixels)
 
+    def read(self, images: Images, batch_size: int, *, audited: bool = True) -> None:
+        """All images of a source."""
+        batches = images.batches(batch_size, audited=audited)
+        for batch in batches:
+            self._take(to_pixels(batch, self.extractor.size, self.extractor.protocol))
+        self.quantisation.add("uint8")  # those of several sizes were resized here, not there
+        if audited:
+            self._add_audit(batches.audit)
+
+    def read_tensor(
+        self, tensor: Tensor, values: Values, batch_size: int, *, audited: bool = True
+    ) -> None:
+        """The same images as `read` of the tensor, to the bit, without leaving its device."""
+        check_batch_size(batch_size)
+        tensor, audit = values.checked(tensor), Audit()
+        for start in range(0, len(tensor), batch_size):
+            pixels, clipped = values.pixels_of(tensor[start : start + batch_size])
+            # In memory as arrays of images are: networks round differently in another layout.
+            self._take(pixels.contiguous(memory_format=torch.channels_last))
+            self.quantisation.add("uint8")
+            if audited:
+                images = np.ascontiguousarray(pixels.movedim(1, -1).cpu().numpy())
+                mode = "RGB" if tensor.shape[1] == 3 else "L"
+                for image, outside in zip(images, clipped.tolist(), strict=True):
+                    audit.add(Picture(image, mode=mode, clipped=outside))
+        if audit.read:
+            self._add_audit(audit)
+
     def _take(self, pixels: Tensor) -> None:
         made = self.extractor(pixels)
         if "logits" in self.kept and made.logits.shape[1] == 0:
             raise ValueError(
-                "the Inception Score needs classes, got an extractor of features alone; return "
-                "(features, logits) from it, or leave `is` and `ind` out"
+                "these metrics need the logits of classes, got an extractor of features alone; "
+                f"return (features, logits) from {self.extractor.name}, or choose metrics of "
+                "features"
             )
         self.moments.update(made.features)
         for name, batches in self.kept.items():
             batches.append(getattr(made, name).to("cpu", torch.float32).numpy())
 
-    def read(self, images: Images, batch_size: int) -> None:
-        """All images of a source, audited."""
-        for batch in images.batches(batch_size):
-            self._take(to_pixels(batch, self.extractor.size, self.extractor.protocol))
-        self.quantisation.add("uint8")  # those of several sizes were resized here, not there
-        self.audit = images.audit if self.audit is None else self.audit.merge(images.audit)
+    def _add_audit(self, audit: Audit) -> None:
+        self.audit = audit if self.audit is None else self.audit.merge(audit)
 
     def merge(self, other: "Collector") -> None:
         """Take over what another one saw, as if it came after what this one did.
@@ -83,7 +97,7 @@ class Collector:
         for name, batches in self.kept.items():
             batches += other.kept[name]
         if other.audit is not None:
-            self.audit = other.audit if self.audit is None else self.audit.merge(other.audit)
+            self._add_audit(other.audit)
 
     def side(self) -> Side:
         """What was seen so far.

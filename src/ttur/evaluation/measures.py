@@ -1,22 +1,31 @@
-"""The metrics by name: what each needs of the two sides, and what it says of them."""
+"""The metrics by name: what each needs of the two sides, and what it says of them.
+
+`MEASURES` names them, and nothing else does: messages, help, directions and the names of numbers
+are made from its rows.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ttur.evaluation.collector import Side
-from ttur.evaluation.statistics import Statistics
+from ttur.evaluation.result import Measurement
+from ttur.evaluation.statistics import Side, Statistics
 from ttur.metrics.fid import fid_infinity, fid_interval
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.inception_score import inception_distance, inception_scores
+from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
+from ttur.metrics.modes import modes_covered
 from ttur.runtime.errors import closest
 
-SPLITS = 10  # of the Inception Score
+PLAIN = "inception"  # the extractor of names that carry none
+_NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
+
+# Values with their details, in the order of a measure's numbers.
+Numbers = Iterator[tuple[float, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -35,40 +44,61 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A number under the name of its metric and extractor; details: how sure it is, how made."""
-
-    metric: str
-    value: float
-    details: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"metric": self.metric, "value": self.value, **self.details}
-
-
-@dataclass(frozen=True)
 class Measure:
-    """A metric as it was asked for. `keep` is what a pass must keep, by side; `least` says of so
-    many features how many images it needs on these sides, and `remedy` what to do about fewer.
+    """A metric.
+
+    `compute` takes the real and the generated side, the settings and, of neighbours, `k`, and gives
+    its `numbers`, by default one of its name, each a value with its details. `keep` is what a pass
+    must keep, by side; `least` says of so many features how many images it needs on these sides,
+    and `remedy` what to do about fewer. With a `k`, any other may be in its name: `…_k5`.
     """
 
     name: str
-    compute: Callable[[str, Side, Side, Settings], Iterator[Measurement]]
+    compute: Callable[..., Iterable[tuple[float, dict[str, Any]]]]
+    lower_is_better: bool
     keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
     least: Callable[[int, Settings], int] = lambda dimension, settings: 2
     remedy: str = "add images"
+    numbers: tuple[str, ...] = ()
+    k: int | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of its numbers, without an extractor."""
+        suffix = "" if self.k is None else f"_k{self.k}"
+        return tuple(f"{number}{suffix}" for number in self.numbers or (self.name,))
+
+    def names(self, fd_name: str) -> tuple[str, ...]:
+        """The full names of its numbers, by the features of the Fréchet distance `fd_name`."""
+        return tuple(metric_name(kind, fd_name) for kind in self.kinds)
+
+    def measurements(
+        self, fd_name: str, real: Side, generated: Side, settings: Settings
+    ) -> Iterator[Measurement]:
+        """Its numbers of two sides that kept what it needs."""
+        neighbours = {} if self.k is None else {"k": self.k}
+        made = self.compute(real, generated, settings, **neighbours)
+        for name, (value, details) in zip(self.names(fd_name), made, strict=True):
+            yield Measurement(name, value, details | neighbours)
+
+    def check_count(self, count: int, side: str, dimension: int, settings: Settings) -> None:
+        """Raises ValueError if a side of so many images is too small."""
+        least = self.least(dimension, settings) if side in self.keep else 2
+        least = max(least, 1 + (self.k or 0))
+        if count < least:
+            asked = self.name if self.k is None else f"{self.name}_k{self.k}"
+            raise ValueError(f"{asked} needs at least {least} images, got {count}; {self.remedy}")
 
 
 def metric_name(kind: str, fd_name: str) -> str:
     """`kind` ("fid", "kid", …) by the features that give the Fréchet distance called `fd_name`.
 
-    "kid" by those of "fid" is `kid`, by those of "fd_digits" `kid_digits`; "fid_infinity" by those
-    is `fd_infinity_digits`.
+    >>> metric_name("kid", "fid"), metric_name("kid", "fd_digits"), metric_name("fid", "fd_digits")
+    ('kid', 'kid_digits', 'fd_digits')
     """
     if fd_name == "fid":
         return kind
-    kind = re.sub("^fid", "fd", kind)
-    return f"{kind}_{fd_name.removeprefix('fd_')}"
+    return f"{_by_another(kind)}_{fd_name.removeprefix('fd_')}"
 
 
 def measures(names: str | Iterable[str]) -> list[Measure]:
@@ -78,33 +108,93 @@ def measures(names: str | Iterable[str]) -> list[Measure]:
     Raises:
         ValueError: if there is no such metric, or none is named.
     """
-    split = names.split(",") if isinstance(names, str) else names
-    if not (wanted := dict.fromkeys(name.strip() for name in split)):
-        raise ValueError(f"expected metrics, got none; there are {', '.join(_known())}")
-    return [_measure(name) for name in wanted]
+    wanted: dict[tuple[str, int | None], Measure] = {}
+    for name in _split(names):
+        measure = _measure(name)
+        if measure is None:
+            raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, MEASURES)}")
+        wanted[measure.name, measure.k] = measure
+    return list(wanted.values())
 
 
-def _known() -> tuple[str, ...]:
-    return (*_MEASURES, *_NEIGHBOURS)
+def parse_metrics(names: str | Iterable[str]) -> tuple[tuple[str, ...], str]:
+    """The metrics and the extractor of names that carry it, as a run's are asked for.
 
+    `fid`, `is`, `kid`, … are by Inception; `fd_digits`, `precision_recall_k5_cifar10`,
+    `kid_package.module:name` by the extractor that they name.
 
-def _measure(name: str) -> Measure:
-    if name in _MEASURES:
-        return _MEASURES[name]
-    match = re.fullmatch(r"(precision_recall|density_coverage)(?:_k([1-9][0-9]{0,3}))?", name)
-    if match is None:
+        >>> parse_metrics("fd_digits,kid_digits")
+        (('fid', 'kid'), 'digits')
+
+    Raises:
+        ValueError: if there is no such metric, or they are of several extractors.
+    """
+    kinds, extractors = [], dict[str, None]()
+    for name in _split(names):
+        kind, extractor = _parsed(name)
+        kinds.append(kind)
+        extractors[extractor] = None
+    if len(extractors) > 1:
         raise ValueError(
-            f"no metric {name!r} (a number of neighbours may follow, as in precision_recall_k5); "
-            f"{closest(name, _known())}"
+            f"expected metrics by one extractor, got {' and '.join(extractors)}; ask for those of "
+            "one of them"
         )
-    function, default = _NEIGHBOURS[match[1]]
-    return _neighbours(name, function, int(match[2] or default))
+    return tuple(dict.fromkeys(kinds)), next(iter(extractors))
 
 
-def _fid(fd: str, real: Side, generated: Side, settings: Settings) -> Iterator[Measurement]:
+def lower_is_better(metric: str) -> bool:
+    """Whether a number improves as it falls, by its full name, as `precision_k3_digits`.
+
+    Numbers of no measure here, as the n-gram divergence `jsd_4`, are distances.
+    """
+    directions = {
+        spelled: measure.lower_is_better
+        for measure in MEASURES.values()
+        for number in measure.numbers or (measure.name,)
+        for spelled in (number, _by_another(number))
+        if f"{metric}_".startswith(f"{spelled}_")
+    }
+    return directions[max(directions, key=len)] if directions else True
+
+
+def _by_another(kind: str) -> str:
+    """A Fréchet distance by other features than Inception's is never called FID."""
+    return re.sub("^fid", "fd", kind)
+
+
+def _split(names: str | Iterable[str]) -> list[str]:
+    split = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    if not split:
+        raise ValueError(f"expected metrics, got none; there are {', '.join(MEASURES)}")
+    return split
+
+
+def _measure(name: str) -> Measure | None:
+    if name in MEASURES:
+        return MEASURES[name]
+    match = re.fullmatch(r"(.+)_k([1-9][0-9]{0,3})", name)
+    row = match and MEASURES.get(match[1])
+    return replace(row, k=int(match[2])) if row and row.k is not None else None
+
+
+def _parsed(name: str) -> tuple[str, str]:
+    if _measure(name) is not None:
+        return name, PLAIN
+    # The longest first: fd_infinity_digits is of digits, not the distance by "infinity_digits".
+    for measure in sorted(MEASURES.values(), key=lambda measure: -len(measure.name)):
+        neighbours = "(_k[1-9][0-9]{0,3})?" if measure.k is not None else "()"
+        match = re.fullmatch(f"{re.escape(_by_another(measure.name))}{neighbours}_(.+)", name)
+        if match is not None:
+            return measure.name + (match[1] or ""), match[2]
+    _, _, extractor = name.rpartition("_")
+    by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
+    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, [*MEASURES, *by_it])}")
+
+
+def _fid(real: Side, generated: Side, settings: Settings) -> Numbers:
     a, b = real.statistics, generated.statistics
     value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
-    yield Measurement(fd, value, _interval(a, b) if settings.interval else {"interval": None})
+    yield value, _interval(a, b) if settings.interval else {"interval": None}
 
 
 def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
@@ -118,74 +208,93 @@ def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
     return {"interval": asdict(made)}
 
 
-def _fid_infinity(
-    fd: str, real: Side, generated: Side, settings: Settings
-) -> Iterator[Measurement]:
-    assert generated.features is not None
-    made = fid_infinity(real.statistics.moments, generated.features, seed=settings.seed)
-    details = asdict(made)
-    yield Measurement(metric_name("fid_infinity", fd), details.pop("value"), details)
+def _fid_infinity(real: Side, generated: Side, settings: Settings) -> Numbers:
+    made = fid_infinity(real.statistics.moments, _kept(generated.features), seed=settings.seed)
+    yield _value(asdict(made), "value")
 
 
-def _is(fd: str, real: Side, generated: Side, settings: Settings) -> Iterator[Measurement]:
-    details = asdict(inception_scores(_logits(generated), SPLITS))
-    yield Measurement(metric_name("is", fd), details.pop("mean"), details)
+def _is(real: Side, generated: Side, settings: Settings) -> Numbers:
+    yield _value(asdict(inception_scores(_kept(generated.logits))), "mean")
 
 
-def _ind(fd: str, real: Side, generated: Side, settings: Settings) -> Iterator[Measurement]:
+def _ind(real: Side, generated: Side, settings: Settings) -> Numbers:
     """The reading of the paper's text: m - IS, with m the number of samples, its upper bound."""
-    logits = _logits(generated)
-    score = inception_scores(logits, SPLITS)
-    value = inception_distance(score.mean, len(logits))
-    yield Measurement(metric_name("ind", fd), value, {"inception_score": score.mean})
+    logits = _kept(generated.logits)
+    score = inception_scores(logits)
+    yield inception_distance(score.mean, len(logits)), {"inception_score": score.mean}
 
 
-def _kid(fd: str, real: Side, generated: Side, settings: Settings) -> Iterator[Measurement]:
+def _kid(real: Side, generated: Side, settings: Settings) -> Numbers:
     made = kernel_distance(
-        *_features(real, generated), subset_size=settings.kid_subset_size, seed=settings.seed
+        _kept(real.features),
+        _kept(generated.features),
+        subset_size=settings.kid_subset_size,
+        seed=settings.seed,
     )
-    details = asdict(made)
-    yield Measurement(metric_name("kid", fd), details.pop("mean"), details)
+    yield _value(asdict(made), "mean")
 
 
-def _neighbours(name: str, function: Callable[..., Any], k: int) -> Measure:
-    """Both numbers of a pair, with k in the name."""
-
-    def compute(fd: str, real: Side, generated: Side, settings: Settings) -> Iterator[Measurement]:
-        made = asdict(function(*_features(real, generated), k=k))
-        made.pop("k")
-        for kind, value in made.items():
-            yield Measurement(metric_name(f"{kind}_k{k}", fd), value, {"k": k})
-
-    return Measure(name, compute, _BOTH, lambda *_: k + 1, "add images, or ask for a lower k")
+def _precision_recall(real: Side, generated: Side, settings: Settings, k: int) -> Numbers:
+    made = precision_recall(_kept(real.features), _kept(generated.features), k=k)
+    yield from ((made.precision, {}), (made.recall, {}))
 
 
-def _features(*sides: Side) -> list[np.ndarray]:
-    assert all(side.features is not None for side in sides)
-    return [side.features for side in sides if side.features is not None]
+def _density_coverage(real: Side, generated: Side, settings: Settings, k: int) -> Numbers:
+    made = density_coverage(_kept(real.features), _kept(generated.features), k=k)
+    yield from ((made.density, {}), (made.coverage, {}))
 
 
-def _logits(side: Side) -> np.ndarray:
-    assert side.logits is not None
-    return side.logits
+def _modes(real: Side, generated: Side, settings: Settings) -> Numbers:
+    yield float(modes_covered(_kept(generated.logits), _kept(real.logits))), {}
+
+
+def _value(details: dict[str, Any], name: str) -> tuple[float, dict[str, Any]]:
+    return details.pop(name), details
+
+
+def _kept(array: np.ndarray | None) -> np.ndarray:
+    assert array is not None
+    return array
 
 
 # The least counts are those that the functions refuse to go below, when images have been seen.
 _BOTH = {"real": ("features",), "generated": ("features",)}
-_MEASURES = {
+_FEWER_NEIGHBOURS = "add images, or ask for a lower k"
+MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("fid", _fid),
-        Measure("fid_infinity", _fid_infinity, {"generated": ("features",)}, lambda d, _: 4 * d),
-        Measure("is", _is, {"generated": ("logits",)}, lambda *_: SPLITS),
-        Measure("ind", _ind, {"generated": ("logits",)}, lambda *_: SPLITS),
+        Measure("fid", _fid, True),
+        Measure(
+            "fid_infinity", _fid_infinity, True, {"generated": ("features",)}, lambda d, _: 4 * d
+        ),
+        Measure("is", _is, False, {"generated": ("logits",)}, lambda *_: SPLITS),
+        Measure("ind", _ind, True, {"generated": ("logits",)}, lambda *_: SPLITS),
         Measure(
             "kid",
             _kid,
+            True,
             _BOTH,
             lambda _, settings: settings.kid_subset_size,
-            "add images, or ask for smaller subsets with --kid-subset-size",
+            "add images, or ask for smaller subsets by `kid_subset_size`",
         ),
+        Measure(
+            "precision_recall",
+            _precision_recall,
+            False,
+            _BOTH,
+            numbers=("precision", "recall"),
+            k=3,
+            remedy=_FEWER_NEIGHBOURS,
+        ),
+        Measure(
+            "density_coverage",
+            _density_coverage,
+            False,
+            _BOTH,
+            numbers=("density", "coverage"),
+            k=5,
+            remedy=_FEWER_NEIGHBOURS,
+        ),
+        Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
     )
 }
-_NEIGHBOURS = {"precision_recall": (precision_recall, 3), "density_coverage": (density_coverage, 5)}

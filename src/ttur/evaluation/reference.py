@@ -1,36 +1,59 @@
 """Statistics of a source: one pass over its images, or found where a pass before left them."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from ttur.evaluation.collector import side_of_images
-from ttur.evaluation.sources import Images, ImageSource, open_images
+from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Statistics, mismatches
-from ttur.metrics.extractors import DESIGNS, Extractor
+from ttur.metrics.extractors import DESIGNS, Extractor, load_extractor
+from ttur.runtime import digests
 from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.randomness import randomness_from
 
 
 def statistics(
-    source: ImageSource | Images, extractor: Extractor, *, batch_size: int = 50, seed: int = 0
+    source: ImageSource | Images,
+    extractor: str | Extractor = "inception",
+    *,
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
+    batch_size: int = 50,
+    value_range: tuple[float, float] | None = None,
+    count: int | None = None,
+    on_error: str = "fail",
+    seed: int = 0,
 ) -> Statistics:
-    """One pass over the images of a source (`evaluation.sources`).
+    """One pass over the images of a source (`evaluation.openers`), which may stand for them later.
 
-    The fingerprint's `data_sha256` is over the uint8 pixels of all images, in any order: the same
-    for a folder, its zip and the array of it.
+        >>> import numpy as np
+        >>> statistics(np.zeros((7, 32, 32, 3), np.uint8), "digits").count
+        7
+
+    The options are those of `evaluate`. The fingerprint's `data_sha256` is over the uint8 pixels of
+    all images, in any order: the same for a folder, its zip and the array of it.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
         ValueError: if it holds fewer than two images, or not images; a corrupt file is named.
     """
-    images = source if isinstance(source, Images) else open_images(source)
-    return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
+    images = open_images(source, value_range=value_range, count=count, on_error=on_error)
+    if isinstance(extractor, str):
+        extractor = load_extractor(
+            extractor, protocol=protocol, weights=weights, device=device, precision=precision
+        )
+    with randomness_from(None, extractor.device or torch.device("cpu")):
+        return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
 
 
 def reference_statistics(
-    source: ImageSource | Images,
+    images: Images,
     extractor: Extractor,
     *,
     say: Callable[[str], None] = lambda line: None,
@@ -46,16 +69,14 @@ def reference_statistics(
     caller's own is known by its weights alone, which another network may share, and an iterator
     only by its pixels: they are never kept.
     """
-    images = source if isinstance(source, Images) else open_images(source)
     content = images.content_sha256() if extractor.name in DESIGNS else None
     if content is None:
-        return statistics(images, extractor, batch_size=batch_size, seed=seed)
+        return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
     # Pillow decides what a JPEG's pixels are.
     versions = [version(name) for name in ("ttur", "pillow")]
-    made_by = [content, images.on_error, extractor.fingerprint(), seed, versions]
-    key = json.dumps(made_by, sort_keys=True)
+    key = digests.of_document([content, images.on_error, extractor.fingerprint(), seed, versions])
     folder = cache_directory() / "statistics" if cache is None else cache
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    path = folder / f"{key}.npz"
     try:
         kept = Statistics.load(path)
         if not mismatches(kept.fingerprint, extractor.fingerprint()):
@@ -67,7 +88,7 @@ def reference_statistics(
         say(f"{error}; computing the reference again")
     number = "the" if images.count is None else f"{images.count:,}"
     say(f"statistics of {number} images of {images.name} by {extractor.name} …")
-    made = statistics(images, extractor, batch_size=batch_size, seed=seed)
+    made = side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
     try:
         made.save(path, with_groups=True)
     except OSError as error:

@@ -94,6 +94,18 @@ class Statistics:
         return cls(mean, covariance, fingerprint.get("count"), fingerprint, audit, groups)
 
 
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a comparison. Features and logits, float32 in the order read, if they were kept.
+
+    They take 4 bytes each: 0.4 GB for the features of 50,000 images by Inception.
+    """
+
+    statistics: Statistics
+    features: Float[np.ndarray, "count dimension"] | None = None
+    logits: Float[np.ndarray, "count classes"] | None = None
+
+
 def holds_statistics(path: Path) -> bool:
     """Whether an .npz is of statistics, and not of images.
 

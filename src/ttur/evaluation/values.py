@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int, Num, UInt8
 from PIL import Image
 from torch import Tensor
 
 from ttur.data.images import Picture, check_pixels, picture_of
+
+_NOT_FINITE = "a value of the images in {} is NaN or infinite"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,39 @@ class Values:
                 "(H, W, 3), tensors (3, H, W) or images of Pillow's"
             )
 
+    def checked(self, tensor: Num[Tensor, "..."]) -> Num[Tensor, "n channels height width"]:
+        """A tensor of images (n, 1 or 3, H, W), or (n, H, W), where it is.
+
+        Raises:
+            ValueError: if they are not images, or floats without a value range.
+        """
+        values = tensor.detach()
+        if values.dtype == torch.bfloat16:  # unknown to numpy, whose words messages use
+            values = values.float()
+        values = values.reshape(many_shaped(tuple(values.shape), 0, self.where))
+        dtype = torch.empty(0, dtype=values.dtype).numpy().dtype
+        self.check(dtype, tuple(values.movedim(-3, -1).shape if values.ndim > 2 else values.shape))
+        return values
+
+    def pixels_of(
+        self, values: Num[Tensor, "n channels height width"]
+    ) -> tuple[UInt8[Tensor, "n 3 height width"], Int[Tensor, " n"]]:
+        """What `picture` makes of checked images, to the bit, where they are; and how many values
+        of each were clipped.
+        """
+        clipped = torch.zeros(len(values), dtype=torch.int64)
+        if values.dtype != torch.uint8:
+            assert self.value_range is not None
+            low, high = self.value_range
+            if values.device.type == "mps":  # has no float64
+                values = values.cpu()
+            levels = values.double().sub(low).mul_(255 / (high - low))
+            if not levels.isfinite().all():
+                raise ValueError(_NOT_FINITE.format(self.where))
+            clipped = ((values < low) | (values > high)).flatten(1).sum(dim=1)
+            values = levels.round_().clamp_(0, 255).to(torch.uint8)
+        return values.expand(-1, 3, -1, -1), clipped
+
     def check(self, dtype: np.dtype, shape: tuple[int, ...]) -> None:
         """Refuse values (N, H, W, channels) that cannot become images, before any is read.
 
@@ -90,7 +126,7 @@ class Values:
             low, high = self.value_range
             levels = (values.astype(np.float64) - low) * (255 / (high - low))
             if not np.isfinite(levels).all():
-                raise ValueError(f"a value of the images in {self.where} is NaN or infinite")
+                raise ValueError(_NOT_FINITE.format(self.where))
             clipped = int(np.count_nonzero((values < low) | (values > high)))
             values = np.rint(levels).clip(0, 255).astype(np.uint8)
         mode = "RGB" if values.shape[2] == 3 else "L"

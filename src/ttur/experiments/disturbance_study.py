@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from ttur.data import catalogue
-from ttur.evaluation.sources import ImageSource, open_images
+from ttur.evaluation.openers import ImageSource, open_images
 from ttur.experiments.disturbance_result import CONSTANTS, DisturbanceStudy, Row
 from ttur.experiments.disturbances import (
     PAPER_SIDE,
@@ -25,13 +25,12 @@ from ttur.experiments.disturbances import (
 )
 from ttur.metrics.extractors import Extractor
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.inception_score import inception_distance, inception_score
+from ttur.metrics.inception_score import SPLITS, inception_distance, inception_score
 from ttur.metrics.moments import Moments
 from ttur.runtime import digests
 from ttur.runtime.errors import closest
 
 LEVELS = range(4)
-SPLITS = 10
 
 
 @dataclass(frozen=True)

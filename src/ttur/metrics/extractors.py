@@ -1,13 +1,13 @@
 """Named feature extractors: a network, its verified weights and the protocol it is fed by."""
 
 import copy
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
-from importlib import resources
+from importlib import import_module, resources
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Num
@@ -17,28 +17,63 @@ from ttur.metrics import inception, resize
 from ttur.metrics.compact import Compact
 from ttur.metrics.inference import PRECISIONS, prepared, side_by_side, without_tf32
 from ttur.metrics.state_dicts import load_strictly, tensors_in
+from ttur.runtime import digests
 from ttur.runtime.artifacts import Artifact, fetch
 from ttur.runtime.checkpoint import weights_sha256
+from ttur.runtime.distributed import pick_device
+from ttur.runtime.errors import closest, kind_of
 
-INCEPTION = Artifact(
-    name="pt_inception-2015-12-05-6726825d.pth",
-    url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-    "pt_inception-2015-12-05-6726825d.pth",
-    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    size=95_628_359,
-    remedy="name it with --weights FILE, or take an embedded extractor (--metric fd_cifar10 where "
-    "a GAN is trained, --extractor cifar10 elsewhere), or train with --metric none",
-)
+GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by name
+
+
+@runtime_checkable
+class Weights(Protocol):
+    """A file of weights that can be had, and the digest of the one that a name stands for."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    def fetch(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A file of the package."""
+
+    name: str
+    sha256: str
+
+    def fetch(self) -> Path:
+        return Path(str(resources.files("ttur.metrics") / "weights" / self.name))
+
+
+class Published(Artifact):
+    """A file that is downloaded once."""
+
+    def fetch(self) -> Path:
+        return fetch(self)
 
 
 @dataclass(frozen=True)
 class Design:
-    """What a name stands for: a network, the side of its images, its features, its weights."""
+    """All that a name stands for; the loader knows no name.
+
+    A `network` takes images of `size`, resized and scaled by a protocol, and returns (features,
+    logits), or features alone. Of its `protocols`, None for all there are, the first is its own.
+    `prepare` makes what measures of the loaded network, in a precision. `images_apart`: on a CPU it
+    is shared among the cores, a few images at a time. `plain_names`: its numbers are called fid,
+    kid, …; those of others fd_<name>, kid_<name>, ….
+    """
 
     network: Callable[[], nn.Module]
     size: int
     dimension: int
-    sha256: str
+    weights: Weights
+    protocols: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] = ("float32",)
+    prepare: Callable[[nn.Module, str], nn.Module] = lambda network, precision: network
+    images_apart: bool = False
+    plain_names: bool = False
 
 
 DESIGNS = {
@@ -46,19 +81,38 @@ DESIGNS = {
         network=inception.Inception,
         size=inception.SIZE,
         dimension=inception.DIMENSION,
-        sha256=INCEPTION.sha256,
+        weights=Published(
+            name="pt_inception-2015-12-05-6726825d.pth",
+            url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+            "pt_inception-2015-12-05-6726825d.pth",
+            sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            size=95_628_359,
+            remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
+            "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
+            "`metric` none",
+        ),
+        precisions=PRECISIONS,
+        prepare=prepared,
+        images_apart=True,
+        plain_names=True,
     ),
     "digits": Design(
         network=partial(Compact, width=16),
         size=16,
         dimension=64,
-        sha256="4f791cff1e3efedad49c7a8763667fd731e0501bb5b8c24bca35555e68a047fa",
+        weights=Embedded(
+            "digits.safetensors",
+            "4f791cff1e3efedad49c7a8763667fd731e0501bb5b8c24bca35555e68a047fa",
+        ),
     ),
     "cifar10": Design(
         network=partial(Compact, width=32),
         size=32,
         dimension=128,
-        sha256="4e2b58a48c5926ebd9489194c48f4378e389257072af64969f7a42af731b7a64",
+        weights=Embedded(
+            "cifar10.safetensors",
+            "4e2b58a48c5926ebd9489194c48f4378e389257072af64969f7a42af731b7a64",
+        ),
     ),
 }
 
@@ -84,6 +138,7 @@ class Extractor:
     verified: bool  # the weights are those the name stands for
     precision: str = "float32"  # of the network; pixels and features are float32 in any
     images_apart: bool = False  # on a CPU: shared among its cores, a few images at a time
+    plain_names: bool = False  # if verified: fid, kid, …
 
     @classmethod
     def of(
@@ -93,7 +148,7 @@ class Extractor:
         name: str,
         dimension: int,
         size: int | None = None,
-        protocol: str = "tf1",
+        protocol: str | None = None,
     ) -> "Extractor":
         """Any module or function of one's own: images → features, or → (features, logits).
 
@@ -104,9 +159,9 @@ class Extractor:
         Raises:
             ValueError: if the name is taken by an extractor of ours, or the protocol is unknown.
         """
+        protocol = next(iter(resize.PROTOCOLS)) if protocol is None else protocol
         resize.check_protocol(protocol)
-        if name in DESIGNS:
-            raise ValueError(f"expected a name of your own, got {name!r}, which is one of ours")
+        _check_own(name)
         adapted = _Adapted(copy.deepcopy(network)).eval().requires_grad_(False)
         digest = weights_sha256(adapted) if adapted.state_dict() else ""
         return cls(name, digest, protocol, dimension, adapted, size, verified=False)
@@ -119,7 +174,7 @@ class Extractor:
             ValueError: if the pixels have another shape or range, or the network another dimension.
         """
         resize.check_pixels(pixels)
-        device = next((tensor.device for tensor in self.network.parameters()), pixels.device)
+        device = self.device or pixels.device
         pixels = pixels.to(device)
         if self.images_apart and device.type == "cpu":
             features, logits = side_by_side(self._outputs, pixels)
@@ -141,25 +196,23 @@ class Extractor:
         resized = resize.resize(pixels, self.size, self.protocol)
         return self.network(resize.scale(resized, self.protocol))
 
-    def metric(self, kind: str) -> str:
-        """`kind` ("fd", "is", "kid", …) with this extractor in its name, as results report it.
-
-        Only Inception with the published weights gives the plain names; other weights than a name
-        stands for add the first eight digits of their SHA-256.
-        """
-        if self.name == "inception" and self.verified:
-            return "fid" if kind == "fd" else kind
-        of_unknown_weights = not self.verified and self.weights_sha256
-        suffix = f"[{self.weights_sha256[:8]}]" if of_unknown_weights else ""
-        return f"{kind}_{self.name}{suffix}"
+    @property
+    def device(self) -> torch.device | None:
+        """Where its weights are; None if it has none, and works where its pixels are."""
+        return next((tensor.device for tensor in self.network.parameters()), None)
 
     @property
     def fd_name(self) -> str:
-        return self.metric("fd")
+        """What its Fréchet distance is called; names of other numbers follow from it.
 
-    @property
-    def is_name(self) -> str:
-        return self.metric("is")
+        Only Inception with the published weights gives `fid`; other weights than a name stands for
+        add the first eight digits of their SHA-256.
+        """
+        if self.plain_names and self.verified:
+            return "fid"
+        of_unknown_weights = not self.verified and self.weights_sha256
+        suffix = f"[{self.weights_sha256[:8]}]" if of_unknown_weights else ""
+        return f"fd_{self.name}{suffix}"
 
     def fingerprint(self) -> dict[str, str | int | None]:
         """Everything about the extractor that two statistics must share to be compared."""
@@ -167,82 +220,151 @@ class Extractor:
             "extractor": self.name,
             "weights_sha256": self.weights_sha256,
             "protocol": self.protocol,
-            "scaling": "none" if self.size is None else resize.SCALING[self.protocol],
+            "scaling": "none" if self.size is None else resize.PROTOCOLS[self.protocol].scaling,
             "size": self.size,
             "precision": self.precision,
         }
 
 
-def extractor(
+def load_extractor(
     name: str,
     *,
-    protocol: str = "tf1",
+    protocol: str | None = None,
     weights: Path | str | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     precision: str = "float32",
 ) -> Extractor:
-    """ "inception" (published weights, downloaded once), "digits" or "cifar10" (embedded).
+    """ "inception" (published weights, downloaded once), "digits" or "cifar10" (embedded); one of
+    your own as "package.module:name", or by its name in the entry-point group `ttur.extractors`.
 
-    `weights` names a .pth or .safetensors file to use instead; if its bytes are not the ones the
-    name stands for, the extractor is not `verified` and its numbers say so in their names.
-    `precision` "bfloat16" is for Inception: about twice as fast, and its distances are other
-    numbers (docs/numerics.md), so the fingerprint carries it.
+        >>> load_extractor("digits", protocol="clean", device="cpu").fd_name
+        'fd_digits'
+
+    `protocol` None is the extractor's own. `weights` names a .pth or .safetensors file to use
+    instead; if its bytes are not the ones the name stands for, the extractor is not `verified` and
+    its numbers say so in their names. `precision` "bfloat16" is for Inception: about twice as fast,
+    and its distances are other numbers (docs/numerics.md), so the fingerprint carries it.
+
+    What "package.module:name" stands for is a `Design`, an `Extractor`, which brings all that the
+    arguments say, or a function without arguments that returns one of them.
 
     Raises:
         ValueError: if the name, protocol or precision is unknown, or the weights do not fit.
         FileNotFoundError: if the file of weights does not exist.
         ConnectionError: if the published weights are neither cached nor to be had.
     """
-    if name not in DESIGNS:
-        close = get_close_matches(name, DESIGNS, n=2, cutoff=0.4)
+    design = DESIGNS[name] if name in DESIGNS else _of_others(name)
+    if isinstance(design, Extractor):
+        _check_brought(design, protocol, weights, precision)
+        return design
+    protocol = _protocol_of(design, protocol)
+    if precision not in design.precisions:
         raise ValueError(
-            f"expected an extractor out of {', '.join(DESIGNS)}, got {name!r}"
-            + (f"; did you mean {' or '.join(close)}?" if close else "")
-        )
-    resize.check_protocol(protocol)
-    design = DESIGNS[name]
-    allowed = PRECISIONS if name == "inception" else PRECISIONS[:1]
-    if precision not in allowed:
-        raise ValueError(
-            f"expected for extractor {name} a precision out of {', '.join(allowed)}, got "
+            f"expected for extractor {name} a precision out of {', '.join(design.precisions)}, got "
             f"{precision!r}; float32 is the one that published numbers are made with"
         )
-    if weights is not None:
-        weights = Path(weights)
-        if not weights.is_file():
-            raise FileNotFoundError(
-                f"expected a .pth or .safetensors file of weights, got {weights}, "
-                "which is not a file"
-            )
-        source = weights
-    elif name == "inception":
-        source = fetch(INCEPTION)
-    else:
-        source = resources.files("ttur.metrics") / "weights" / f"{name}.safetensors"
+    device = pick_device(str(device))
+    source = design.weights.fetch() if weights is None else Path(weights)
+    if not source.is_file():
+        raise FileNotFoundError(
+            f"expected a .pth or .safetensors file of weights, got {source}, which is not a file"
+        )
     # Read once: the bytes that are hashed are the bytes that are loaded.
     contents = source.read_bytes()
-    digest = hashlib.sha256(contents).hexdigest()
-    verified = digest == design.sha256
+    digest = digests.of_bytes(contents)
+    verified = digest == design.weights.sha256
     if weights is None and not verified:
         raise ValueError(
-            f"expected SHA-256 {design.sha256} of {source}, got {digest}; "
+            f"expected SHA-256 {design.weights.sha256} of {source}, got {digest}; "
             "the file was changed: install the package again"
         )
     network = design.network()
     load_strictly(network, tensors_in(contents, str(source)), str(source))
     network = network.to(device).eval().requires_grad_(False)
-    large = name == "inception"
+    network, ours = design.prepare(network, precision), name in DESIGNS
     return Extractor(
-        name,
+        name if ours else name.rpartition(":")[2],
         digest,
         protocol,
         design.dimension,
-        prepared(network, precision) if large else network,
+        network if ours else _Adapted(network),
         design.size,
         verified,
         precision,
-        images_apart=large,
+        images_apart=design.images_apart,
+        plain_names=ours and design.plain_names,
     )
+
+
+def stated_before(name: str, protocol: str | None, precision: str) -> dict[str, str]:
+    """What the fingerprint of an extractor of ours will say, known before its weights are loaded.
+
+    Raises:
+        ValueError: if it has no such protocol.
+    """
+    if name not in DESIGNS:
+        return {}
+    protocol = _protocol_of(DESIGNS[name], protocol)
+    return {"extractor": name, "protocol": protocol, "precision": precision}
+
+
+def _protocol_of(design: Design, protocol: str | None) -> str:
+    known = tuple(resize.PROTOCOLS) if design.protocols is None else design.protocols
+    protocol = known[0] if protocol is None else protocol
+    resize.check_protocol(protocol, known)
+    return protocol
+
+
+def _of_others(name: str) -> "Design | Extractor":
+    """What a name of somebody else's stands for."""
+    others = {entry.name: entry for entry in entry_points(group=GROUP)}
+    module, colon, attribute = name.partition(":")
+    if name in others:
+        found = others[name].load()
+    elif colon and module and attribute:
+        _check_own(attribute)
+        try:
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(
+                f"expected an extractor at {name}, got {error}; give package.module:name of a "
+                "Design, an Extractor, or a function making one"
+            ) from error
+    else:
+        known = (*DESIGNS, *others)
+        raise ValueError(
+            f"expected an extractor out of {', '.join(known)}, or package.module:name of your own, "
+            f"got {name!r}; {closest(name, known)}"
+        )
+    if callable(found) and not isinstance(found, Extractor):
+        found = found()
+    if not isinstance(found, Design | Extractor):
+        raise ValueError(
+            f"expected a Design or an Extractor from {name}, got {kind_of(found)}; make one of a "
+            "network or function by Extractor.of(network, name=..., dimension=...)"
+        )
+    return found
+
+
+def _check_own(name: str) -> None:
+    if name in DESIGNS:
+        raise ValueError(f"expected a name of your own, got {name!r}, which is one of ours")
+
+
+def _check_brought(
+    extractor: Extractor, protocol: str | None, weights: Any, precision: str
+) -> None:
+    """An `Extractor` is made: it cannot be had in another way than it was."""
+    if (
+        protocol not in (None, extractor.protocol)
+        or weights is not None
+        or precision not in ("float32", extractor.precision)
+    ):
+        raise ValueError(
+            f"{extractor.name} is an Extractor, made with protocol {extractor.protocol} in "
+            f"{extractor.precision}: it takes no other `protocol`, `weights` or `precision`; make "
+            "it with them, or give a Design"
+        )
 
 
 class _Adapted(nn.Module):

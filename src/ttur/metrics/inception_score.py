@@ -10,6 +10,8 @@ from scipy.special import log_softmax
 
 from ttur.metrics.moments import as_array
 
+SPLITS = 10  # what everybody takes
+
 
 @dataclass(frozen=True)
 class InceptionScore:
@@ -24,7 +26,7 @@ class InceptionScore:
     splits: int
 
 
-def inception_scores(logits: Num[Any, "samples classes"], splits: int = 10) -> InceptionScore:
+def inception_scores(logits: Num[Any, "samples classes"], splits: int = SPLITS) -> InceptionScore:
     """exp E_x KL(p(y|x) || p(y)), natural log, on consecutive splits (Salimans et al. 2016).
 
     Split i holds the samples from ⌊iN/splits⌋, in the order given: nothing is shuffled and none is
@@ -48,7 +50,7 @@ def inception_scores(logits: Num[Any, "samples classes"], splits: int = 10) -> I
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)), splits)
 
 
-def inception_score(logits: Num[Any, "samples classes"], splits: int = 10) -> float:
+def inception_score(logits: Num[Any, "samples classes"], splits: int = SPLITS) -> float:
     """The mean of `inception_scores` alone."""
     return inception_scores(logits, splits).mean
 

@@ -1,9 +1,12 @@
 """Pixels → input of a feature network: the resize and the scaling that a protocol fixes.
 
-`tf1` is what the graph of 2015-12-05 does (the paper's numbers), `torch` what the PyTorch ports of
-it do, `clean` what clean-fid does, `torch_antialias` what torchmetrics does since 1.8. The first
-two do not low-pass: making an image smaller aliases, in both and on purpose.
+A protocol is a row of `PROTOCOLS`, named here and nowhere else. `tf1` and `torch` do not low-pass:
+making an image smaller aliases, in both and on purpose.
 """
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,25 +15,12 @@ from jaxtyping import Float, Num
 from PIL import Image
 from torch import Tensor
 
-PROTOCOLS = ("tf1", "torch", "clean", "torch_antialias")
-SCALING = {
-    "tf1": "(x-128)/128",
-    "torch": "x/127.5-1",
-    "clean": "(x-128)/128",
-    "torch_antialias": "(x-128)/128",
-}
-
 
 def resize(
     pixels: Num[Tensor, "batch channels height width"], size: int, protocol: str
 ) -> Float[Tensor, "batch channels {size} {size}"]:
-    """To size × size, in float32, still in 0..255 and not rounded.
+    """To size × size, in float32, still in 0..255 and not rounded, as the protocol does it.
 
-    `tf1`: bilinear, source coordinate = target · (in / out), no half-pixel centres.
-    `torch`: bilinear, half-pixel centres, no antialiasing.
-    `clean`: Pillow's bicubic on float pixels, channel by channel, widened to low-pass when it makes
-    smaller, cut to 0..255. On the CPU, whatever device the pixels are on.
-    `torch_antialias`: bilinear, half-pixel centres, widened to low-pass when it makes smaller.
     No protocol changes an image that has the size, and none looks at the rest of the batch.
 
     Raises:
@@ -41,41 +31,34 @@ def resize(
     pixels = pixels.to(torch.float32).contiguous()
     if pixels.shape[-2:] == (size, size):
         return pixels
-    if protocol == "clean":
-        return _pillow_bicubic(pixels, size)
-    if protocol == "tf1":
-        # Along the width first: TensorFlow rounds in this order.
-        return _legacy_bilinear(_legacy_bilinear(pixels, size, dim=-1), size, dim=-2)
-    return F.interpolate(
-        pixels,
-        (size, size),
-        mode="bilinear",
-        align_corners=False,
-        antialias=protocol == "torch_antialias",
-    )
+    return PROTOCOLS[protocol].resize(pixels, size)
 
 
 def scale(
     pixels: Float[Tensor, "batch channels height width"], protocol: str
 ) -> Float[Tensor, "batch channels height width"]:
-    """0..255 → the range the network is fed: [-1, 1] for `torch`, [-1, 0.992] for the others.
+    """0..255 → the range the network is fed: [-1, 1] for `torch`, [-1, 0.992] for the others of
+    Inception.
 
     Raises:
         ValueError: if the protocol is unknown.
     """
     check_protocol(protocol)
-    if SCALING[protocol] == "x/127.5-1":
-        return pixels.div(127.5).sub_(1)
-    return pixels.sub(128).div_(128)
+    row = PROTOCOLS[protocol]
+    mean, deviation = (
+        torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None]
+        for values in (row.mean, row.standard_deviation)
+    )
+    return pixels.div(row.unit).sub_(mean).div_(deviation)
 
 
-def check_protocol(protocol: str) -> None:
-    """Raises ValueError, naming the known ones, if the protocol is unknown."""
-    if protocol not in PROTOCOLS:
+def check_protocol(protocol: str, known: Iterable[str] | None = None) -> None:
+    """Raises ValueError, naming those `known`, by default all, if the protocol is none of them."""
+    names = list(PROTOCOLS if known is None else known)
+    if protocol not in names:
+        whose = ", ".join(f"{name} is that of {PROTOCOLS[name].whose}" for name in names)
         raise ValueError(
-            f"expected a protocol out of {', '.join(PROTOCOLS)}, got {protocol!r}; tf1 is the "
-            "paper's, torch that of the PyTorch ports, clean clean-fid's, torch_antialias that of "
-            "torchmetrics since 1.8"
+            f"expected a protocol out of {', '.join(names)}, got {protocol!r}; {whose}"
         )
 
 
@@ -97,6 +80,19 @@ def check_pixels(pixels: Tensor) -> None:
         )
 
 
+def legacy_bilinear(pixels: Tensor, size: int) -> Tensor:
+    """Source coordinate = target · (in / out), no half-pixel centres."""
+    # Along the width first: TensorFlow rounds in this order.
+    return _legacy_bilinear(_legacy_bilinear(pixels, size, dim=-1), size, dim=-2)
+
+
+def half_pixel_bilinear(pixels: Tensor, size: int, *, antialias: bool) -> Tensor:
+    """Half-pixel centres; with `antialias` widened to low-pass when it makes smaller."""
+    return F.interpolate(
+        pixels, (size, size), mode="bilinear", align_corners=False, antialias=antialias
+    )
+
+
 def _legacy_bilinear(pixels: Tensor, size: int, dim: int) -> Tensor:
     """TensorFlow 1's `ResizeBilinear(align_corners=False)` along one side, to the bit."""
     length = pixels.shape[dim]
@@ -116,11 +112,51 @@ def _selected(pixels: Tensor, index: Tensor, dim: int) -> Tensor:
     return pixels.gather(dim, index.expand(*pixels.shape[:-1], len(index)))
 
 
-def _pillow_bicubic(pixels: Tensor, size: int) -> Tensor:
-    """Pillow's own kernel in its mode F (float32, nothing rounded to integers)."""
+def pillow_bicubic(pixels: Tensor, size: int) -> Tensor:
+    """Pillow's own kernel in its mode F (float32, nothing rounded to integers), channel by channel,
+    widened to low-pass when it makes smaller, cut to 0..255. On the CPU, wherever the pixels are.
+    """
     resized = np.empty((*pixels.shape[:2], size, size), np.float32)
     for index, planes in enumerate(pixels.cpu().numpy()):
         for channel, plane in enumerate(planes):
             image = Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC)
             resized[index, channel] = np.asarray(image)
     return torch.from_numpy(resized).clamp_(0, 255).to(pixels.device)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A resize to size × size of float32 pixels, and a scaling: (pixels / unit - mean) / deviation.
+
+    Mean and deviation are of one channel each, or one for all. `scaling` is how fingerprints write
+    it, and `whose` protocol it is stands in messages.
+    """
+
+    resize: Callable[[Tensor, int], Tensor]
+    scaling: str
+    unit: float
+    mean: tuple[float, ...]
+    standard_deviation: tuple[float, ...]
+    whose: str
+
+    @classmethod
+    def of_graph(cls, resize: Callable[[Tensor, int], Tensor], whose: str) -> "Protocol":
+        """Scaled as in the graph of 2015-12-05."""
+        return cls(resize, "(x-128)/128", 1.0, (128.0,), (128.0,), whose)
+
+
+PROTOCOLS = {
+    "tf1": Protocol.of_graph(legacy_bilinear, "the paper, by the graph of 2015-12-05"),
+    "torch": Protocol(
+        partial(half_pixel_bilinear, antialias=False),
+        scaling="x/127.5-1",
+        unit=127.5,
+        mean=(1.0,),
+        standard_deviation=(1.0,),
+        whose="the PyTorch ports",
+    ),
+    "clean": Protocol.of_graph(pillow_bicubic, "clean-fid"),
+    "torch_antialias": Protocol.of_graph(
+        partial(half_pixel_bilinear, antialias=True), "torchmetrics since 1.8"
+    ),
+}

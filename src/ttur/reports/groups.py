@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ttur.evaluation.measures import lower_is_better
 from ttur.experiments.experiment import Experiment
 from ttur.experiments.registry import EXPERIMENTS
-from ttur.metrics.names import lower_is_better
 from ttur.training.record import RunRecord
 
 CROWD = 10  # settings; more in one panel are a tangle

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from PIL import Image
 
-from ttur.metrics.names import lower_is_better
+from ttur.evaluation.measures import lower_is_better
 from ttur.reports.figures import save
 from ttur.reports.groups import Group, Point, best_point, curve, in_rows
 from ttur.training.record import RunRecord

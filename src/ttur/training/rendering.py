@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ttur.data.dataset import DataSet
 from ttur.data.images import Picture
-from ttur.evaluation.sources import Images, Outcome, open_images
+from ttur.evaluation.openers import open_images
+from ttur.evaluation.sources import Images, Outcome
 
 # As TensorFlow encodes unless told otherwise: quality 95, colours at half the resolution.
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:2:0"
@@ -66,8 +67,8 @@ def reference(data: DataSet, *, count: int | None, jpeg: bool) -> Images:
     if count is not None and count < total:
         chosen = np.sort(np.random.default_rng(0).choice(total, count, replace=False))
 
-    def read(batch_size: int, rank: int, world_size: int) -> Iterator[Outcome]:
-        for index in chosen[rank::world_size]:
+    def read(batch_size: int) -> Iterator[Outcome]:
+        for index in chosen:
             pixels = data.images[index]
             yield Picture(jpeg_round_trip(pixels) if jpeg else pixels)
 

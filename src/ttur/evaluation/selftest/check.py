@@ -3,14 +3,13 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 
 from ttur.evaluation.selftest.golden_activations import golden_weights
-from ttur.metrics.extractors import DESIGNS, Extractor, extractor
+from ttur.metrics.extractors import DESIGNS, Embedded, Extractor, load_extractor
 
 
 class Skipped(Exception):
@@ -46,22 +45,24 @@ class Installation:
     # What several checks need and is dear to make, by name.
     kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
-    def embedded(self) -> dict[str, Extractor]:
-        """The extractors whose weights are in the package."""
-        return {name: extractor(name, device=self.device) for name in ("digits", "cifar10")}
+    def extractor(self, name: str) -> Extractor:
+        """With the weights in the package, or else with weights everybody can make, loaded as any
+        file of weights is.
+        """
+        if name not in self.kept:
+            self.kept[name] = self._loaded(name)
+        return self.kept[name]
 
-    @cached_property
-    def inception(self) -> Extractor:
-        """Inception with weights everybody can make, loaded as any file of weights is."""
+    def _loaded(self, name: str) -> Extractor:
+        design = DESIGNS[name]
+        if isinstance(design.weights, Embedded):
+            return load_extractor(name, device=self.device)
         with tempfile.TemporaryDirectory(prefix="ttur-selftest-") as folder:
             file = Path(folder, "golden.safetensors")
-            shapes = {
-                name: tuple(tensor.shape)
-                for name, tensor in DESIGNS["inception"].network().state_dict().items()
-            }
+            state = design.network().state_dict()
+            shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
             safetensors.torch.save_file(golden_weights(shapes), file)
-            return extractor("inception", weights=file, device=self.device)
+            return load_extractor(name, weights=file, device=self.device)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,261 @@
+"""Whatever holds images is opened: one opener for each kind, tried in order."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from torch import Tensor, nn
+from torch.utils.data import IterableDataset
+
+from ttur.data import catalogue
+from ttur.data.archives import image_files, nonempty
+from ttur.data.array_files import ArrayFile
+from ttur.data.dataset import DataSet
+from ttur.data.images import Picture
+from ttur.data.reading import read_pictures
+from ttur.evaluation.sources import Images, Outcome
+from ttur.evaluation.values import Values, channels_last, many_shaped
+from ttur.runtime import digests
+from ttur.runtime.errors import kind_of
+
+
+@runtime_checkable
+class Items(Protocol):
+    """A map-style data set, of torch or of anybody: as many items as it is long."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+# A folder, zip or tar of images, a prepared data set (a folder means its training split), an .npy
+# or .npz (`arr_0`), an array (N, H, W, 3), a tensor (N, 3, H, W), a torch Dataset or DataLoader, an
+# iterator of images or batches, a function: number of images → batch.
+ImageSource = (
+    str | Path | DataSet | np.ndarray | Tensor | Items | Iterable[Any] | Callable[[int], Any]
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read: what floats mean, how many to draw, what to do about errors."""
+
+    value_range: tuple[float, float] | None = None
+    count: int | None = None
+    on_error: str = "fail"
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("fail", "skip"):
+            raise ValueError(f"expected on_error fail or skip, got {self.on_error!r}")
+
+    def values(self, source: Any) -> Values:
+        return Values(name_of(source), self.value_range)
+
+
+def open_images(
+    source: ImageSource | Images,
+    *,
+    value_range: tuple[float, float] | None = None,
+    count: int | None = None,
+    on_error: str = "fail",
+) -> Images:
+    """The images of a source; little is read before the first batch is asked for.
+
+        >>> open_images(np.zeros((7, 32, 32, 3), np.uint8)).count
+        7
+
+    `value_range` (black, white) is for floats; uint8 images are taken as they are. `count` is how
+    many images to draw from a function, or to take from an iterator. `on_error` "skip" passes over
+    images that cannot be read, and counts and names them in the audit; "fail" stops at the first.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        ValueError: if it holds no images, or some that are refused; the message names them.
+    """
+    if isinstance(source, Images):
+        return source
+    reading = Reading(value_range, count, on_error)
+    values = reading.values(source)
+    for opener in OPENERS:
+        opened = opener(source, reading)
+        if opened is None:
+            continue
+        if count is not None and opener not in DRAWN:
+            raise ValueError(
+                f"a count is for functions and iterators, {values.where} has its own number of "
+                "images"
+            )
+        return opened
+    if isinstance(source, dict):
+        raise ValueError(f"expected images, got a dict of {', '.join(map(str, source))}")
+    raise ValueError(
+        f"expected images: a path, an array, a tensor, a Dataset, a DataLoader, an iterator or a "
+        f"function of a number of images, got {values.where}; wrap a network as "
+        "lambda n: network(noise(n))"
+    )
+
+
+def name_of(source: object) -> str:
+    """What a message calls a source."""
+    if isinstance(source, DataSet):
+        return f"{source.name} ({source.split})"
+    return str(source) if isinstance(source, str | Path) else kind_of(source)
+
+
+def prepared_folder(source: Any, reading: Reading) -> Images | None:
+    """A folder made by `ttur prepare`: its training split."""
+    if not isinstance(source, str | Path) or not (Path(source) / "card.json").is_file():
+        return None
+    path = Path(source).resolve()
+    return data_set(catalogue.load(path.name, path.parent), reading)
+
+
+def array_file(source: Any, reading: Reading) -> Images | None:
+    """An .npy or .npz of images."""
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source)
+    if path.suffix.lower() not in (".npy", ".npz") or path.is_dir():
+        return None
+    file, values = ArrayFile(path), reading.values(source)
+    shape = many_shaped(file.shape, -1, values.where)
+    values.check(file.dtype, shape)
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        return (values.picture(row.reshape(shape[1:])) for row in file.rows())
+
+    def content() -> str:
+        return digests.of_text(f"{file.sha256()} {values.value_range}")
+
+    return Images(values.where, shape[0], reading.on_error, read, content=content)
+
+
+def files(source: Any, reading: Reading) -> Images | None:
+    """A folder, a zip or a tar of image files."""
+    if not isinstance(source, str | Path):
+        return None
+    found = image_files(Path(source))
+    if reading.on_error == "fail":
+        for where, reason in found.refused:
+            raise ValueError(f"{where} {reason}")
+    if not found.refused:
+        nonempty(found)
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        for entry, picture in read_pictures(found, found.entries):
+            yield picture if isinstance(picture, Picture) else (entry.where, picture)
+
+    count = len(found.entries)
+    return Images(name_of(source), count, reading.on_error, read, found, found.sha256)
+
+
+def data_set(source: Any, reading: Reading) -> Images | None:
+    """One of `ttur.data`."""
+    if not isinstance(source, DataSet):
+        return None
+    return _of_array(
+        source.images, reading.values(source), reading.on_error, lambda: _prepared_sha256(source)
+    )
+
+
+def array(source: Any, reading: Reading) -> Images | None:
+    """An array (N, H, W, 3) or a tensor (N, 3, H, W), grey ones without their axis of channels."""
+    if not isinstance(source, np.ndarray | Tensor):
+        return None
+    values = reading.values(source)
+    channel = -1 if isinstance(source, np.ndarray) else 0
+    pixels = channels_last(source.reshape(many_shaped(tuple(source.shape), channel, values.where)))
+
+    def content() -> str:  # of the array as it came: with its axes moved it would be copied
+        return digests.of_text(f"{digests.of_array(source)} {channel} {values.value_range}")
+
+    return _of_array(pixels, values, reading.on_error, content)
+
+
+def items(source: Any, reading: Reading) -> Images | None:
+    """A map-style data set; a list of images."""
+    if isinstance(source, dict | IterableDataset) or not isinstance(source, Items):
+        return None
+    values = reading.values(source)
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        for index in range(len(source)):
+            try:
+                (picture,) = values.pictures_of(source[index])
+            except Exception as error:  # of a data set of somebody else's
+                reason = ValueError(f"cannot read item {index} of {values.where}: {error}")
+                reason.__cause__ = error
+                yield f"item {index}", reason
+            else:
+                yield picture
+
+    return Images(values.where, len(source), reading.on_error, read)
+
+
+def iterable(source: Any, reading: Reading) -> Images | None:
+    """A DataLoader, an iterator, a generator: of images or of batches."""
+    if isinstance(source, dict) or not isinstance(source, Iterable):
+        return None
+    values, count = reading.values(source), reading.count
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        pictures = (picture for item in source for picture in values.pictures_of(item))
+        taken = 0
+        for picture in islice(pictures, count):
+            yield picture
+            taken += 1
+        if count is not None and taken < count:
+            raise ValueError(f"expected {count} images from {values.where}, got {taken}")
+
+    return Images(values.where, count, reading.on_error, read)
+
+
+def function(source: Any, reading: Reading) -> Images | None:
+    """A function of a number of images, which draws them."""
+    if not callable(source) or isinstance(source, nn.Module):
+        return None
+    values, count = reading.values(source), reading.count
+    if count is None or count < 1:
+        raise ValueError(f"{values.where} makes as many images as it is asked for; give a count")
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        for made in range(0, count, batch_size):
+            wanted = min(batch_size, count - made)
+            pictures = list(values.pictures_of(source(wanted)))
+            if len(pictures) != wanted:
+                raise ValueError(
+                    f"expected {wanted} images from {values.where}, got {len(pictures)}"
+                )
+            yield from pictures
+
+    return Images(values.where, count, reading.on_error, read)
+
+
+# An opener returns None of what is not its kind, and raises if it is and cannot be read.
+Opener = Callable[[Any, Reading], Images | None]
+DRAWN: tuple[Opener, ...] = (iterable, function)  # they have no number of their own
+OPENERS: list[Opener] = [prepared_folder, array_file, files, data_set, array, items, *DRAWN]
+
+
+def _of_array(
+    pixels: np.ndarray, values: Values, on_error: str, content: Callable[[], str]
+) -> Images:
+    values.check(pixels.dtype, pixels.shape)
+
+    def read(batch_size: int) -> Iterator[Outcome]:
+        return map(values.picture, pixels)
+
+    return Images(values.where, len(pixels), on_error, read, content=content)
+
+
+def _prepared_sha256(data: DataSet) -> str:
+    """Its card's digest, and by size and time that the file is still the one the card is of."""
+    file = getattr(data.images, "filename", None)
+    if file is None:
+        return digests.of_array(data.images)
+    status = Path(file).stat()
+    made = f"{data.sha256} {data.images.shape} {status.st_size} {status.st_mtime_ns}"
+    return digests.of_text(made)
