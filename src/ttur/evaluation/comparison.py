@@ -145,11 +145,19 @@ class Comparison:
                     "they are of"
                 )
         elif side.count is not None and self.extractor is not None:
-            for measure in self.metrics:
-                try:
-                    measure.check_count(side.count, name, self.extractor.dimension, self.settings)
-                except ValueError as error:
-                    raise ValueError(f"{side.name}: {error}") from None
+            self.check_count(side.count, name, side.name)
+
+    def check_count(self, count: int, name: str, source: str) -> None:
+        """Refuse a number of images that a metric has too few of.
+
+        Raises:
+            ValueError: naming the `source` and the metric.
+        """
+        for measure in self.metrics:
+            try:
+                measure.check_count(count, name, self._network.dimension, self.settings)
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}") from None
 
     def look(
         self,

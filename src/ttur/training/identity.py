@@ -226,9 +226,9 @@ def _source_of(part: Callable[..., Any]) -> str:
 
 
 def _undocumented(tree: ast.AST) -> ast.AST:
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     for node in ast.walk(tree):
-        if isinstance(node, kinds) and ast.get_docstring(node) is not None:
+        is_definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if is_definition and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return tree
 

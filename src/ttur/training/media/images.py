@@ -135,7 +135,7 @@ class Images(Medium):
             device=drawing.device,
             interval=False,
         )
-        comparison.check_count(scoring.evaluation_samples, "generated")
+        comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
         wanted, there = scoring.reference_images, len(self.data.images)
         if wanted is not None and wanted > there:
             say(f"the reference is all {there:,} images of {self.data.name}, not {wanted:,}")
