@@ -29,11 +29,16 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Resumed:
-    """It goes on from `update`; what later updates had written before is taken back."""
+    """It goes on from `update`; what later updates had written before is taken back.
+
+    `last` and `best` are what it had scored until then.
+    """
 
     update: int
     updates: int = 0
     problems: tuple[str, ...] = ()
+    last: Score | None = None
+    best: Score | None = None
     event: Literal["resumed"] = "resumed"
 
 
@@ -50,7 +55,10 @@ class Log:
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Evaluation:
-    """What was measured after an update. `values` by name; `metric` decides which is the best."""
+    """What was measured after an update. `values` by name; `metric` decides which is the best.
+
+    `best` is the best so far, this one included.
+    """
 
     update: int
     discriminator_updates: int
@@ -58,6 +66,7 @@ class Evaluation:
     evaluation_seconds: float
     metric: str
     values: dict[str, float]
+    best: Score | None = None
     event: Literal["evaluation"] = "evaluation"
 
     @property

@@ -45,18 +45,22 @@ class PublishedBest:
 class RunDescription:
     """What config.json says of a run: all that makes it this run, and what is known beside.
 
-    `configuration` is a tree of plain values. `rates` are b and a of the first update.
+    `configuration` is a tree of plain values. `rates` are b and a of the first update; a single
+    time-scale has one sequence for both.
     `not_compared` names what a user passed and could not be described. `environment` decides the
     last bits. The rest is known once a run was assembled: `lower_is_better` by name of all that its
     evaluations measure, what real samples score (`floor`), the symbols of a text (`vocabulary`),
     and the attributes of networks that training changes (`changing`).
     """
 
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
     experiment: str
     label: str
     seed: int
     data_sha256: str
     rates: tuple[float, float]
+    is_single_timescale: bool
     configuration: dict[str, Any]
     environment: dict[str, Any]
     layout: int = LAYOUT
@@ -94,7 +98,7 @@ class RunDescription:
             raise ValueError(f"{path} is damaged ({reasons(error)})") from error
 
 
-_DESCRIPTION = TypeAdapter(RunDescription, config=ConfigDict(allow_inf_nan=False))
+_DESCRIPTION = TypeAdapter(RunDescription)
 _NEEDED = ("experiment", "label", "seed", "data_sha256", "configuration")
 
 
