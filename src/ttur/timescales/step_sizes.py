@@ -120,6 +120,11 @@ class Halving(_Sequence):
         return self.initial * 0.5 ** ((n - 1) // self.every)
 
 
+def rate_text(rate: float) -> str:
+    """A rate in the name of a run: `5e-4`, as many digits as it has."""
+    return np.format_float_scientific(rate, trim="-", exp_digits=1)
+
+
 StepSize = Annotated[Constant | PowerLaw | Halving, ONE_OF]
 
 
@@ -172,5 +177,5 @@ class LearningRatePair:
     @property
     def label(self) -> str:
         """`ttur_1e-4_5e-4` (b, then a) or `orig_5e-4`: the rates of the first update."""
-        b, a = (np.format_float_scientific(rate, trim="-", exp_digits=1) for rate in self.at(1))
+        b, a = map(rate_text, self.at(1))
         return f"orig_{b}" if self.is_single_timescale else f"ttur_{b}_{a}"

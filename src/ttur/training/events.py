@@ -34,11 +34,16 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Resumed:
-    """It goes on from `update`; what later updates had written before is taken back."""
+    """It goes on from `update`; what later updates had written before is taken back.
+
+    `last` and `best` are what it had scored until then.
+    """
 
     update: int
     updates: int = 0
     problems: tuple[str, ...] = ()
+    last: Score | None = None
+    best: Score | None = None
     event: Literal["resumed"] = "resumed"
 
 

@@ -48,7 +48,8 @@ class Published:
 class RunDescription:
     """What config.json says of a run: all that makes it this run, and what is known beside.
 
-    `configuration` is a tree of plain values. `rates` are b and a of the first update.
+    `configuration` is a tree of plain values. `rates` are b and a of the first update; a single
+    time-scale has one sequence for both.
     `not_compared` names what a user passed and could not be described. `environment` decides the
     last bits. Checkpoints carry `identity`. The rest is known once a run was assembled:
     `lower_is_better` by name of all that its evaluations measure, what real samples score
@@ -56,11 +57,14 @@ class RunDescription:
     values training changes (`changing`).
     """
 
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
     experiment: str
     label: str
     seed: int
     data_sha256: str
     rates: tuple[float, float]
+    is_single_timescale: bool
     configuration: dict[str, Any]
     environment: dict[str, Any]
     layout: int = LAYOUT

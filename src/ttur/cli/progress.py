@@ -12,19 +12,19 @@ from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from ttur.training.contracts import Progress
+from ttur.training.events import Evaluation, Event, Log, Resumed, Score, Started
 
 SECONDS_BETWEEN_LOG_LINES = 15.0
 
 
 class TerminalProgress:
-    """Shows the progress of one run after another on stderr."""
+    """Shows one run after another on stderr; called with the events of each."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
-        self.title = ""
         self._live: Live | None = None
         self._last_line = -SECONDS_BETWEEN_LOG_LINES
+        self.start("")
 
     def __enter__(self) -> "TerminalProgress":
         if self.console.is_terminal:
@@ -44,6 +44,10 @@ class TerminalProgress:
     def start(self, title: str) -> None:
         """The next run is called `title`."""
         self.title = title
+        self._updates = 0
+        self._log: Log | None = None
+        self._last: Score | None = None
+        self._best: Score | None = None
         if self._live is not None:
             self._live.update(Text(title), refresh=True)
 
@@ -51,30 +55,47 @@ class TerminalProgress:
         """A line that stays."""
         self.console.print(message, markup=False, soft_wrap=True)
 
-    def update(self, progress: Progress) -> None:
-        """What the loop reports at every log."""
+    def __call__(self, event: Event) -> None:
+        """Remember what the line says; a log renews it."""
+        match event:
+            case Started():
+                self._updates = event.updates
+            case Resumed():
+                self._updates, self._last, self._best = event.updates, event.last, event.best
+            case Evaluation():
+                self._last, self._best = event.score, event.best
+            case Log():
+                self._show(self._line(event))
+                self._log = event
+
+    def _show(self, line: str) -> None:
         if self._live is not None:
-            line = Text(self._line(progress), no_wrap=True, overflow="ellipsis")
-            self._live.update(line, refresh=True)
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LOG_LINES:
             self._last_line = time.monotonic()
-            self.say(self._line(progress))
+            self.say(line)
 
-    def _line(self, progress: Progress) -> str:
-        parts = [f"{self.title}  {progress.update:,}/{progress.updates:,}"]
-        if progress.updates_per_second > 0:
-            left = (progress.updates - progress.update) / progress.updates_per_second
-            parts.append(f"{progress.updates_per_second:.1f} updates/s")
-            parts.append(f"{_duration(left)} left")
-        known = {k: value for k, value in progress.losses.items() if value is not None}
+    def _line(self, log: Log) -> str:
+        parts = [f"{self.title}  {log.update:,}/{self._updates:,}"]
+        if (speed := self._updates_per_second(log)) > 0:
+            parts.append(f"{speed:.1f} updates/s")
+            parts.append(f"{_duration((self._updates - log.update) / speed)} left")
+        known = {k: value for k, value in log.values.items() if value is not None}
         short = {"discriminator_loss": "D", "generator_loss": "G"}
         parts += [f"{short.get(k, k)} {value:.3f}" for k, value in known.items()]
-        if progress.last is not None and progress.best is not None:
+        if self._last is not None and self._best is not None:
             parts.append(
-                f"{progress.last.metric} {progress.last.value:.4g}"
-                f" (best {progress.best.value:.4g} @ {progress.best.update:,})"
+                f"{self._last['metric']} {self._last['value']:.4g}"
+                f" (best {self._best['value']:.4g} @ {self._best['update']:,})"
             )
         return " · ".join(parts)
+
+    def _updates_per_second(self, log: Log) -> float:
+        """Since the log before; 0 at the first."""
+        before = self._log
+        if before is None or log.training_seconds <= before.training_seconds:
+            return 0.0
+        return (log.update - before.update) / (log.training_seconds - before.training_seconds)
 
 
 @contextmanager
