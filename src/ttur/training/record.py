@@ -57,8 +57,6 @@ class RunDescription:
     values training changes (`changing`).
     """
 
-    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
-
     experiment: str
     label: str
     seed: int
