@@ -71,7 +71,7 @@ def figure_files(path: Path) -> list[Path]:
     for file in files:
         if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()):
             raise FileExistsError(
-                f"{file} is no figure of `{MARK}`; move it or choose another --out"
+                f"{file} is no figure of `{MARK}`; move it or choose another `out`"
             )
     return files
 
