@@ -93,7 +93,7 @@ def _ready(images: int, installation: Installation) -> None:
     missing = []
     if installation.weights is None and not _cached_weights().is_file():
         missing.append(
-            "needs the published Inception weights: name them with --weights FILE, or run any "
+            "needs the published Inception weights: name their file as `weights`, or run any "
             f"`ttur fid` once online, or copy {INCEPTION.name} to {_cached_weights().parent}"
         )
     try:
@@ -102,7 +102,7 @@ def _ready(images: int, installation: Installation) -> None:
         missing.append(str(reason))
     quick = QUICK_ON_CPU if installation.device == "cpu" else QUICK_ON_GPU
     if images > quick and not installation.full:
-        missing.append(f"takes {images // A_MINUTE} minutes on two cores: ask for it with --full")
+        missing.append(f"takes {images // A_MINUTE} minutes on two cores: ask for it by `full`")
     if missing:
         raise Skipped("; ".join(missing))
 
