@@ -1,7 +1,7 @@
 """Options that several commands share, one by one and in groups.
 
-What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need torch,
-for which `ttur --help` does not wait, and an unknown name is answered with all there are.
+What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need
+torch, for which `ttur --help` does not wait, and an unknown name is answered with all there are.
 """
 
 import functools

@@ -76,21 +76,23 @@ class Design:
     plain_names: bool = False
 
 
+INCEPTION = Published(
+    name="pt_inception-2015-12-05-6726825d.pth",
+    url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+    "pt_inception-2015-12-05-6726825d.pth",
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    size=95_628_359,
+    remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
+    "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
+    "`metric` none",
+)
+
 DESIGNS = {
     "inception": Design(
         network=inception.Inception,
         size=inception.SIZE,
         dimension=inception.DIMENSION,
-        weights=Published(
-            name="pt_inception-2015-12-05-6726825d.pth",
-            url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-            "pt_inception-2015-12-05-6726825d.pth",
-            sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-            size=95_628_359,
-            remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
-            "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
-            "`metric` none",
-        ),
+        weights=INCEPTION,
         precisions=PRECISIONS,
         prepare=prepared,
         images_apart=True,
