@@ -4,14 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ttur.training.build import build_evaluator, build_game, build_networks
+from ttur.training.sentences import SentenceScoring, decoded, lines, sentence_evaluator
 
 from reference import ngrams
 from reference.ngrams import divergence
 from ttur.data.catalogue import load_text
 from ttur.data.text import Sentences
 from ttur.experiments.registry import experiment
-from ttur.training.build import build_evaluator, build_game, build_networks
-from ttur.training.sentences import SentenceScoring, decoded, lines, sentence_evaluator
 
 CPU = torch.device("cpu")
 VOCABULARY = ("unk", "`", "a", "b", "c", "d")
