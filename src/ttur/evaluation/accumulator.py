@@ -25,9 +25,8 @@ class Accumulator:
 
         >>> import torch
         >>> real = torch.randint(256, (300, 3, 16, 16), dtype=torch.uint8)
-        >>> accumulator = ttur.Accumulator(
-        ...     real, "fid,is", extractor="digits", value_range=(-1.0, 1.0), cache=False, device="cpu"
-        ... )
+        >>> options = {"extractor": "digits", "value_range": (-1.0, 1.0), "cache": False}
+        >>> accumulator = ttur.Accumulator(real, "fid,is", **options)
         >>> for _ in range(4):
         ...     accumulator.update(torch.rand(50, 3, 16, 16) * 2 - 1)  # what a generator draws
         >>> list(accumulator.compute())
