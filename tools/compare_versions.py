@@ -70,7 +70,10 @@ OF_A_RUN = ("outcome", "updates", "discriminator_updates", "best", "final", "wei
 PROTOCOLS = ("tf1", "torch", "clean", "torch_antialias")
 METRICS = "fid,fid_infinity,is,ind,kid,precision_recall,density_coverage"
 # What stands beside a number and is none: where, when, by what, how many.
-BESIDE = {"update", "discriminator_updates", "audit", "counts", "fingerprints", "versions"}
+BESIDE = {"update", "discriminator_updates", "audit", "counts", "fingerprints", "versions"} | {
+    "best",  # of an event: what others before it were
+    "last",
+}
 TIME = re.compile(r"(^|_)(seconds|time)$")
 NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 WORDS = {"quantity"}  # kept for who reads the document

@@ -14,6 +14,7 @@ _FLAGS = {
     "evaluation_samples": "--samples",
     "evaluate_every_updates": "--evaluate-every",
     "settings": "--set",
+    "target_name": "--name",
 }
 # Fields of a configuration that messages name and that have no flag.
 _FIELDS = ("image_size", "length", "monitor_every_updates", "tracking_gap_every_updates")

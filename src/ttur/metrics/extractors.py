@@ -129,7 +129,14 @@ class Features:
 
 @dataclass(frozen=True)
 class Extractor:
-    """Pixels → features and logits, and the name that numbers made from them carry."""
+    """Pixels → features and logits, and the name that numbers made from them carry.
+
+    >>> import torch
+    >>> grey = lambda pixels: pixels.mean(1).flatten(1)
+    >>> mine = ttur.Extractor.of(grey, name="grey", dimension=64)
+    >>> mine(torch.zeros(5, 3, 8, 8, dtype=torch.uint8)).features.shape, mine.fd_name
+    (torch.Size([5, 64]), 'fd_grey')
+    """
 
     name: str
     weights_sha256: str  # "" for a function of the user's, which has none

@@ -148,8 +148,9 @@ class Describer:
             described["source"] = _source_of(kind)
         # What an object saves by itself is its state, and not a setting.
         saved = {"parameters", "optimizer"}
-        with suppress(Exception):  # it has none, or none as yet
-            saved |= {str(name) for name in part.state_dict()}
+        if callable(getattr(part, "state_dict", None)):
+            with suppress(AttributeError):  # a companion has none before it began
+                saved |= set(map(str, part.state_dict()))
         settings = getattr(part, "settings", None)
         if isinstance(settings, Mapping):  # it says itself what stays the same
             attributes = settings

@@ -229,6 +229,13 @@ def read_run(path: Path | str) -> RunRecord:
 def read_runs(path: Path | str) -> list[RunRecord]:
     """Every run in `path` or below it, sorted by folder. Other programs' config.json is no run.
 
+        >>> import tempfile
+        >>> few = {"updates": 2, "width": 2, "metric": "none"}
+        >>> folder = tempfile.mkdtemp()
+        >>> runs = list(ttur.run("demo", seeds=[0], settings=few, out=folder, device="cpu"))
+        >>> [(run.label, run.updates) for run in ttur.read_runs(folder)]
+        [('orig_5e-4', 2), ('ttur_1e-3_5e-4', 2)]
+
     Raises:
         FileNotFoundError: if there is none.
     """
