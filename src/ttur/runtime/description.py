@@ -4,7 +4,7 @@ A description is a frozen dataclass of pydantic that builds the thing it describ
 kind make a union, told apart by their field `kind`: one word in JSON and on the command line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from operator import itemgetter
 from types import NoneType, UnionType
@@ -119,7 +119,8 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
     """
     known = dict.fromkeys(_paths(description))
     tree: dict[str, Any] = {}
-    for path, value in sorted([(_path(n, known), v) for n, v in values.items()], key=itemgetter(0)):
+    chosen = [(_path(name, known, values), value) for name, value in values.items()]
+    for path, value in sorted(chosen, key=itemgetter(0)):
         *outer, last = path
         place = tree
         for part in outer:
@@ -132,10 +133,13 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
 
 
 def _branch(place: dict[str, Any], part: str) -> dict[str, Any]:
-    """What is to change below `part`; a kind that is to stand there takes its fields along."""
+    """What is to change below `part`; what is to stand there takes its fields along."""
     inner = place.get(part, {})
-    place[part] = inner if isinstance(inner, dict) else _of_kind(inner)
-    return place[part]
+    inner = to_json(inner) if is_dataclass(inner) else _of_kind(inner)
+    if not isinstance(inner, dict):
+        raise ValueError(f"{part} cannot be {inner} and have fields; set one or the other")
+    place[part] = inner
+    return inner
 
 
 def _grafted(value: Any, tree: dict[str, Any]) -> Any:
@@ -155,8 +159,8 @@ def _change(value: Any, tree: dict[str, Any], name: str) -> Any:
     return _grafted(value, change) if deeper else change
 
 
-def _path(name: str, known: Mapping[str, None]) -> list[str]:
-    """The one path that `name` stands for."""
+def _path(name: str, known: Mapping[str, None], others: Iterable[str]) -> list[str]:
+    """The one path that `name` stands for; a field of a kind that stands there only by `others`."""
     if name in known:
         return name.split(".")
     found = [path for path in known if path.endswith(f".{name}")]
@@ -164,7 +168,8 @@ def _path(name: str, known: Mapping[str, None]) -> list[str]:
         raise ValueError(f"{name!r} is the name of several fields; set {' or '.join(found)}")
     if found:
         return found[0].split(".")
-    if name.rpartition(".")[0] in known:  # perhaps of a kind that stands there only now
+    is_within = any(f".{other}." in f".{name}" for other in others)
+    if is_within and name.rpartition(".")[0] in known:
         return name.split(".")
     leaves = [leaf for path in known if not (leaf := path.rpartition(".")[2]).isdigit()]
     names = dict.fromkeys([*known, *leaves])
