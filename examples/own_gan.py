@@ -17,18 +17,16 @@ from torch.nn import functional as F
 
 import ttur
 from ttur.data.demo import digits
-from ttur.losses import Losses, Network, gradient_penalty, wasserstein_generator
+from ttur.losses import Network, gradient_penalty, wasserstein_generator
 from ttur.reports.figures import draw_report
 from ttur.reports.groups import group_runs
 from ttur.reports.samples import draw_samples
 from ttur.reports.summary import groups_table
-from ttur.timescales import LearningRatePair
-from ttur.timescales.optimizers import TorchOptimizer
 from ttur.training.record import RunRecord
 
 LATENT_SIZE = 32
-ONE_TIMESCALE = LearningRatePair(discriminator=5e-4, generator=5e-4)
-TWO_TIMESCALES = LearningRatePair(discriminator=5e-4, generator=1e-3)
+ONE_TIMESCALE = ttur.LearningRatePair(discriminator=5e-4, generator=5e-4)
+TWO_TIMESCALES = ttur.LearningRatePair(discriminator=5e-4, generator=1e-3)
 
 
 def generator_network(width: int = 128) -> nn.Module:
@@ -49,23 +47,26 @@ def discriminator_network(width: int = 128) -> nn.Module:
     )
 
 
-def hinge(discriminator: Network, real: Tensor, fake: Tensor, noise: torch.Generator) -> Tensor:
+def hinge(discriminator: Network, round: ttur.Round) -> Tensor:
     """A loss of your own, with a penalty of `ttur.losses`.
 
-    It gets the network itself, so that it may differentiate it. What it draws, it draws from
-    `noise`, which is saved: a run that was interrupted goes on to the bit.
+    It gets the network itself, so that it may differentiate it, and a round: `real` and `fake`
+    samples, the number of the update, and `rng`. What it draws, it draws from that, which is saved:
+    a run that was interrupted goes on to the bit.
     """
-    margins = F.relu(1 - discriminator(real)).mean() + F.relu(1 + discriminator(fake)).mean()
-    return margins + gradient_penalty(discriminator, real, fake, noise)
+    real, fake = discriminator(round.real), discriminator(round.fake)
+    return (
+        F.relu(1 - real).mean() + F.relu(1 + fake).mean() + gradient_penalty(discriminator, round)
+    )
 
 
-def rmsprop(network: nn.Module) -> TorchOptimizer:
+def rmsprop(network: nn.Module) -> torch.optim.Optimizer:
     """Any of torch.optim will do. Its rate is set at every update, from the pair of rates."""
-    return TorchOptimizer(torch.optim.RMSprop(network.parameters(), alpha=0.9))
+    return torch.optim.RMSprop(network.parameters(), alpha=0.9)
 
 
-def train(rates: LearningRatePair, seed: int, updates: int, out: Path) -> RunRecord:
-    """One run in a folder of its own."""
+def train(rates: ttur.LearningRatePair, seed: int, updates: int, out: Path) -> RunRecord:
+    """One run in a folder of its own. Ctrl-C saves it and ends the program, not only this run."""
     torch.manual_seed(seed)  # of the weights; `seed` below is that of everything else
     generator, discriminator = generator_network(), discriminator_network()
     return ttur.train(
@@ -77,7 +78,7 @@ def train(rates: LearningRatePair, seed: int, updates: int, out: Path) -> RunRec
         updates=updates,
         experiment="own_gan",
         seed=seed,
-        losses=Losses(hinge, wasserstein_generator),
+        losses=ttur.Losses(hinge, wasserstein_generator),
         latents=LATENT_SIZE,
         discriminator_optimizer=rmsprop(discriminator),
         generator_optimizer=rmsprop(generator),

@@ -18,12 +18,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         print(f"ttur {version('ttur')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttur.cli.exits import DIVERGED, INTERRUPTED
+from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags
 from ttur.cli.options import Data, Device, Json, Weights, importable
 from ttur.cli.output import console, print_json, print_table
 
@@ -190,8 +190,12 @@ def _run(
     records: list[RunRecord] = []
     was_interrupted = False
     with TerminalProgress() as terminal:
+
+        def say(line: str) -> None:
+            terminal.say(in_flags(line))
+
         for line in plan_lines(chosen):
-            terminal.say(line)
+            say(line)
         try:
             for record in run(
                 chosen,
@@ -200,12 +204,12 @@ def _run(
                 device=device,
                 weights=weights,
                 listeners=[terminal],
-                say=terminal.say,
+                say=say,
                 on_start=lambda label, seed: terminal.start(f"{label} seed {seed}"),
             ):
                 records.append(record)
                 ended = f"{record.outcome} at update {record.updates:,}"
-                terminal.say(f"{record.label} seed {record.seed}: {ended}")
+                say(f"{record.label} seed {record.seed}: {ended}")
         except KeyboardInterrupt:
             was_interrupted = True
     if as_json:
@@ -234,7 +238,7 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
         ]
         print_json({"experiment": chosen.name, "plan": runs})
         return
-    print("\n".join(plan_lines(chosen)))
+    print(in_flags("\n".join(plan_lines(chosen))))
     for _, _, _, directory in runs_to_do:
         print(f"  {directory}")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ttur.data.batches import Batches
-from ttur.runtime.randomness import Stream
+from ttur.runtime.randomness import Stream, randomness_from
 from ttur.timescales.fields import Samples
 from ttur.timescales.monitor import PerturbationMonitor
 from ttur.training.config import MonitorDescription
@@ -58,7 +58,8 @@ class Monitoring:
         # An order may leave the generator where it is; then the rate is what it would have been.
         moves_g = max(game.generator_updates - self._moves[0], 1)
         moves_d = max(game.discriminator_updates - self._moves[1], 1)
-        with self._companions_untouched():
+        # Latents of a user's own may draw from the global generators.
+        with self._companions_untouched(), randomness_from(None, game.rng.device):
             probe = self.monitor.after_step(
                 draw(),
                 lr_g=moves_g * a,

@@ -144,7 +144,7 @@ class Images(Medium):
 
         def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
             drawn = comparison.collect("generated")
-            for pixels in _pixels(scoring, drawing, generator, poll):
+            for pixels in generated_pixels(scoring, drawing, generator, poll):
                 drawn.update(pixels)
             found = comparison.of(real, drawn.side())
             return {made.metric: made.value for made in found.measurements}
@@ -179,7 +179,7 @@ def _grid_latents(drawing: Drawing) -> Tensor:
     return drawing.latents(GRID_SIDE**2, drawing.rng(1))
 
 
-def _pixels(
+def generated_pixels(
     scoring: ImageScoring, drawing: Drawing, generator: nn.Module, poll: Poll
 ) -> Iterator[Tensor]:
     """Batches of float pixels in 0..255; `poll` is called before each.
