@@ -15,9 +15,9 @@ from dataclasses import replace
 
 import torch
 from noise_data import random_data, settings
+from ttur.training.build import build_game, build_monitor
 
 from ttur.runtime.distributed import pick_device
-from ttur.training.build import build_game, build_monitor
 
 NAMES = ("demo", "dcgan_cifar10_small", "wgan_gp_cifar10_small", "began_cifar10_small")
 NAMES += ("language_demo", "dcgan_cifar10")

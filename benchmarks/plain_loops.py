@@ -10,10 +10,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from ttur.training.build import build_networks
 
 from ttur.data.dataset import DataSet
 from ttur.data.text import Sentences
-from ttur.training.build import build_networks
 from ttur.training.config import TrainingConfig
 
 Data = DataSet | Sentences

@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from noise_data import Data, random_data, settings
 from plain_loops import plain
+from ttur.training.build import build_game
 
 from ttur.runtime.distributed import pick_device
-from ttur.training.build import build_game
 from ttur.training.config import TrainingConfig
 
 NAMES = ("demo", "dcgan_cifar10_small", "wgan_gp_cifar10_small", "began_cifar10_small")

@@ -134,8 +134,7 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
 
 def _branch(place: dict[str, Any], part: str) -> dict[str, Any]:
     """What is to change below `part`; a kind that is to stand there takes its fields along."""
-    inner = place.get(part, {})
-    inner = to_json(inner) if is_dataclass(inner) else _of_kind(inner)
+    inner = _of_kind(place.get(part, {}))
     if not isinstance(inner, dict):
         raise ValueError(f"{part!r} is set as a whole and within; set one of them")
     place[part] = dict(inner)
