@@ -1,11 +1,19 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from functools import reduce
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from ttur.training.events import Log
+from ttur.training.record import read_events, read_run
 
 TINY = (
     "--only ttur_1e-3_5e-4 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
@@ -28,6 +36,14 @@ def test_help_answers_without_loading_torch():
         assert command in done.stdout
 
 
+def test_the_version_is_printed_without_loading_torch(ttur):
+    assert ttur("--version") == (0, f"ttur {version('ttur')}\n", "")
+    program = (
+        "import sys, ttur.cli; sys.exit(bool({'torch', 'numpy', 'pydantic'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_an_experiment_is_shown_in_full(ttur):
     code, out, _ = ttur("experiments dcgan_cifar10 --json")
     assert code == 0
@@ -38,9 +54,17 @@ def test_an_experiment_is_shown_in_full(ttur):
     by_label = {setting["label"]: setting for setting in document["settings"]}
     rates = by_label["ttur_1e-4_5e-4"]["configuration"]["rates"]
     assert (rates["discriminator"]["value"], rates["generator"]["value"]) == (1e-4, 5e-4)
+    configuration = by_label["ttur_1e-4_5e-4"]["configuration"]
+    assert configuration["model"]["width"] == 64
+    assert configuration["scoring"]["evaluation_samples"] == 50_000
+    assert document["sample_shape"] == {"shape": [3, 32, 32], "assumed": True}
     code, out, _ = ttur("experiments demo")
     assert code == 0
-    assert "evaluation_samples" in out
+    assert "for samples of 3 × 16 × 16\n" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["model.width", "16", "16"] in rows
+    assert ["scoring.evaluation_samples", "2000", "2000"] in rows
+    assert ["rates.discriminator.value", "0.001", "0.0005"] in rows
 
 
 def test_run_prints_one_json_document_and_the_same_words_print_it_again(ttur):
@@ -77,6 +101,73 @@ def test_the_cadence_of_evaluation_does_not_change_the_weights(ttur):
     assert weights[0] == weights[1]
 
 
+def test_a_run_goes_on_with_another_cadence(ttur):
+    """It says when one looks; no weight depends on it."""
+    ttur(f"run demo --seed 0 {TINY} --out cut")
+    for steps, change in (
+        ("7", "--set checkpoint_every_updates=2"),
+        ("8", "--set log_every_updates=1"),
+        ("9", "--evaluate-every 3 --set cadence.log_every_updates=5 --set reference_images=None"),
+    ):
+        words = f"{TINY.replace('--steps 6', f'--steps {steps}')} {change}"
+        code, continued, err = ttur(f"run demo --seed 0 {words} --out cut --json")
+        assert code == 0, err
+    whole = ttur(f"run demo --seed 0 {TINY.replace('--steps 6', '--steps 9')} --out whole --json")
+    runs = [json.loads(out)["runs"][0]["weights_sha256"] for out in (continued, whole[1])]
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize(
+    ("word", "path", "value"),
+    [
+        ("width=4", "model.width", 4),
+        ("model.width=4", "model.width", 4),
+        ("optimizer=sgd", "optimizer.kind", "sgd"),
+        ("optimizer.beta1=0.9", "optimizer.beta1", 0.9),
+        ("data=photos", "data.name", "photos"),
+        ("split=train+extra", "data.split", "train+extra"),
+        ("order=generator_twice", "order", "generator_twice"),
+        ("reference_images=None", "scoring.reference_images", None),
+        ("reference_images=null", "scoring.reference_images", None),
+        ("patience=None", "cadence.patience", None),
+        ("monitor=None", "monitor", None),
+        ("tracking_gap_every_updates=7", "monitor.tracking_gap_every_updates", 7),
+        ("rates.floor=1e-5", "rates.floor", 1e-5),
+    ],
+)
+def test_fields_of_the_tree_are_set_by_their_names(ttur, word, path, value):
+    monitor = "--monitor " if path.startswith("monitor.") else ""
+    code, out, err = ttur(f"run demo {monitor}--set {word} --dry-run --json")
+    assert code == 0, err
+    for planned in json.loads(out)["plan"]:
+        found = reduce(dict.__getitem__, path.split("."), planned["configuration"])
+        assert found == value
+
+
+def test_a_field_of_a_member_within_a_member_is_set_by_its_path(ttur):
+    words = "run began_cifar10_small --set losses.adversarial.k=0.1 --set k_rate=0"
+    (planned, _) = json.loads(ttur(f"{words} --seed 0 --dry-run --json")[1])["plan"]
+    adversarial = planned["configuration"]["losses"]["adversarial"]
+    assert (adversarial["k"], adversarial["k_rate"]) == (0.1, 0.0)
+
+
+def test_several_metrics_while_training_and_the_first_makes_the_best(ttur):
+    words = TINY.replace("--samples 32", "--samples 1000")
+    for names in (["fd_digits", "kid_digits"], ["is_digits", "fd_digits", "modes_digits"]):
+        code, out, err = ttur(
+            f"run demo --seed 0 {words} --metric {','.join(names)} --out {names[0]} --json"
+        )
+        assert code == 0, err
+        (run,) = json.loads(out)["runs"]
+        record = read_run(run["directory"])
+        assert [list(evaluation.values) for evaluation in record.evaluations] == [names] * 3
+        assert list(record.description.lower_is_better) == names
+        choose = max if names[0] == "is_digits" else min
+        scores = [evaluation.score for evaluation in record.evaluations]
+        best = choose(scores, key=lambda score: score.value)
+        assert run["best"] == {"metric": names[0], "value": best.value, "update": best.update}
+
+
 def test_more_steps_continue_and_equal_the_whole(ttur):
     ttur(f"run demo --seed 0 {TINY} --out cut")
     continued, whole = (
@@ -89,9 +180,11 @@ def test_more_steps_continue_and_equal_the_whole(ttur):
 
 def test_another_configuration_in_the_folder_is_refused_by_field(ttur):
     ttur(f"run demo --seed 0 {TINY}")
-    code, _, err = ttur(f"run demo --seed 0 {TINY} --set batch_size=16")
+    code, _, err = ttur(f"run demo --seed 0 {TINY} --set batch_size=16 --set beta2=0.9")
     assert code == 2
     assert "batch_size was 8, is 16" in err
+    assert "optimizer.beta2 was 0.999, is 0.9" in err
+    assert "or another --out" in err
     assert "Traceback" not in err
     code, _, err = ttur(f"run demo --seed 0 {TINY}".replace("--steps 6", "--steps 5"))
     assert code == 2
@@ -138,7 +231,8 @@ def test_damaged_lines_of_events_are_passed_over(ttur, tmp_path):
     ttur(f"run demo --seed 0 {TINY}")
     path = tmp_path / "runs/demo/ttur_1e-3_5e-4/seed-0/events.jsonl"
     lines = path.read_text()
-    path.write_text('{"update": 7}\n{"event": "evaluation", "update": 7}\n' + lines)
+    path.write_text('{"update": 7}\n{"event": "evaluation", "update": 7}\n[7]\n{tor\n' + lines)
+    assert [evaluation.update for evaluation in read_run(path.parent).evaluations] == [1, 4, 6]
     code, out, _ = ttur("report runs")
     assert code == 0
     assert "1/1" in out
@@ -155,7 +249,7 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(ttur, tmp_path):
 def test_a_plan_says_when_a_run_is_too_short_for_its_probes(ttur):
     _, out, _ = ttur("run demo --dry-run --monitor --steps 300")
     assert "monitored: a probe every 200 updates; a tracking gap every 4,000 updates, which" in out
-    assert "is never in 300: --set tracking_gap_every_updates=..." in out
+    assert "is never in 300: lower --set tracking_gap_every_updates=..." in out
     _, out, _ = ttur("run demo --dry-run --monitor --steps 4000")
     assert "never" not in out
     _, out, _ = ttur("run demo --dry-run --steps 4100 --set monitor_every_updates=300")
@@ -188,6 +282,9 @@ def test_one_pair_of_rates_replaces_the_settings(ttur):
         ("run demo --d-lr nan --g-lr 1", "discriminator"),
         ("run demo --set widht=3", "did you mean width"),
         ("run demo --set width=99999999", "width"),
+        ("run wgan_gp_cifar10_small --set batch_size=30 --set images_per_score=4", "multiple"),
+        ("run demo --set patience=3 --metric none", "patience"),
+        ("run demo --set rates.generator.value=3e-4", "--g-lr"),
         ("run demo --set seed=3", "--seed"),
         ("run demo --set rates=1e-4", "--d-lr"),
         ("run demo --steps 5 --set updates=3", "--steps"),
@@ -199,12 +296,17 @@ def test_one_pair_of_rates_replaces_the_settings(ttur):
         ("run demo --metric fd_faces", "digits"),
         ("run demo --metric fidd", "no metric 'fidd'"),
         ("run demo --device warp", "--device cpu"),
-        ("run demo --set image_size=32", "image_size=16"),
+        ("run demo --set image_size=32", "--set image_size=... to 16"),
+        ("run demo --set model.widht=3", "did you mean model.width"),
+        ("run demo --set kind=began", "no field 'kind'"),
+        ("run demo --set model=dcgann", "no kind 'dcgann'; did you mean dcgan"),
+        ("run demo --set losses=began", "change both"),
         ("run dcgan_cifar10_small", "ttur prepare cifar10"),
         ("report nowhere", "no runs in nowhere"),
         ("sample nowhere --grid x.png", "nowhere"),
         ("fid nowhere elsewhere --extractor digits", "nowhere"),
-        ("fid nowhere elsewhere --device meta", "--device cpu"),
+        ("selftest --device meta", "--device cpu"),
+        ("run demo --monitor --set monitor=None", "monitor cannot be None and have fields"),
         ("evaluate nowhere elsewhere --metrics fidd", "did you mean fid"),
         ("selftest --weights nowhere.pth", "nowhere.pth"),
         ("prepare cifar10 nowhere", "nowhere"),
@@ -230,6 +332,50 @@ def test_inception_weights_that_are_not_there_stop_before_training(ttur, tmp_pat
     assert code == 2
     assert all(remedy in err for remedy in ("--weights", "fd_cifar10", "none"))
     assert not list(tmp_path.rglob("checkpoint.pt"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_run_and_starts_no_other(tmp_path, number):
+    words = f"run demo --seeds 0-1 {TINY} --metric none --out {tmp_path} --json"
+    words = words.replace("--steps 6", "--steps 100000")
+    program = [sys.executable, "-m", "ttur", *words.split()]
+    process = subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    first = tmp_path / "demo/ttur_1e-3_5e-4/seed-0"
+    end = time.monotonic() + 120
+    while not any(isinstance(event, Log) for event in read_events(first)):
+        assert time.monotonic() < end, "waited in vain for an update"
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (run,) = json.loads(out)["runs"]
+    assert (run["directory"], run["outcome"]) == (str(first), "interrupted")
+    assert (first / "checkpoint.pt").exists()
+    assert not (tmp_path / "demo/ttur_1e-3_5e-4/seed-1").exists()
+
+
+def test_a_sample_says_which_weights_it_is_of(ttur, tmp_path):
+    ttur(f"run demo --seed 0 {TINY}")
+    run = tmp_path / "runs/demo/ttur_1e-3_5e-4/seed-0"
+    best = read_run(run).best
+    assert best is not None
+    for words, said in (
+        ("", "weights: checkpoint.pt, update 6\n"),
+        ("--best", f"weights: best.pt, update {best.update}\n"),
+    ):
+        code, out, err = ttur(f"sample {run} --count 1 --grid {len(said)}.png {words}")
+        assert (code, out, err) == (0, f"{len(said)}.png\n", said)
+    with (run / "checkpoint.pt").open("r+b") as file:
+        file.seek(2000)
+        file.write(b"garbage")
+    code, _, err = ttur(f"sample {run} --count 1 --grid older.png")
+    assert code == 0
+    assert f"{run / 'checkpoint.pt'} is torn or " in err
+    assert err.endswith("; checkpoint.previous.pt, update 3\n")
 
 
 def test_samples_and_report_of_a_run(ttur, tmp_path):

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ttur.runtime.run_directory import read_events
-from ttur.training.config import TrainingConfig
+from ttur.training.record import read_run
 
 TINY = (
     "--only ttur_3e-3_1e-3 --seed 0 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
@@ -33,22 +32,24 @@ def test_both_settings_run_and_differ_in_critic_updates(ttur):
     for run in runs.values():
         assert (run["outcome"], run["final"]["metric"]) == ("finished", "jsd_4")
         assert 0 < run["final"]["value"] <= 1
-    assert "times jsd of 64 samples" in err
+    assert "jsd 2 times of 64 samples" in err
 
 
 def test_events_and_config_say_what_reports_and_samples_need(ttur):
     ttur(f"run language_demo {TINY}")
     run = Path(RUN)
-    events = [e for e in read_events(run) if e["event"] == "evaluation"]
-    assert [e["update"] for e in events] == [1, 4, 6]
-    assert all(e["metric"] == "jsd_4" and 0 < e["jsd_6"] <= 1 for e in events)
-    assert ["jsd_4_fine" in e for e in events] == [False, False, True]
+    events = read_run(run).evaluations
+    assert [e.update for e in events] == [1, 4, 6]
+    assert all(e.metric == "jsd_4" and 0 < e.values["jsd_6"] <= 1 for e in events)
+    assert ["jsd_4_fine" in e.values for e in events] == [False, False, True]
     document = json.loads((run / "config.json").read_text())
-    assert document["scored_by"] == "jsd_4"
-    assert list(document["floor"]) == ["jsd_4", "jsd_6", "jsd_4_fine", "jsd_6_fine"]
+    names = ["jsd_4", "jsd_6", "jsd_4_fine", "jsd_6_fine"]
+    assert document["lower_is_better"] == dict.fromkeys(names, True)
+    assert list(document["floor"]) == names
     assert all(0 < floor < 1 for floor in document["floor"].values())
     assert (document["vocabulary"][0], len(document["vocabulary"])) == ("unk", 81)
-    assert document["configuration"]["image_size"] is None
+    assert document["configuration"]["model"]["length"] == 32
+    assert "image_size" not in document["configuration"]["model"]
     names = sorted(path.name for path in (run / "samples").iterdir())
     assert names == [f"update-000000{n}.txt" for n in (1, 4, 6)]
     sentences = (run / "samples" / names[0]).read_text("utf-8").split("\n")
@@ -135,11 +136,11 @@ def test_experiments_are_listed_and_counted_without_data(ttur):
     assert {"language_demo", "language_billion_word"} <= set(names)
     document = json.loads(ttur("experiments language_billion_word --json")[1])
     assert document["parameters"] == {"generator": 15_277_156, "discriminator": 13_180_417}
-    assert document["symbols"] == {"count": 100, "assumed": True}
+    assert document["sample_shape"] == {"shape": [32, 100], "assumed": True}
     _, out, _ = ttur("experiments language_billion_word")
-    assert "for 100 symbols (assumed: the data are not in data)" in out
-    assert json.loads(ttur("experiments language_demo --json")[1])["symbols"] == {
-        "count": 81,
+    assert "for samples of 32 × 100 (assumed: the data are not in data)" in out
+    assert json.loads(ttur("experiments language_demo --json")[1])["sample_shape"] == {
+        "shape": [32, 81],
         "assumed": False,
     }
 
@@ -159,11 +160,11 @@ def test_a_text_of_ones_own_is_trained_on(ttur):
     ("words", "expected"),
     [
         ("run language_billion_word --metric none", "ttur prepare billion_word"),
-        ("run language_demo --metric fid", "no metric 'fid' for sentences"),
+        ("run language_demo --metric fid", "metric: Input should be 'jsd' or 'none', got 'fid'"),
         ("run demo --metric jsd", "no metric 'jsd'"),
-        ("run language_demo --set length=16", "length=32"),
-        ("run language_demo --set image_size=16", "has no image_size"),
-        ("run language_demo --d-lr 2e-3 --g-lr 1e-3", "--only LABEL"),
+        ("run language_demo --set length=16", "--set length=... to 32"),
+        ("run language_demo --set image_size=16", "no field 'image_size'"),
+        ("run language_demo --d-lr 2e-3 --g-lr 1e-3", "--only"),
         ("run language_demo --set data=digits --data nowhere", "digits"),
         ("report nowhere --against weeks", "nowhere"),
     ],
@@ -177,22 +178,16 @@ def test_bad_input_is_one_line_and_exit_code_2(ttur, tmp_path, words, expected):
     assert not list(tmp_path.rglob("*.pt"))
 
 
-def test_a_run_of_images_from_before_there_were_sentences_is_continued(ttur, monkeypatch):
-    """Its checkpoints and its config.json lack the younger fields."""
-    words = TINY.replace("ttur_3e-3_1e-3", "ttur_1e-3_5e-4")
-    words = words.replace("--set fine_evaluation_samples=64 ", "--metric none ")
-    whole = ttur(f"run demo {words.replace('6', '9', 1)} --out whole --json")[1]
-    complete = TrainingConfig.to_json
-
-    def before(self: TrainingConfig) -> dict:
-        young = ("length", "fine_evaluation_samples", "fine_evaluate_every_updates")
-        return {k: v for k, v in complete(self).items() if k not in young}
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingConfig, "to_json", before)
-        ttur(f"run demo {words}")
-    code, out, err = ttur(f"run demo {words.replace('6', '9', 1)} --json")
-    assert code == 0, err
-    assert weights(out) == weights(whole)
-    code, _, err = ttur(f"run demo {words.replace('6', '12', 1)}")  # and once more
-    assert code == 0, err
+def test_a_folder_of_another_version_is_refused_with_its_reason(ttur):
+    """And of a version that had no layouts."""
+    ttur(f"run language_demo {TINY}")
+    path = Path(RUN, "config.json")
+    document = json.loads(path.read_text())
+    for layout, change in ((1, {}), (3, {"layout": 3})):
+        changed = {k: v for k, v in document.items() if k != "layout"} | change
+        path.write_text(json.dumps(changed))
+        for words in (f"run language_demo {TINY}", f"sample {RUN}", "report runs"):
+            code, out, err = ttur(words)
+            assert (code, out) == (2, "")
+            assert f"config.json has the layout {layout} of another version of ttur" in err
+            assert "--out" in err

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ttur.runtime.checkpoint import NEWEST, PREVIOUS
-from ttur.runtime.run_directory import read_events
+from ttur.training.events import Ended, Resumed
+from ttur.training.record import read_events
 
 IMAGES = (
     "run demo --only ttur_1e-3_5e-4 --steps 600 --set width=2 --metric fd_digits "
@@ -30,7 +31,7 @@ RESIDUAL = (
 )
 RECONSTRUCTING = (
     "run began_cifar10_small --d-lr 1e-3 --g-lr 5e-4 --steps 60 "
-    "--set data=digits --set image_size=16 --set width=2 --set began_k_rate=0.1 "
+    "--set data=digits --set image_size=16 --set width=2 --set k_rate=0.1 "
     "--set rates.discriminator.every=25 --set rates.generator.every=25 --metric fd_digits "
     "--set checkpoint_every_updates=5 --set log_every_updates=20 --evaluate-every 15"
 )
@@ -66,7 +67,7 @@ def test_kills_give_the_uninterrupted_weights(tmp_path, words, kills):
 
     resumed = subprocess.run(interrupted, env=env, capture_output=True, check=True)
     actual = json.loads(resumed.stdout)["runs"][0]
-    assert sum(event["event"] == "resumed" for event in read_events(run)) == kills
+    assert sum(isinstance(event, Resumed) for event in read_events(run)) == kills
     for key in ("outcome", "updates", "discriminator_updates", "weights_sha256", "best", "final"):
         assert actual[key] == expected[key]
 
@@ -85,7 +86,7 @@ def kill_after_a_checkpoint(command: list[str], env: dict, run: Path, delay: flo
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL, "the run ended before it could be killed"
     assert (run / NEWEST).exists() or (run / PREVIOUS).exists()
-    assert not any(event["event"] == "outcome" for event in read_events(run))
+    assert not any(isinstance(event, Ended) for event in read_events(run))
 
 
 def time_of_checkpoint(run: Path) -> float:

@@ -392,6 +392,31 @@ def test_how_often_one_looks_may_change_in_a_folder(tmp_path, change):
     assert play(tmp_path / "cut", **change).weights_sha256 == whole
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")
+@pytest.mark.parametrize("before", ["none", "all", "a part"])
+@pytest.mark.parametrize("after", ["none", "all", "a part"])
+def test_compiled_networks_continue_those_that_are_not_and_the_other_way(tmp_path, before, after):
+    def piece(folder: str, compiled: str, updates: int):
+        torch.manual_seed(0)
+        generator = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 2)))
+        discriminator = nn.Linear(2, 1)
+        if compiled == "all":
+            generator, discriminator = (
+                torch.compile(network, backend="eager") for network in (generator, discriminator)
+            )
+        elif compiled == "a part":
+            generator[1] = torch.compile(generator[1], backend="eager")
+        return ttur.train(
+            generator, discriminator, ring(), tmp_path / folder, rates=RATES, updates=updates,
+            latents=3, batch_size=16, device="cpu",
+        ).weights_sha256  # fmt: skip
+
+    whole = piece("whole", "none", 6)
+    piece("cut", before, 3)
+    assert piece("cut", after, 6) == whole
+    assert piece("cut", before, 6) == whole  # and gives its weights to any
+
+
 # A run that has ended gives its weights to the networks of the call.
 
 

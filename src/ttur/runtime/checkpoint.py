@@ -127,10 +127,26 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
     return decoded(content["state"])
 
 
+def plain_name(name: str) -> str:
+    """The name of a layer or weight, without what `torch.compile` puts in between."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
+def state_of(network: nn.Module) -> dict[str, Any]:
+    """Its state dict by plain names: a compiled network has the same as one that is not."""
+    return {plain_name(name): value for name, value in network.state_dict().items()}
+
+
+def give_state(network: nn.Module, state: dict[str, Any]) -> None:
+    """Load what `state_of` gave of this network, compiled or not."""
+    names = {plain_name(name): name for name in network.state_dict()}
+    network.load_state_dict({names.get(name, name): value for name, value in state.items()})
+
+
 def weights_sha256(network: nn.Module) -> str:
     """SHA-256 over name, dtype, shape and bytes of every parameter and buffer."""
     digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
+    for name, tensor in state_of(network).items():
         if not isinstance(tensor, torch.Tensor):  # what a module adds is no weight
             continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

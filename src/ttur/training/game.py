@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.losses import Companion, Losses
+from ttur.runtime import checkpoint
 from ttur.runtime.randomness import global_noise, restore_global_noise
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
@@ -203,11 +204,15 @@ class TwoPlayerGame:
             "rng": self.rng.get_state(),
             **global_noise(self.rng.device),
             "companions": {each.name: each.state_dict() for each in self.companions},
+            "generator": checkpoint.state_of(self.generator),
+            "discriminator": checkpoint.state_of(self.discriminator),
             **{name: getattr(self, name).state_dict() for name in self._PARTS},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` stood."""
+        for name in ("generator", "discriminator"):
+            checkpoint.give_state(getattr(self, name), state[name])
         for name in self._PARTS:
             getattr(self, name).load_state_dict(state[name])
         for companion in self.companions:
@@ -218,8 +223,6 @@ class TwoPlayerGame:
         self.discriminator_updates = state["discriminator_updates"]
 
     _PARTS = (
-        "generator",
-        "discriminator",
         "generator_optimizer",
         "discriminator_optimizer",
         "real",

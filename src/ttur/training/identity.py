@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.runtime import digests
+from ttur.runtime.checkpoint import plain_name
 from ttur.timescales.optimizers import Adam, TorchOptimizer
 from ttur.training.unseen_state import unwrapped
 
@@ -96,11 +97,11 @@ class Describer:
         return self._object(part, where)
 
     def _network(self, network: nn.Module, where: str) -> dict[str, Any]:
-        modules = [(name.replace("_orig_mod.", ""), m) for name, m in network.named_modules()]
+        modules = [(plain_name(n), m) for n, m in network.named_modules() if unwrapped(m) is m]
         classes = {type(module) for _, module in modules if not _is_of_a_library(type(module))}
         described: dict[str, Any] = {
-            "network": re.sub(" at 0x[0-9a-f]+", "", repr(network)),
-            "trainable": [name for name, p in network.named_parameters() if p.requires_grad],
+            "layers": {name: _layer(module) for name, module in modules},
+            "trainable": [plain_name(n) for n, p in network.named_parameters() if p.requires_grad],
             "sources": {_name(kind): _source_of(kind) for kind in sorted(classes, key=_name)},
         }
         for name, module in modules:
@@ -159,6 +160,12 @@ class Describer:
             for name, value in attributes.items()
             if name not in saved and not isinstance(value, Tensor)
         }
+
+
+def _layer(module: nn.Module) -> str:
+    """Its kind and sizes, as `print` shows them."""
+    shown = f"{type(module).__qualname__}({module.extra_repr()})"
+    return re.sub(" at 0x[0-9a-f]+", "", shown)
 
 
 def differences(before: Any, now: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -280,7 +280,7 @@ class _Run:
         if is_best:
             checkpoint.save_file(
                 self.directory.path / BEST,
-                {"generator": game.generator.state_dict(), "score": asdict(score)},
+                {"generator": checkpoint.state_of(game.generator), "score": asdict(score)},
                 self.identity,
             )
         self.tell(evaluation)

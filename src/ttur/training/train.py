@@ -275,8 +275,8 @@ def _give_weights(
     if loaded is None:
         say(f"{record.directory} has ended and has no checkpoint: the networks stay as they are")
         return
-    generator.load_state_dict(loaded.state["game"]["generator"])
-    discriminator.load_state_dict(loaded.state["game"]["discriminator"])
+    for network, name in ((generator, "generator"), (discriminator, "discriminator")):
+        checkpoint.give_state(network, loaded.state["game"][name])
     update = loaded.state["game"]["update"]
     say(f"{record.directory} has ended; the networks have its weights of update {update:,}")
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.runtime import digests
+from ttur.runtime.checkpoint import plain_name
 from ttur.runtime.storable import encoded
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -85,7 +86,7 @@ class UnseenState:
     def _module_at(self, where: str) -> nn.Module | None:
         for name, part in self._parts.items():
             if isinstance(part, nn.Module) and (where == name or where.startswith(f"{name}.")):
-                modules = dict(part.named_modules())
+                modules = {plain_name(n): m for n, m in unwrapped(part).named_modules()}
                 return modules.get(where[len(name) + 1 :])
         return None
 
@@ -134,10 +135,10 @@ def _inside(part: Any, where: str, seen: set[int]) -> Iterator[Slot]:
 
 def _of_network(network: nn.Module, where: str, seen: set[int]) -> Iterator[Slot]:
     for name, module in network.named_modules():
-        if id(module) in seen:
+        if id(module) in seen or unwrapped(module) is not module:
             continue
         seen.add(id(module))
-        place = f"{where}.{name}" if name else where
+        place = f"{where}.{plain_name(name)}" if name else where
         attributes = {k: v for k, v in vars(module).items() if k not in _OF_EVERY_MODULE}
         yield from _of_attributes(vars(module), place, seen, only=attributes.keys())
         buffers = module._buffers
