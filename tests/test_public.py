@@ -109,10 +109,9 @@ def test_import_loads_nothing_heavy_and_the_version_is_the_packages():
     assert "no attribute 'nothing'" in done.stdout
 
 
-def test_arguments_in_messages_become_flags_on_the_command_line():
-    message = (
-        "choose another `directory`, `allow_protocol_mismatch` or `image_size`; see `ttur run`"
-    )
-    assert exits.in_flags(message) == (
-        "choose another --out, --allow-protocol-mismatch or --set image_size=...; see `ttur run`"
-    )
+def test_arguments_in_messages_become_words_of_the_command_that_was_called(monkeypatch):
+    message = "choose another `directory` or `kid_subset_size`; see `ttur run` and `image.png`"
+    for command, words in (("evaluate", "--kid-subset-size"), ("run", "--set kid_subset_size=...")):
+        monkeypatch.setattr(sys, "argv", ["ttur", command])
+        expected = f"choose another --out or {words}; see `ttur run` and `image.png`"
+        assert exits.in_flags(message) == expected

@@ -88,12 +88,12 @@ class RunDescription:
         if len(missing) == len(_NEEDED):
             raise ValueError(
                 f"{path} is not of a run of ttur (it lacks {', '.join(missing)}); remove the "
-                "folder, or choose another `directory`"
+                "folder, or name another"
             )
         if (layout := document.get("layout", 1)) != LAYOUT:
             raise ValueError(
                 f"{path} has the layout {layout} of another version of ttur, expected {LAYOUT}; "
-                "read it with that version, or choose another `directory`"
+                "read it with that version, or name another folder"
             )
         try:
             return _DESCRIPTION.validate_python(document)
