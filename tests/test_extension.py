@@ -217,6 +217,16 @@ def extended(tmp_path_factory) -> Copy:
         "    ),\n"
         '    "digits": Design(\n',
     )
+    copy.kind = "input format"
+    copy.change(
+        "evaluation/openers.py",
+        "OPENERS: list[Opener] = [prepared_folder,",
+        "def raw(source: Any, reading: Reading) -> Images | None:\n"
+        '    if not str(source).endswith(".raw"):\n        return None\n'
+        "    pixels = np.fromfile(source, np.uint8).reshape(-1, 16, 16, 3)\n"
+        "    return array(pixels, reading)\n\n\n"
+        "OPENERS: list[Opener] = [raw, prepared_folder,",
+    )
     copy.kind = "model"
     copy.add("models/toy.py", TOY_MODEL)
     copy.change("models/__init__.py", "| BEGAN, ONE_OF]", "| BEGAN | Toy, ONE_OF]")
@@ -275,6 +285,9 @@ found["by protocol"] = ran("protocol", "--set protocol=toy_nearest")
 result = ttur.fid(images[:400], images[400:], extractor="toy_digits", device="cpu")
 found["extractor"] = [result.metric, result.protocol]
 found["by extractor"] = ran("extractor", "--metric fd_toy_digits")
+images[:300].tofile("a.raw")
+found["format"] = command("fid a.raw b.npy --extractor digits --json")
+found["same"] = command("fid a.npy b.npy --extractor digits --json")
 found["model"] = run = ran("model", "--set model=toy --set model.latent_size=5")
 made = ttur.load_generator(run["directory"], device="cpu")
 found["samples"] = [made.config.model.kind, made.latents(2, 0).shape[1], len(made.samples(3, 1))]
@@ -308,6 +321,11 @@ def test_an_extractor_is_one_row(extended, found):
     assert extended.places["extractor"] == {"metrics/extractors.py"}
     assert found["extractor"] == ["fd_toy_digits", "clean"]
     assert found["by extractor"]["final"]["metric"] == "fd_toy_digits"
+
+
+def test_an_input_format_is_one_opener(extended, found):
+    assert extended.places["input format"] == {"evaluation/openers.py"}
+    assert found["format"]["value"] == found["same"]["value"] > 0
 
 
 def test_a_model_is_one_file_and_one_word(extended, found):
