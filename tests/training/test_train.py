@@ -393,6 +393,7 @@ def test_how_often_one_looks_may_change_in_a_folder(tmp_path, change):
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 @pytest.mark.parametrize("before", ["none", "all", "a part"])
 @pytest.mark.parametrize("after", ["none", "all", "a part"])
 def test_compiled_networks_continue_those_that_are_not_and_the_other_way(tmp_path, before, after):

@@ -5,6 +5,7 @@ a run trains belongs to it as the weights do: it is saved, and put back where it
 """
 
 import functools
+import operator
 import random
 import sys
 from collections import deque
@@ -111,9 +112,9 @@ def _inside(part: Any, where: str, seen: set[int]) -> Iterator[Slot]:
         yield from _of_network(part, where, seen)
     elif isinstance(part, functools.partial):
         seen.add(id(part))
-        values = {str(index): value for index, value in enumerate(part.args)} | part.keywords
-        for name, value in {"function": part.func, **values}.items():
-            yield from _inside(value, f"{where}.{name}", seen)
+        yield from _inside(part.func, f"{where}.function", seen)
+        yield from _of_items(part.args, where, seen)
+        yield from _of_items(part.keywords, where, seen)
     elif isinstance(part, MethodType):
         yield from _inside(part.__self__, where, seen)
     elif isinstance(part, FunctionType):
@@ -125,12 +126,8 @@ def _inside(part: Any, where: str, seen: set[int]) -> Iterator[Slot]:
     elif _is_users_own(part):
         seen.add(id(part))
         yield from _of_attributes(vars(part), where, seen)
-    elif isinstance(part, list | tuple):
-        for index, value in enumerate(part):
-            yield from _inside(value, f"{where}.{index}", seen)
-    elif isinstance(part, dict):
-        for name, value in part.items():
-            yield from _inside(value, f"{where}.{name}", seen)
+    elif isinstance(part, list | tuple | dict):
+        yield from _of_items(part, where, seen)
 
 
 def _of_network(network: nn.Module, where: str, seen: set[int]) -> Iterator[Slot]:
@@ -159,6 +156,16 @@ def _of_attributes(
             read = functools.partial(holder.__getitem__, name)
             write = functools.partial(holder.__setitem__, name)
             yield Slot(f"{where}.{name}", read, write)
+
+
+def _of_items(items: Any, where: str, seen: set[int]) -> Iterator[Slot]:
+    """Those of a list or dict; of a tuple what can change in its place."""
+    for name, value in items.items() if isinstance(items, dict) else enumerate(items):
+        if _holds_parts(value):
+            yield from _inside(value, f"{where}.{name}", seen)
+        else:
+            read = functools.partial(operator.getitem, items, name)
+            yield Slot(f"{where}.{name}", read, functools.partial(operator.setitem, items, name))
 
 
 def _of_cell(cell: CellType, where: str, seen: set[int]) -> Iterator[Slot]:
