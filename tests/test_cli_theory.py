@@ -99,7 +99,7 @@ def test_a_study_as_json_has_all_settings_and_none_for_what_is_not_finite(ttur, 
     [
         ("halvin", "no study 'halvin'; did you mean halving"),
         ("halving --set stepz=3", "no field 'stepz' to set; did you mean steps"),
-        ("halving --set steps", "--set expects FIELD=VALUE, got 'steps'"),
+        ("halving --set steps", "expected --set as FIELD=VALUE, got 'steps'"),
         ("halving --set steps=many", "steps: Input should be a valid integer"),
         ("halving --set rate=NaN", "rate: Input should be a finite number, got 'NaN'"),
         ("halving --set starts=1,x", "starts: Input should be a valid number"),
