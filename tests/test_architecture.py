@@ -1,6 +1,8 @@
-"""Every import between rooms points down the order."""
+"""The house: every import points down, no two files need each other, flags stay above."""
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,38 +22,93 @@ ORDER = [
     ["runtime"],
 ]
 FLOOR = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
-MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+FACE = SOURCE / "__init__.py"
+MODULES = sorted(SOURCE.rglob("*.py"))
+PATHS = {
+    ".".join(["ttur", *path.relative_to(SOURCE).with_suffix("").parts]).removesuffix(
+        ".__init__"
+    ): path
+    for path in MODULES
+}
 
 
 def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    rooms = set()
+@cache
+def imports(path: Path) -> frozenset[Path]:
+    """The files that a file imports from, wherever in it: within functions and for types too."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            # A name may be a module, or stand in one.
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                names.append(module if module in PATHS else node.module)
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        rooms |= {n.split(".")[1] for n in names if n.startswith("ttur.") and n.count(".")}
-    return rooms & FLOOR.keys()
+            names += [alias.name for alias in node.names]
+    return frozenset(PATHS[name] for name in names if name in PATHS)
+
+
+def circles() -> list[list[str]]:
+    """Files that need each other, by Tarjan's strongly connected components."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(path: Path) -> None:
+        index[path] = low[path] = len(index)
+        stack.append(path)
+        for other in imports(path):
+            if other not in index:
+                visit(other)
+                low[path] = min(low[path], low[other])
+            elif other in stack:
+                low[path] = min(low[path], index[other])
+        if low[path] == index[path]:
+            circle = []
+            while not circle or circle[-1] != path:
+                circle.append(stack.pop())
+            if len(circle) > 1 or path in imports(path):
+                found.append([str(each.relative_to(SOURCE)) for each in circle])
+
+    for path in MODULES:
+        if path not in index:
+            visit(path)
+    return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_imports_point_down(path: Path):
+    """`import ttur` is an import of everything: only the face itself may do that."""
+    assert FACE not in imports(path), f"{path.name} imports the face; name the module it needs"
+    if path == FACE:
+        return
     room = room_of(path)
     assert room in FLOOR, f"{room} has no place in the order of rooms (docs: design)"
-    upward = {r for r in imported_rooms(path) if r != room and FLOOR[r] <= FLOOR[room]}
+    rooms = {room_of(other) for other in imports(path)}
+    upward = {r for r in rooms if r != room and FLOOR[r] <= FLOOR[room]}
     assert not upward, f"{path.name} in {room} imports {upward}, which lie above or beside it"
 
 
+def test_no_files_need_each_other():
+    assert circles() == []
+
+
+def test_circles_and_imports_of_the_face_would_be_seen(monkeypatch):
+    """Of two files that import each other within functions, and of a line `import ttur`."""
+    one, two = SOURCE / "runtime" / "files.py", SOURCE / "runtime" / "lock.py"
+    monkeypatch.setitem(globals(), "imports", lambda p: {one: {two}, two: {one}}.get(p, set()))
+    assert [sorted(circle) for circle in circles()] == [["runtime/files.py", "runtime/lock.py"]]
+    monkeypatch.undo()
+    source = "def f():\n    import ttur\n    from ttur.runtime import files\n"
+    monkeypatch.setattr(Path, "read_text", lambda self: source)
+    assert imports.__wrapped__(one) == {FACE, one}
+
+
 def test_the_loop_names_no_model_data_set_or_metric():
-    for name in ("loop.py", "contracts.py", "game.py"):
-        rooms = imported_rooms(SOURCE / "training" / name)
+    for name in ("loop.py", "contracts.py", "game.py", "events.py", "cadence.py", "execution.py"):
+        rooms = {room_of(path) for path in imports(SOURCE / "training" / name)}
         assert not rooms & {"models", "data", "metrics", "evaluation", "experiments"}
 
 
@@ -66,3 +123,54 @@ def test_nothing_is_unpickled():
     for path in MODULES:
         found = [word for word in forbidden if word in path.read_text()]
         assert not found, f"{path} has {found}"
+
+
+def spoken(path: Path) -> list[str]:
+    """The strings of a file but its docstrings, whole commands of the program left out."""
+    tree = ast.parse(path.read_text())
+    parts = {id(part) for node in ast.walk(tree) for part in _silent(node)}
+    texts = [_text(node) for node in ast.walk(tree) if id(node) not in parts]
+    return [re.sub("`ttur [^`]*`|^ttur .*", "", text) for text in texts]
+
+
+def _silent(node: ast.AST) -> list[ast.AST]:
+    """Docstrings, and the pieces that an f-string is made of."""
+    if isinstance(node, ast.Expr):
+        return [node.value]
+    return list(node.values) if isinstance(node, ast.JoinedStr) else []
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "…" for part in node.values)
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return node.value if is_text else ""
+
+
+@pytest.mark.parametrize("room", [room for room in FLOOR if room not in ("cli", "__main__")])
+def test_below_the_command_line_nobody_speaks_of_flags(room):
+    """A caller in Python is told of arguments, `directory`; `cli.exits` makes flags of them."""
+    for path in MODULES:
+        if path != FACE and room_of(path) == room:
+            found = [text for text in spoken(path) if re.search(r"(^|[\s(])--[a-z]", text)]
+            assert not found, f"{path.relative_to(SOURCE)} says {found}"
+
+
+def test_every_public_constant_of_a_kind_stands_once():
+    """The registries: a name in one table is not listed in a second file of the source."""
+    tables = {
+        "evaluation/measures.py": ("density_coverage", "fid_infinity"),
+        "metrics/resize.py": ("torch_antialias",),
+        "timescales/orders.py": ("generator_twice",),
+    }
+    for home, names in tables.items():
+        for name in names:
+            pattern = re.compile(rf"""["']{name}["']""")
+            places = [
+                str(path.relative_to(SOURCE))
+                for path in MODULES
+                if pattern.search(path.read_text())
+                and path.relative_to(SOURCE) != Path(home)
+                and "selftest" not in path.parts
+            ]
+            assert places == [], f"{name} is named in {places} beside {home}"

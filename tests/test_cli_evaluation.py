@@ -55,6 +55,21 @@ class TestEvaluate:
         assert last == "(protocol tf1; real 400, generated 300)"
         assert "generated: 300 read; PNG 300; RGB 300; 16x16 300" in err
 
+    def test_an_extractor_of_ones_own_lies_in_the_folder(self, ttur, tmp_path: Path):
+        (tmp_path / "networks_of_mine.py").write_text(
+            "from ttur.metrics.extractors import Extractor\n"
+            "colour = Extractor.of(lambda x: x.mean(dim=(2, 3)), name='colour', dimension=3)\n"
+        )
+        code, out, err = ttur("fid a.npy b --extractor networks_of_mine:colour --json")
+        assert code == 0, err
+        assert json.loads(out)["metric"] == "fd_colour"
+
+    def test_all_names_are_listed_where_none_is_given(self, ttur):
+        for option, name in (("metrics", "modes"), ("protocol", "clean"), ("extractor", "cifar10")):
+            code, _, err = ttur(f"evaluate a.npy b --{option} ?")
+            assert code == 2
+            assert name in err
+
     @pytest.mark.parametrize(
         ("words", "said"),
         [

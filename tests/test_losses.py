@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from ttur import losses
-
-NOISE = torch.Generator().manual_seed(0)
+from ttur.losses import Round
 
 
 def constant_scores(real: float, fake: float):
@@ -15,24 +14,25 @@ def constant_scores(real: float, fake: float):
 
 
 REAL, FAKE = torch.ones(4, 2), -torch.ones(4, 2)
+ROUND = Round(REAL, FAKE, rng=torch.Generator().manual_seed(0))
 
 
 def test_logistic_is_cross_entropy_without_a_factor():
     # D(x) = sigmoid(2), D(G(z)) = sigmoid(-1): -log(.8808) - log(1 - .2689), by hand.
-    loss = losses.logistic(constant_scores(2.0, -1.0), REAL, FAKE, NOISE)
+    loss = losses.logistic(constant_scores(2.0, -1.0), ROUND)
     expected = -math.log(1 / (1 + math.exp(-2))) - math.log(1 - 1 / (1 + math.exp(1)))
     assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_logistic_of_an_undecided_discriminator_is_two_log_two():
-    loss = losses.logistic(constant_scores(0.0, 0.0), REAL, FAKE, NOISE)
+    loss = losses.logistic(constant_scores(0.0, 0.0), ROUND)
     assert loss.item() == pytest.approx(2 * math.log(2), rel=1e-6)
 
 
 def test_non_saturating_has_gradient_one_while_the_generator_loses():
     """The saturating loss would have gradient sigmoid(-20) = 2e-9 there."""
     logit = torch.tensor([-20.0], requires_grad=True)
-    loss = losses.non_saturating(lambda fake: logit, FAKE[:1])
+    loss = losses.non_saturating(lambda fake: logit, Round(REAL[:1], FAKE[:1]))
     (slope,) = torch.autograd.grad(loss, logit)
     assert slope.item() == pytest.approx(-1, abs=1e-6)
     assert loss.item() == pytest.approx(20, rel=1e-6)
@@ -40,14 +40,14 @@ def test_non_saturating_has_gradient_one_while_the_generator_loses():
 
 def test_wasserstein_losses_are_differences_of_means():
     critic = constant_scores(3.0, -0.5)
-    assert losses.wasserstein_critic(critic, REAL, FAKE, NOISE).item() == -3.5
-    assert losses.wasserstein_generator(critic, FAKE).item() == 0.5
+    assert losses.wasserstein_critic(critic, ROUND).item() == -3.5
+    assert losses.wasserstein_generator(critic, ROUND).item() == 0.5
 
 
 def test_penalty_of_a_linear_critic_is_in_closed_form():
     """D(x) = w·x has the slope ‖w‖ everywhere: penalty (‖w‖ - 1)²."""
     weight = torch.tensor([3.0, 4.0])
-    penalty = losses.gradient_penalty(lambda x: x @ weight, REAL, FAKE, NOISE)
+    penalty = losses.gradient_penalty(lambda x: x @ weight, ROUND)
     assert penalty.item() == pytest.approx(16, rel=1e-6)
 
 
@@ -60,7 +60,8 @@ def test_penalty_mixes_with_one_weight_per_sample():
         return 0.5 * x.square().flatten(1).sum(1)
 
     real, fake = torch.zeros(1000, 1, 2), torch.ones(1000, 1, 2)
-    penalty = losses.gradient_penalty(critic, real, fake, torch.Generator().manual_seed(1))
+    round = Round(real, fake, rng=torch.Generator().manual_seed(1))
+    penalty = losses.gradient_penalty(critic, round)
     (mixtures,) = seen
     assert torch.equal(mixtures[..., 0], mixtures[..., 1])
     weights = mixtures[:, 0, 0]
@@ -77,7 +78,8 @@ def test_penalty_gradient_equals_finite_differences():
     real, fake = torch.randn(6, 3).double(), torch.randn(6, 3).double()
 
     def penalty() -> torch.Tensor:
-        return losses.gradient_penalty(critic, real, fake, torch.Generator().manual_seed(5))
+        round = Round(real, fake, rng=torch.Generator().manual_seed(5))
+        return losses.gradient_penalty(critic, round)
 
     weight = first.weight
     (gradient,) = torch.autograd.grad(penalty(), weight)
@@ -96,7 +98,7 @@ def test_penalty_gradient_equals_finite_differences():
 
 def test_penalty_of_a_dead_critic_is_one_with_a_finite_gradient():
     weight = torch.zeros(2, requires_grad=True)
-    penalty = losses.gradient_penalty(lambda x: x @ weight, REAL, FAKE, NOISE)
+    penalty = losses.gradient_penalty(lambda x: x @ weight, ROUND)
     (gradient,) = torch.autograd.grad(penalty, weight)
     assert penalty.item() == pytest.approx(1, abs=1e-5)
     assert torch.isfinite(gradient).all()
@@ -104,11 +106,11 @@ def test_penalty_of_a_dead_critic_is_one_with_a_finite_gradient():
 
 def test_shapes_that_cannot_be_mixed_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 2\) and \(3, 2\)"):
-        losses.gradient_penalty(lambda x: x.sum(1), REAL, FAKE[:3], NOISE)
+        losses.gradient_penalty(lambda x: x.sum(1), Round(REAL, FAKE[:3]))
 
 
 def test_wgan_gp_weighs_the_penalty():
     both = losses.wasserstein_gradient_penalty(weight=10.0)
     critic = lambda x: x @ torch.tensor([3.0, 4.0])  # noqa: E731
-    loss = both.discriminator(critic, REAL, FAKE, NOISE)
+    loss = both.discriminator(critic, ROUND)
     assert loss.item() == pytest.approx(-7 - 7 + 160, rel=1e-6)

@@ -19,6 +19,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from reference import archives
+from ttur.cli.progress import progress_bar
 from ttur.data import archives as opened
 from ttur.data import lsun, reading, writing
 from ttur.data.contents import Block, Contents
@@ -26,7 +27,6 @@ from ttur.data.dataset import Card
 from ttur.data.images import decode
 from ttur.data.prepare import prepare
 from ttur.data.unfinished import Unfinished
-from ttur.reports.terminal import progress_bar
 
 
 @pytest.fixture

@@ -321,7 +321,7 @@ def test_wrong_words_are_refused_before_anything_is_read(tmp_path):
     (tmp_path / "a.txt").write_bytes(OWN)
     cases: list[tuple[dict[str, Any], str]] = [
         ({"size": 8, "target_name": "own"}, "`size` and `crop` are for images"),
-        ({"lines": 0, "target_name": "own"}, "lines of at least 1, or all, got 0"),
+        ({"lines": 0, "target_name": "own"}, "`lines` of at least 1, or all, got 0"),
         ({"target_name": "speeches"}, "a name of its own .*from text, got 'speeches'"),
         ({"target_name": "../up"}, "letters, digits"),
     ]

@@ -1,5 +1,6 @@
 """Images batch by batch: the same numbers as at once, in any tree of merges, over processes."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -49,6 +50,81 @@ def test_tensors_floats_and_arrays_are_the_same_images(tiny: Extractor):
     scaled.update(torch.from_numpy(DRAWN[40:]).movedim(-1, 1) / 127.5 - 1)
     taken.merge(scaled)
     assert values(taken.compute()) == pytest.approx(values(expected.compute()), rel=1e-12)
+
+
+SLOWLY = {
+    "uint8": torch.from_numpy(DRAWN).movedim(-1, 1),
+    "uint8 in a row": torch.from_numpy(DRAWN).movedim(-1, 1).contiguous(),
+    "float32": torch.from_numpy(DRAWN).movedim(-1, 1) / 127.5 - 1,
+    "float64, halves and beyond": torch.linspace(-1.2, 1.2, 80 * 300, dtype=torch.float64).reshape(
+        80, 3, 10, 10
+    ),
+    "float16": (torch.from_numpy(DRAWN).movedim(-1, 1) / 127.5 - 1).half(),
+    "bfloat16": (torch.from_numpy(DRAWN).movedim(-1, 1) / 127.5 - 1).bfloat16(),
+    "grey": torch.from_numpy(DRAWN[..., 0]),
+    "grey with a channel": torch.from_numpy(DRAWN[..., :1]).movedim(-1, 1) / 127.5 - 1,
+}
+
+
+@pytest.mark.parametrize("kind", SLOWLY)
+@pytest.mark.parametrize("size", [8, None])
+def test_a_tensor_on_its_device_is_what_the_slow_path_makes_of_it(kind: str, size: int | None):
+    """Pixels, features, numbers and audit, to the bit; also of a convolution on raw pixels, which
+    rounds differently in another layout of memory.
+    """
+    torch.manual_seed(5)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 12, 3, stride=2), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    extractor = Extractor.of(network, name="mine", dimension=12, size=size)
+    options = {"extractor": extractor, "value_range": (-1.0, 1.0), "batch_size": 32, "cache": False}
+    fast, slow = (Accumulator(REAL, "fid", **options) for _ in range(2))
+    tensor = SLOWLY[kind]
+    fast.update(tensor)
+    slow.update(iter(tensor.split(32)) if tensor.ndim == 4 else list(tensor[:, None]))
+    assert fast.compute().to_json() == slow.compute().to_json()
+
+
+def test_without_audit_the_numbers_stay_and_nothing_is_hashed(tiny: Extractor):
+    audited, plain = (
+        accumulator(tiny),
+        Accumulator(REAL, METRICS, extractor=tiny, audit=False, **OPTIONS),
+    )
+    for images in (torch.from_numpy(DRAWN[:50]).movedim(-1, 1), DRAWN[50:]):
+        audited.update(images)
+        plain.update(images)
+    assert plain.compute().measurements == audited.compute().measurements
+    assert plain.compute().counts == {"real": 90, "generated": 80}
+    assert plain.compute().audit["generated"] is None
+    assert "data_sha256" not in plain.compute().fingerprints["generated"]
+    assert plain.compute().audit["real"] is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (torch.zeros(3, 10, 10, 3, dtype=torch.uint8), "move the axes"),
+        (torch.zeros(3, 10, 10, dtype=torch.uint8), "may be a single one"),
+        (torch.zeros(3, 3, 10, 10, dtype=torch.int64), "got int64"),
+        (torch.full((3, 3, 10, 10), torch.nan), "NaN"),
+        (torch.zeros(()), "expected images"),
+    ],
+)
+def test_tensors_of_another_kind_are_refused_as_everywhere(tiny: Extractor, wrong, said: str):
+    taken = Accumulator(REAL, extractor=tiny, value_range=(0.0, 1.0), cache=False)
+    with pytest.raises(ValueError, match=said):
+        taken.update(wrong)
+
+
+def test_the_options_are_those_of_evaluate():
+    own = inspect.signature(Accumulator).parameters
+    for name, parameter in inspect.signature(evaluate).parameters.items():
+        if name not in ("generated", "count", "say"):
+            assert own[name].default == parameter.default
+            assert own[name].annotation == parameter.annotation
+    taken = Accumulator(REAL, extractor="digits", protocol="clean", device="cpu", cache=False)
+    taken.update(DRAWN)
+    assert taken.compute().protocol == "clean"
 
 
 def test_floats_without_a_range_are_refused(tiny: Extractor):

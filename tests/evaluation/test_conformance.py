@@ -1,4 +1,4 @@
-"""What every metric of `MEASURES` must do: it runs on small sides, and its names and numbers hold."""
+"""What every metric of `MEASURES` must do: it runs on small sides, its names and numbers hold."""
 
 import numpy as np
 import pytest

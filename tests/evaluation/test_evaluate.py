@@ -288,7 +288,7 @@ class TestRefusals:
             return images.mean(dim=(2, 3))
 
         classless = Extractor.of(colour, name="colour", dimension=3)
-        with pytest.raises(ValueError, match="need the logits of classes.*from colour"):
+        with pytest.raises(ValueError, match=r"need the logits of classes.*from colour"):
             evaluate.evaluate(
                 Statistics(np.zeros(3), np.eye(3), 30, {}),
                 *(images, "is"),

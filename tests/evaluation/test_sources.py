@@ -225,7 +225,7 @@ REFUSED = {
     "a network": (torch.nn.Identity(), {"count": 3}, "lambda n"),
     "a function without a count": (lambda n: IMAGES[:n], {}, "give a count"),
     "a function that gives fewer": (lambda n: IMAGES[: n - 1], {"count": 3}, "expected 3 images"),
-    "too few": (iter(IMAGES), {"count": 99}, "expected 99 images from a .*, got 7"),
+    "too few": (iter(IMAGES), {"count": 99}, "expected 99 images from an .*, got 7"),
     "an odd word": (IMAGES, {"on_error": "ignore"}, "fail or skip"),
 }
 

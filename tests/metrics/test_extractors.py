@@ -2,9 +2,12 @@
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib import resources
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +19,15 @@ from torch import Tensor, nn
 
 from reference.weights import random_inception_weights
 from ttur.data.catalogue import load
+from ttur.metrics import extractors
 from ttur.metrics.compact import Compact
-from ttur.metrics.extractors import DESIGNS, Extractor, Published, load_extractor
+from ttur.metrics.extractors import DESIGNS, INCEPTION, Extractor, load_extractor
 from ttur.metrics.inception import Inception
-from ttur.metrics.resize import resize
+from ttur.metrics.resize import PROTOCOLS, Protocol, half_pixel_bilinear, resize, scale
 from ttur.runtime.digests import of_file as sha256_of
 
 WEIGHTS = Path(str(resources.files("ttur.metrics") / "weights"))
 EMBEDDED = ("digits", "cifar10")
-INCEPTION = DESIGNS["inception"].weights
-assert isinstance(INCEPTION, Published)
 
 
 def changed(monkeypatch: pytest.MonkeyPatch, name: str, **changes) -> None:
@@ -379,3 +381,92 @@ class TestOnesOwn:
     def test_our_names_are_taken(self):
         with pytest.raises(ValueError, match="a name of your own, got 'inception'"):
             Extractor.of(lambda x: x, name="inception", dimension=1)
+
+
+OWN = """
+from functools import partial
+from ttur.metrics import extractors
+from ttur.metrics.compact import Compact
+from ttur.metrics.extractors import DESIGNS, Design, Embedded, Extractor
+import dataclasses
+
+Mine = dataclasses.replace(DESIGNS["digits"], protocols=("clean", "tf1"), plain_names=True)
+colour = Extractor.of(lambda x: x.mean(dim=(2, 3)), name="colour", dimension=3)
+
+def made():
+    return Mine
+
+digits = Mine
+number = 3
+"""
+
+
+class TestFromOutside:
+    @pytest.fixture(autouse=True)
+    def module(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        (tmp_path / "own_networks.py").write_text(OWN)
+        monkeypatch.syspath_prepend(tmp_path)
+        yield
+        sys.modules.pop("own_networks", None)
+
+    @pytest.mark.parametrize("name", ["Mine", "made"])
+    def test_a_design_is_loaded_as_ours_are_and_named_apart(self, name: str):
+        """With the same weights, and though it claims plain names: they are Inception's."""
+        mine = load_extractor(f"own_networks:{name}")
+        assert mine.fd_name == f"fd_{name}"
+        assert mine.protocol == "clean"  # the first of its own
+        ours = load_extractor("digits", protocol="clean")
+        assert torch.equal(mine(pixels(3)).features, ours(pixels(3)).features)
+        assert load_extractor(f"own_networks:{name}", protocol="tf1").protocol == "tf1"
+        with pytest.raises(ValueError, match="a protocol out of clean, tf1, got 'torch'"):
+            load_extractor(f"own_networks:{name}", protocol="torch")
+
+    def test_an_extractor_is_taken_as_it_is(self):
+        assert load_extractor("own_networks:colour").fd_name == "fd_colour"
+        with pytest.raises(ValueError, match=r"made with protocol tf1.*no other `protocol`"):
+            load_extractor("own_networks:colour", protocol="clean")
+
+    def test_an_entry_point_gives_its_name(self, monkeypatch: pytest.MonkeyPatch):
+        entry = EntryPoint("theirs", "own_networks:Mine", extractors.GROUP)
+        monkeypatch.setattr(extractors, "entry_points", lambda group: [entry])
+        assert load_extractor("theirs").fd_name == "fd_theirs"
+        with pytest.raises(
+            ValueError, match=r"out of inception, digits, cifar10, theirs, .*theirs\?"
+        ):
+            load_extractor("thiers")
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("own_networks:digits", "a name of your own, got 'digits', which is one of ours"),
+            (
+                "own_networks:number",
+                "a Design or an Extractor from .*:number, got an int",
+            ),
+            ("own_networks:nothing", "has no attribute 'nothing'"),
+            ("no_networks:Mine", "No module named 'no_networks'"),
+            ("own_networks:", "expected an extractor out of"),
+        ],
+    )
+    def test_what_is_none_is_named(self, name: str, said: str):
+        with pytest.raises(ValueError, match=said):
+            load_extractor(name)
+
+
+def test_a_new_protocol_is_one_row(monkeypatch: pytest.MonkeyPatch):
+    """Of mean and deviation by channel, as networks of photographs are fed."""
+    row = Protocol(
+        partial(half_pixel_bilinear, antialias=True),
+        scaling="(x/255-mean)/std",
+        unit=255.0,
+        mean=(0.5, 0.25, 0.0),
+        standard_deviation=(0.25, 0.5, 1.0),
+        whose="photographers",
+    )
+    monkeypatch.setitem(PROTOCOLS, "photographs", row)
+    extract = load_extractor("digits", protocol="photographs")
+    assert extract.fingerprint()["scaling"] == "(x/255-mean)/std"
+    white = torch.full((1, 3, 4, 4), 255.0)
+    assert scale(white, "photographs")[0, :, 0, 0].tolist() == [2, 1.5, 1]
+    with pytest.raises(ValueError, match="torch_antialias, photographs, got 'photos'"):
+        load_extractor("digits", protocol="photos")

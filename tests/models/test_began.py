@@ -10,7 +10,7 @@ from torch import Tensor
 from drawn import close, randomised, seeded, some_images
 from recording import parameters
 from reference import began as reference
-from ttur.models.began import Discriminator, Generator, initialize, sampler
+from ttur.models.began import BEGAN, Discriminator, Generator, initialize
 
 WIDTH, LATENT = 2, 5
 
@@ -154,11 +154,11 @@ def test_scales_run_from_eight_pixels_to_the_image():
     assert seen[4:] == [(1, 8), (1, 16), (1, 32), (1, 64)]
 
 
-def test_the_sampler_is_a_copy_that_training_does_not_reach():
+def test_the_evaluation_copy_is_one_that_training_does_not_reach():
     generator = randomised(Generator(16, WIDTH, LATENT), initialize)
     z = some_latents(1)
     before, state = generator(z).detach(), copy.deepcopy(generator.state_dict())
-    drawn = sampler(generator, some_latents(2))
+    drawn = BEGAN().evaluation_copy(generator, some_latents(2))
     assert torch.equal(drawn(z), before)
     assert generator.training
     for name, tensor in generator.state_dict().items():

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from reference import dcgan as reference
-from ttur.models.dcgan import Discriminator, Generator, initialize, sampler
+from ttur.models.dcgan import DCGAN, Discriminator, Generator, initialize
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -165,7 +165,7 @@ def test_initial_weights_follow_their_distributions():
     assert normal.abs().max() > 0.08  # four deviations: nothing was cut
 
 
-def test_the_sampler_uses_moving_averages_after_a_fifth_update_of_its_own():
+def test_the_evaluation_copy_uses_moving_averages_after_a_fifth_update_of_its_own():
     network = randomised(Generator(16, width=3))
     network.train()
     before = copy.deepcopy(network.state_dict())
@@ -173,7 +173,7 @@ def test_the_sampler_uses_moving_averages_after_a_fifth_update_of_its_own():
     grid = torch.rand(6, 100, generator=seeded(4), dtype=torch.float64) * 2 - 1
     z = torch.rand(4, 100, generator=seeded(5), dtype=torch.float64) * 2 - 1
 
-    drawn = sampler(network, grid)(z)
+    drawn = DCGAN().evaluation_copy(network, grid)(z)
     _, moved = reference.generator(params, moving, grid, training=True)
     images, _ = reference.generator(params, moved, z, training=False)
     torch.testing.assert_close(drawn, images, rtol=0, atol=1e-10)

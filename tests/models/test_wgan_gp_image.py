@@ -10,8 +10,8 @@ from torch import Tensor
 from drawn import close, randomised, seeded, some_images
 from recording import parameters
 from reference import wgan_gp_image as reference
-from ttur.losses import gradient_penalty
-from ttur.models.wgan_gp_image import Discriminator, Generator, initialize, sampler
+from ttur.losses import Round, gradient_penalty
+from ttur.models.wgan_gp_image import Discriminator, Generator, WGANGPImage, initialize
 
 WIDTH, LATENT = 2, 5
 
@@ -170,7 +170,7 @@ def test_the_penalty_and_its_gradient_equal_the_transcription():
     """
     critic = randomised(Discriminator(16, WIDTH, images_per_score=4), initialize)
     real, fake = some_images(1), some_images(2)
-    ours = gradient_penalty(critic, real, fake, seeded(5))
+    ours = gradient_penalty(critic, Round(real, fake, rng=seeded(5)))
     params = {name: p.requires_grad_() for name, p in parameters(critic).items()}
     u = torch.rand((4, 1, 1, 1), generator=seeded(5), dtype=torch.float64).flatten()
     theirs = reference.penalty(params, real, fake, u)
@@ -190,7 +190,7 @@ def test_penalty_gradient_equals_finite_differences(images_per_score):
     real, fake = some_images(1), some_images(2)
 
     def penalty() -> Tensor:
-        return gradient_penalty(critic, real, fake, seeded(5))
+        return gradient_penalty(critic, Round(real, fake, rng=seeded(5)))
 
     step = 1e-6  # small beside the distance of activations from the kink of ReLU
     for name in ("conv.weight", "blocks.1.norm1.weight", "blocks.3.conv2.weight", "linear.weight"):
@@ -209,12 +209,12 @@ def test_penalty_gradient_equals_finite_differences(images_per_score):
         assert slope == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5), name
 
 
-def test_the_sampler_is_a_copy_that_training_does_not_reach():
+def test_the_evaluation_copy_is_one_that_training_does_not_reach():
     """It draws with the statistics of the batch it draws: there are no others."""
     generator = randomised(Generator(16, WIDTH, LATENT), initialize)
     z = some_latents(1)
     before, state = generator(z).detach(), copy.deepcopy(generator.state_dict())
-    drawn = sampler(generator, some_latents(2))
+    drawn = WGANGPImage().evaluation_copy(generator, some_latents(2))
     assert torch.equal(drawn(z), before)
     assert generator.training
     for name, tensor in generator.state_dict().items():

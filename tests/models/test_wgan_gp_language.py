@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from reference import wgan_gp_language as reference
-from ttur.losses import gradient_penalty
-from ttur.models.wgan_gp_language import Discriminator, Generator, initialize, sampler
+from ttur.losses import Round, gradient_penalty
+from ttur.models.wgan_gp_language import Discriminator, Generator, WGANGPLanguage, initialize
 
 Network = TypeVar("Network", bound=nn.Module)
 VOCABULARY, TEXT_LENGTH, WIDTH, LATENT = 7, 6, 8, 5
@@ -88,7 +88,7 @@ def test_the_penalty_and_its_gradient_equal_the_transcription():
     """The double backward through this critic; 1e-12 in the root moves slopes s by 5e-13 / s."""
     _, critic = small()
     real, fake = some_texts(1), some_texts(2)
-    ours = gradient_penalty(critic, real, fake, seeded(5))
+    ours = gradient_penalty(critic, Round(real, fake, rng=seeded(5)))
     params = {name: p.requires_grad_() for name, p in parameters(critic).items()}
     u = torch.rand((4, 1, 1), generator=seeded(5), dtype=torch.float64).flatten()
     theirs = reference.penalty(params, real, fake, u)
@@ -107,7 +107,7 @@ def test_penalty_gradient_equals_finite_differences():
     real, fake = some_texts(1), some_texts(2)
 
     def penalty() -> torch.Tensor:
-        return gradient_penalty(critic, real, fake, seeded(5))
+        return gradient_penalty(critic, Round(real, fake, rng=seeded(5)))
 
     step = 1e-6  # rounding errs 1e-16 / 1e-6, the third derivative 1e-12
     for name in ("conv.weight", "blocks.0.second.weight", "blocks.4.first.weight", "linear.weight"):
@@ -166,12 +166,12 @@ def test_initial_weights_are_uniform_within_the_papers_bounds():
             assert not name.endswith("bias") or torch.all(parameter == 0), name
 
 
-def test_the_sampler_is_a_copy_that_training_does_not_reach():
+def test_the_evaluation_copy_is_one_that_training_does_not_reach():
     generator, _ = small()
     z = torch.randn(4, LATENT, generator=seeded(1), dtype=torch.float64)
     before = generator(z).detach()
     state = copy.deepcopy(generator.state_dict())
-    drawn = sampler(generator, z)
+    drawn = WGANGPLanguage().evaluation_copy(generator, z)
     assert torch.equal(drawn(z), before)
     assert generator.training
     assert all(torch.equal(tensor, state[name]) for name, tensor in generator.state_dict().items())

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from reports.records import RUNS, cells_of, record, text_of
+from reports.records import RUNS, cells_of, ended, record, text_of, with_events
 from ttur.reports.budget import BUDGETS, EqualBudget, budget_table, equal_budgets
 from ttur.reports.groups import group_runs
 
@@ -75,23 +75,23 @@ def test_a_table_has_best_and_last_until_the_cut_and_the_extent_of_what_was_spen
 
 def test_time_is_that_of_training():
     """Evaluations that take an hour each change nothing."""
-    slow = tuple({**event, "evaluation_seconds": 3600.0} for event in ORIG.evaluations)
-    assert compared(TTUR, replace(ORIG, evaluations=slow)) == compared(TTUR, ORIG)
+    slow = with_events(ORIG, *[{"evaluation_seconds": 3600.0}] * 3)
+    assert compared(TTUR, slow) == compared(TTUR, ORIG)
 
 
 def test_a_run_that_diverged_sets_no_budget_and_is_counted():
     early = language("orig_1e-4", 1, {1: 0.99}, 150.0)
-    with_diverged = compared(TTUR, SLOW, ORIG, replace(early, outcome="diverged@12"))
+    with_diverged = compared(TTUR, SLOW, ORIG, ended(early, "diverged@12"))
     for budget, comparison in compared(TTUR, SLOW, ORIG).items():
         assert with_diverged[budget].amount == comparison.amount
         assert with_diverged[budget].rows[0] == replace(comparison.rows[0], of=2)
     unscored = language("orig_1e-4", 1, {}, 150.0)
     assert compared(TTUR, ORIG, unscored)["training time"].amount == 18_000
-    running = replace(early, outcome="unfinished")
+    running = ended(early, "unfinished")
     comparison = compared(TTUR, ORIG, running)["training time"]
     assert comparison.amount == 18_000
     assert (comparison.rows[0].runs, comparison.rows[0].of) == (1, 2)
-    ahead = replace(SLOW, outcome="unfinished")
+    ahead = ended(SLOW, "unfinished")
     assert compared(TTUR, ahead, ORIG)["training time"].rows[1].runs == 2
 
 

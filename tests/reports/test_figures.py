@@ -8,12 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.records import RUNS, at_rates, own_networks, record, with_logs, with_values
+from reports.records import (
+    RUNS,
+    at_rates,
+    described,
+    own_networks,
+    record,
+    with_events,
+    with_logs,
+    with_values,
+)
 from ttur.reports.figures import draw_report, figure_path
 from ttur.reports.groups import group_runs
 from ttur.reports.losses import draw_losses
 from ttur.reports.perturbation import QUANTITIES, draw_monitor
-from ttur.training.record import RunRecord
+from ttur.training.events import Probe
+from ttur.training.record import Published, RunRecord
 
 
 @pytest.fixture
@@ -70,6 +80,10 @@ def test_the_band_is_that_of_the_experiment_or_the_one_asked_for(drawn):
     assert "std" in legend.get_title().get_text()
     with pytest.raises(ValueError, match=r"no band 'max'.*min-max"):
         draw_report(groups, Path("x.png"), band="max")
+    as_in_v3 = [described(run, published=Published(band="std")) for run in RUNS[:2]]
+    draw_report(group_runs(as_in_v3), Path("v3.png"))
+    (theirs,) = drawn["v3.png"].axes
+    assert bands_of(theirs)[0] == pytest.approx(bands_of(axes)[0])
 
 
 def test_a_mean_over_fewer_runs_is_narrow_and_a_cross_marks_the_end_of_the_others(drawn):
@@ -85,13 +99,12 @@ def test_a_mean_over_fewer_runs_is_narrow_and_a_cross_marks_the_end_of_the_other
     assert (cross.get_marker(), heights(cross)) == ("x", [90])
 
 
-def test_a_published_fid_is_drawn_beside_no_other_metric_and_no_other_data(drawn):
-    metric = tuple({**e, "metric": "fd_cifar10"} for e in RUNS[0].evaluations)
-    data = {**RUNS[0].configuration, "data": "faces"}
-    for other in (replace(RUNS[0], evaluations=metric), replace(RUNS[0], configuration=data)):
+def test_a_published_fid_is_drawn_beside_no_other_metric_and_runs_of_the_paper_only(drawn):
+    metric = record("orig_5e-4", 0, {5000: 60.0}, metric="fd_cifar10")
+    for other in (metric, described(RUNS[0], published=Published())):
         draw_report(group_runs([other]), Path("x.png"))
         (axes,) = drawn["x.png"].axes
-        assert axes.get_ylabel() == other.evaluations[0]["metric"]
+        assert axes.get_ylabel() == other.evaluations[0].metric
         assert not any("published" in label for label in lines_of(axes))
 
 
@@ -112,10 +125,9 @@ def test_experiments_in_one_panel_are_told_apart(drawn):
 
 
 def test_runs_that_were_not_scored_have_losses_only(drawn):
-    """Figure A51: dcgan_celeba_losses has the metric none."""
+    """Figure A51."""
     run = record("orig_5e-4", 0, {}, name="dcgan_celeba_losses")
     groups = group_runs([with_logs(run, discriminator_loss=[1.0], generator_loss=[2.0])])
-    assert groups[0].runs[0].configuration["metric"] == "none"
     assert draw_report(groups, Path("x.png"), ["updates"]) == []
     assert draw_losses(groups, Path("losses.png")) == Path("losses.png")
     assert set(drawn) == {"losses.png"}
@@ -140,16 +152,15 @@ def language(
     label: str, seed: int, points: list[tuple[float, ...]], name: str = "language_billion_word"
 ) -> RunRecord:
     """Points are (update, seconds, JSD-4, JSD-6) and JSD-4 on more sentences if there is one."""
-    run = record(label, seed, {int(update): jsd for update, _, jsd, *_ in points}, name=name)
-    values = [
-        {
-            "metric": "jsd_4",
-            **dict(zip(("training_seconds", "value", "jsd_6", "jsd_4_fine"), p[1:], strict=False)),
-        }
-        for p in points
+    values = {int(update): jsd for update, _, jsd, *_ in points}
+    run = record(label, seed, values, name=name, metric="jsd_4")
+    names = ("jsd_4", "jsd_6", "jsd_4_fine")
+    changes = [
+        {"training_seconds": seconds, "values": dict(zip(names, measured, strict=False))}
+        for _, seconds, *measured in points
     ]
-    events = tuple(a | b for a, b in zip(run.evaluations, values, strict=True))
-    return replace(run, evaluations=events, floor={"jsd_4": 0.2, "jsd_6": 0.6, "jsd_4_fine": 0.1})
+    run = with_events(run, *changes)
+    return described(run, floor={"jsd_4": 0.2, "jsd_6": 0.6, "jsd_4_fine": 0.1})
 
 
 SPOKEN = [
@@ -259,9 +270,16 @@ def crowd(settings: int) -> list[RunRecord]:
     runs: list[RunRecord] = []
     for b, a in rates:
         run = at_rates(record("orig_5e-4", 0, {10: 1000 * a, 20: 500 * a}), b, a)
-        probe: dict[str, float | None] = dict.fromkeys(QUANTITIES, b) | {"update": 10}
-        runs.append(replace(run, probes=(probe,)))
+        runs.append(replace(run, probes=(probe(b),)))
     return runs
+
+
+def probe(value: float, *missing: str) -> Probe:
+    """All quantities are `value`, but for those that are `missing`."""
+    values = dict.fromkeys(QUANTITIES, value) | dict.fromkeys(missing)
+    return Probe(
+        update=10, discriminator_updates=10, training_seconds=1.0, probe_seconds=0.1, values=values
+    )
 
 
 def test_a_crowd_of_settings_has_panels_for_every_generator_rate_on_one_scale(drawn):
@@ -279,8 +297,8 @@ def test_a_crowd_of_settings_has_panels_for_every_generator_rate_on_one_scale(dr
 
 
 def test_a_crowd_of_several_experiments_has_a_panel_for_each(drawn):
-    others = [replace(run, experiment="other", directory=Path(run.label)) for run in crowd(2)]
-    unscored = replace(crowd(1)[0], experiment="none", directory=Path("none"), evaluations=())
+    others = [elsewhere(run, "other") for run in crowd(2)]
+    unscored = replace(elsewhere(crowd(1)[0], "none"), evaluations=())
     draw_report(group_runs([*crowd(9), *others, unscored]), Path("x.png"))
     panels = {axes.get_title(): axes for axes in drawn["x.png"].axes if axes.get_visible()}
     assert {title: len(a.get_legend_handles_labels()[1]) for title, a in panels.items()} == {
@@ -289,7 +307,11 @@ def test_a_crowd_of_several_experiments_has_a_panel_for_each(drawn):
     }
 
 
-def test_a_crowd_without_rates_or_with_as_many_shares_one_panel(drawn):
+def elsewhere(run: RunRecord, experiment: str) -> RunRecord:
+    return described(replace(run, directory=Path(experiment, run.label)), experiment=experiment)
+
+
+def test_a_crowd_of_one_generator_rate_or_of_as_many_shares_one_panel(drawn):
     own = [own_networks(record("orig_5e-4", 0, {5: 1.0 + n}), f"net{n}") for n in range(12)]
     rates = [at_rates(record("orig_5e-4", 0, {5: 1.0}), 1e-3, 1e-3 * n) for n in range(1, 13)]
     for name, runs in (("own.png", own), ("rates.png", rates)):
@@ -321,8 +343,9 @@ def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scal
 
 def test_a_block_without_values_has_no_say_in_the_scale(drawn):
     runs = [
-        replace(run, probes=({**run.probes[0], "rho_D": None},)) if "_0.01" in run.label else run
+        replace(run, probes=(probe(b, "rho_D"),)) if a == 1e-2 else run
         for run in crowd(12)
+        for b, a in [run.description.rates]
     ]
     draw_monitor(group_runs(runs), Path("x.png"))
     low, high = drawn["x.png"].subfigs[0].axes[0].get_ylim()

@@ -1,9 +1,13 @@
 """`ttur report` of runs that were written by hand: nothing is trained."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from reports.records import RUNS, record, with_logs, written
 
@@ -59,3 +63,104 @@ def test_json_has_no_number_that_json_does_not_have(ttur, tmp_path):
     document = json.loads(out, parse_constant=refuse)
     assert [setting["updates"] for setting in document["settings"]] == [[10000], [10000] * 2, []]
     assert document["settings"][2]["best"] == {"mean": None, "std": None, "n": 0}
+
+
+def by_hand(folder: Path, label: str, b: float, a: float) -> None:
+    """A run as its files have it: every kind of event, and what a resume took back."""
+    config = {
+        "layout": 2,
+        "experiment": "mine",
+        "label": label,
+        "seed": 0,
+        "data_sha256": "0" * 64,
+        "rates": [b, a],
+        "is_single_timescale": a == b,
+        "configuration": {
+            "data": {"name": "digits", "split": "train"},
+            "model": {"kind": "dcgan", "width": 8},
+            "n_critic": 1,
+            "updates": 200,
+            "seed": 0,
+        },
+        "environment": {"torch": "2.7.1"},
+        "lower_is_better": {"fd_digits": True, "is_digits": False},
+        "floor": {"fd_digits": 0.5},
+        "published": {
+            "best": {"fd_digits": {"value": 3.5, "at": "150 updates"}},
+            "curves": {},
+            "band": "std",
+        },
+    }
+    events: list[dict[str, Any]] = [{"event": "started", "update": 0, "updates": 200}]
+    for update in (100, 200):
+        at = {"update": update, "discriminator_updates": update, "training_seconds": 0.6 * update}
+        losses = {"discriminator_loss": 1.0, "generator_loss": None}
+        values = {"fd_digits": 900.0 / update, "is_digits": 0.01 * update}
+        score = {"metric": "fd_digits", "value": values["fd_digits"], "update": update}
+        measured = {"metric": "fd_digits", "values": values, "best": score}
+        probe = {"R": 0.5, "tracking_gap": None}
+        events += [
+            {"event": "log", **at, "values": losses},
+            {"event": "probe", **at, "probe_seconds": 0.1, "values": probe},
+            {"event": "evaluation", **at, "evaluation_seconds": 3.0, **measured},
+            {"event": "saved", "update": update, "training_seconds": 0.6 * update},
+        ]
+    resumed = {"event": "resumed", "update": 100, "updates": 200, "problems": []}
+    best = {"metric": "fd_digits", "value": 4.5, "update": 200}
+    end = {
+        "event": "ended",
+        "update": 200,
+        "discriminator_updates": 200,
+        "kind": "finished",
+        "cause": None,
+        "best": best,
+        "final": best,
+        "weights_sha256": None,
+    }
+    run = folder / label / "seed-0"
+    (run / "samples").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(run / "samples" / "update-0000200.png")
+    (run / "config.json").write_text(json.dumps(config))
+    lines = [json.dumps(event) for event in (*events, resumed, *events[-4:], end)]
+    (run / "events.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+REPORT = """
+import sys
+from ttur.cli import main
+
+sys.argv = ["ttur", "report", "runs", "--json"]
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+
+
+def test_a_report_needs_no_torch(tmp_path):
+    """Not to read runs, not to draw them. What is read is what the files say."""
+    by_hand(tmp_path / "runs", "ttur_1e-4_5e-4", 1e-4, 5e-4)
+    by_hand(tmp_path / "runs", "orig_5e-4", 5e-4, 5e-4)
+    words = [sys.executable, "-c", REPORT]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert {kind: len(files) for kind, files in document["files"].items()} == {
+        "figure": 1,
+        "losses": 1,
+        "monitor": 1,
+        "ranking": 0,
+        "samples": 2,
+    }
+    rows = [
+        (s["method"], s["rates"], s["data"], s["metric"], s["best_of_all"], s["at_update"])
+        for s in document["settings"]
+    ]
+    assert rows == [
+        ("orig", "5e-4", "digits", "fd_digits", 4.5, 200),
+        ("orig", "5e-4", "digits", "is_digits", 2.0, 200),
+        ("TTUR", "1e-4, 5e-4", "digits", "fd_digits", 4.5, 200),
+        ("TTUR", "1e-4, 5e-4", "digits", "is_digits", 2.0, 200),
+    ]
+    assert document["settings"][0]["published"] == {"value": 3.5, "at": "150 updates"}
+    assert document["settings"][0]["floor"] == 0.5

@@ -30,7 +30,7 @@ def with_grids(run: RunRecord, folder: Path) -> RunRecord:
     samples = folder / run.label / str(run.seed) / "samples"
     samples.mkdir(parents=True)
     for event in run.evaluations:
-        Image.new("RGB", (16, 16)).save(samples / f"update-{event['update']:07d}.png")
+        Image.new("RGB", (16, 16)).save(samples / f"update-{event.update:07d}.png")
     return replace(run, directory=samples.parent)
 
 

@@ -4,11 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from reports.records import RUNS, cells_of, own_networks, record, text_of, with_values
-from ttur.experiments.registry import experiment
+from reports.records import (
+    RUNS,
+    cells_of,
+    configured,
+    described,
+    labelled,
+    own_networks,
+    record,
+    text_of,
+    with_values,
+)
 from ttur.reports.groups import curve, group_runs
 from ttur.reports.spread import Spread
 from ttur.reports.summary import groups_table, runs_table, summaries
+from ttur.training.record import Published
 
 
 def test_settings_come_in_the_papers_order():
@@ -20,7 +30,7 @@ def test_settings_come_in_the_papers_order():
 def test_methods_stay_together_and_one_time_scale_comes_first():
     sgd, adam = ("sgd_orig_2e-2", "sgd_orig_4e-3"), ("adam_orig_5e-3", "adam_orig_2e-4")
     runs = [record(label, 0, {}, name="mode_collapse_digits") for label in (*sgd, *adam)]
-    two = replace(runs[0], label="adam_ttur_1e-4_2e-4", directory=Path("two"))
+    two = labelled(runs[0], "adam_ttur_1e-4_2e-4")
     assert [group.label for group in group_runs([two, *runs])] == [
         "adam_orig_2e-4",
         "adam_orig_5e-3",
@@ -30,7 +40,7 @@ def test_methods_stay_together_and_one_time_scale_comes_first():
     ]
 
 
-def test_networks_of_ones_own_come_by_the_rates_of_their_labels():
+def test_networks_of_ones_own_come_by_their_rates_too():
     """By name 1e-4 would come before 5e-5."""
     labels = ("ttur_1e-4_5e-4", "ttur_1e-4_2e-5", "orig_1e-4", "orig_5e-5", "mine")
     groups = group_runs([own_networks(RUNS[0], label) for label in labels])
@@ -43,14 +53,29 @@ def test_networks_of_ones_own_come_by_the_rates_of_their_labels():
     ]
 
 
-def test_words_of_a_label_are_the_method_and_its_numbers_the_rates():
-    labels = ("ttur_3e-4_1e-4_critic5", "mine")
-    groups = group_runs([replace(RUNS[3], label=s, directory=Path(s)) for s in labels])
-    assert {(g.method, g.rates) for g in groups} == {("TTUR critic5", "3e-4, 1e-4"), ("mine", "–")}
+def test_the_method_is_what_a_label_says_beside_the_rates():
+    """A label of one's own need not name them."""
+    labels = ("ttur_3e-4_1e-4_critic5", "sgd_orig_4e-3", "mine")
+    groups = group_runs([labelled(RUNS[3], label) for label in labels])
+    assert {(g.title, g.method, g.rates) for g in groups} == {
+        ("TTUR 3e-4 1e-4 critic5", "TTUR critic5", "3e-4, 1e-4"),
+        ("sgd orig 4e-3", "sgd orig", "4e-3"),
+        ("mine", "mine", "5e-4"),
+    }
+
+
+def test_two_sequences_of_one_first_rate_are_two_time_scales():
+    """Whatever the label says."""
+    runs = [labelled(RUNS[0], label) for label in ("net1", "net2")]
+    two = described(runs[0], is_single_timescale=False)
+    assert [(g.label, g.rates) for g in group_runs([two, runs[1]])] == [
+        ("net2", "5e-4"),
+        ("net1", "5e-4, 5e-4"),
+    ]
 
 
 def test_runs_are_counted_by_how_they_ended():
-    running = replace(RUNS[0], seed=2, directory=Path("third"), outcome="unfinished")
+    running = record("orig_5e-4", 2, {5000: 60.0}, outcome="unfinished")
     group, diverged = group_runs([*RUNS[:2], running, RUNS[4]])
     assert group.counted == "3 runs, 1 unfinished"
     assert diverged.counted == "1 run, 1 diverged"
@@ -79,9 +104,8 @@ def test_best_of_all_stands_beside_means_of_finished_runs_only():
     assert (ttur["finished"], ttur["diverged"]) == ("1/2", "1")
     assert (ttur["best of all"], ttur["at update"]) == ("30", "5,000")
     assert (ttur["best, mean ± std"], ttur["final, mean ± std"]) == ("45 (n=1)", "47 (n=1)")
-    best = experiment("dcgan_cifar10").published_best["ttur_1e-4_5e-4"]["fid"]
-    assert ttur["published"] == f"{best.value:g} at {best.at}"
-    assert published != ttur["published"]
+    assert ttur["published"] == "36.9 at 85,000 updates (the table: 75,000)"
+    assert published == "41.3 at 80,000 updates (not in the table)"
 
 
 def test_a_mean_over_runs_of_unequal_length_shows():
@@ -97,11 +121,11 @@ def test_a_mean_over_runs_of_unequal_length_shows():
     assert summaries(ongoing)[0].to_json()["updates"] == []
 
 
-def test_published_values_stand_beside_their_own_metric_and_data_only():
+def test_published_values_stand_beside_their_own_metric_and_the_papers_runs_only():
     run = RUNS[3]
-    other_data = replace(run, configuration={**run.configuration, "data": "faces"})
+    not_the_papers = described(run, published=Published())
     other_metric = record("ttur_1e-4_5e-4", 0, {5000: 3.0}, metric="fd_cifar10")
-    for other in (other_data, other_metric):
+    for other in (not_the_papers, other_metric):
         assert summaries(group_runs([other]))[0].published is None
         assert "published" not in cells_of(groups_table(group_runs([other])))[0]
     assert summaries(group_runs([run]))[0].published is not None
@@ -112,6 +136,14 @@ def test_a_rising_score_is_best_where_it_is_highest():
     (row,) = summaries(group_runs([run]))
     assert (row.best_of_all, row.at_update) == (6.0, 10)
     assert (row.best.mean, row.final.mean) == (6.0, 5.0)
+
+
+def test_whether_a_score_rises_is_what_the_record_says_and_nothing_is_guessed():
+    run = record("orig_1e-4", 0, {1: 1.0, 10: 6.0, 20: 5.0}, metric="sharpness_mine")
+    with pytest.raises(ValueError, match="does not say whether a lower sharpness_mine is better"):
+        summaries(group_runs([run]))
+    rising = described(run, lower_is_better={"sharpness_mine": False})
+    assert summaries(group_runs([rising]))[0].best_of_all == 6.0
 
 
 def test_values_beside_the_metric_have_rows_of_their_own():
@@ -126,7 +158,8 @@ def test_values_beside_the_metric_have_rows_of_their_own():
 
 def test_seconds_of_evaluation_add_up_also_where_a_value_is_missing():
     first, second, third = record("orig_1e-4", 0, {1: 5.0, 2: 4.0, 3: 3.0}).evaluations
-    run = replace(RUNS[2], evaluations=(first, second, {**third, "fine": 1.0}))
+    third = replace(third, values=third.values | {"fine": 1.0})
+    run = replace(RUNS[2], evaluations=(first, second, third))
     assert [point.evaluation_seconds for point in curve(run, "fid")] == [30, 60, 90]
     assert [(p.value, p.evaluation_seconds) for p in curve(run, "fine")] == [(1.0, 90)]
 
@@ -151,22 +184,19 @@ def test_a_run_that_was_not_scored_is_still_counted():
 
 def test_runs_that_are_no_repetitions_are_not_averaged():
     """A width or a metric of its own makes another experiment; the same seed twice is one run."""
-    wide = replace(RUNS[1], configuration={**RUNS[1].configuration, "width": 32})
-    with pytest.raises(ValueError, match="differ in width"):
+    model = RUNS[1].configuration["model"]
+    wide = configured(RUNS[1], model=model | {"width": 32})
+    with pytest.raises(ValueError, match=r"differ in model\.width; they"):
         group_runs([RUNS[0], wide])
-    scored = replace(RUNS[1], configuration={**RUNS[1].configuration, "metric": "is"})
-    with pytest.raises(ValueError, match="differ in metric"):
+    scored = configured(wide, scoring={"metric": "is"}, monitor={"every_updates": 5})
+    with pytest.raises(
+        ValueError, match=r"differ in model\.width, monitor\.every_updates, scoring\.metric; they"
+    ):
         group_runs([RUNS[0], scored])
     with pytest.raises(ValueError, match="the same seed"):
         group_runs([RUNS[0], replace(RUNS[0], directory=Path("elsewhere"))])
-    longer = replace(RUNS[1], configuration={**RUNS[1].configuration, "updates": 7})
+    longer = configured(RUNS[1], updates=7)
     assert len(group_runs([RUNS[0], RUNS[0], longer])[0].runs) == 2
-
-
-def test_seeds_from_before_and_after_a_field_came_are_repetitions():
-    before = {k: v for k, v in RUNS[0].configuration.items() if not k.startswith("fine")}
-    assert before.keys() != RUNS[0].configuration.keys()
-    assert len(group_runs([replace(RUNS[0], configuration=before), RUNS[1]])[0].runs) == 2
 
 
 def test_runs_are_listed_with_their_outcome_and_cause():

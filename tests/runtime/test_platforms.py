@@ -73,7 +73,6 @@ assert not prepare("images", [source], data, target_name="own").fresh
     assert run_without(program, str(images)) == "refused\n[0.0, 1.0, 2.0]\n"
 
 
-@pytest.mark.xfail(strict=True, reason="run_directory.py has a lock of its own yet")
 def test_every_module_can_be_imported():
     program = """
 import importlib, pkgutil, ttur

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
-from ttur.losses import NON_SATURATING, wasserstein_gradient_penalty
+from ttur.losses import (
+    NON_SATURATING,
+    Round,
+    wasserstein_critic,
+    wasserstein_generator,
+    wasserstein_gradient_penalty,
+)
 from ttur.timescales.fields import Samples
 from ttur.timescales.monitor import PerturbationMonitor
 from ttur.timescales.optimizers import Adam, TorchOptimizer
@@ -52,18 +58,18 @@ def samples(seed: int, count: int = 32, size: int = 2) -> Samples:
     return Samples(normal(seed, count, size, mean=1.0), normal(seed + 100, count, size), seed)
 
 
+def decayed(D, round):
+    """The loss of a critic whose weight decay moves g by D's own step."""
+    decay = GAMMA / 2 * D(torch.eye(2).double()).square().sum()
+    return wasserstein_critic(D, round) + decay
+
+
 @pytest.fixture
 def linear_probe() -> tuple[ProbeResult, dict[str, np.ndarray]]:
     """One iteration of gradient descent on a linear game, and what it began and ended with."""
     generator, critic = Shift([0.4, -0.3]), Linear([0.5, 0.2])
 
-    def critic_loss(D, real, fake, noise):  # the weight decay moves g by D's own step
-        return D(fake).mean() - D(real).mean() + GAMMA / 2 * D(torch.eye(2).double()).square().sum()
-
-    def generator_loss(D, fake):
-        return -D(fake).mean()
-
-    monitor = PerturbationMonitor(generator, critic, critic_loss, generator_loss)
+    monitor = PerturbationMonitor(generator, critic, decayed, wasserstein_generator)
     before = {"theta": generator.u.detach().numpy().copy(), "w": critic.w.detach().numpy().copy()}
     monitor.before_step()
     with torch.no_grad():
@@ -204,8 +210,9 @@ def _of_numpy() -> np.ndarray:
 def test_what_networks_keep_outside_of_buffers_is_put_back_and_losses_see_all_of_them():
     """Feature matching reads a method; checkpointing calls it again during the backward pass."""
 
-    def matching(D, fake):
-        return (D.features(fake).mean() - D.features(fake.detach() + 1).mean()).square()
+    def matching(D, round):
+        moved = D.features(round.fake.detach() + 1).mean()
+        return (D.features(round.fake).mean() - moved).square()
 
     generator, critic = Counting(2), Counting(1)
     monitor = PerturbationMonitor(generator, critic, NON_SATURATING.discriminator, matching)
@@ -293,10 +300,8 @@ def test_momentum_and_preconditioner_are_those_of_the_optimizers():
     monitor = PerturbationMonitor(
         generator,
         critic,
-        lambda D, real, fake, noise: (
-            D(fake).mean() - D(real).mean() + GAMMA / 2 * (D(torch.eye(2).double()).square().sum())
-        ),
-        lambda D, fake: -D(fake).mean(),
+        decayed,
+        wasserstein_generator,
         TorchOptimizer(torch.optim.SGD([generator.u], lr=0.0, momentum=0.75)),
         adam,
     )
@@ -329,12 +334,11 @@ def probed(wrap, arrange) -> ProbeResult:
         batch = samples(seed)
         fake = generator(batch.latents)
         fast.zero_grad()
-        loss = NON_SATURATING.discriminator(critic, batch.real, fake.detach(), torch.Generator())
-        loss.backward()
+        NON_SATURATING.discriminator(critic, Round(batch.real, fake.detach())).backward()
         fast.step()
         critic.requires_grad_(False)  # as is usual around the generator's update
         slow.zero_grad()
-        NON_SATURATING.generator(critic, fake).backward()
+        NON_SATURATING.generator(critic, Round(batch.real, fake)).backward()
         slow.step()
         monitor.after_step(samples(9), lr_g=1e-2, lr_d=1e-2)
         critic.requires_grad_(True)
@@ -405,7 +409,7 @@ def test_the_copy_that_catches_up_has_buffers_of_its_own():
     def loss(network: nn.Module, batch: Samples) -> Tensor:
         fake = generator(batch.latents).detach()
         with batch.randomness():
-            return NON_SATURATING.discriminator(network, batch.real, fake, torch.Generator())
+            return NON_SATURATING.discriminator(network, Round(batch.real, fake))
 
     def value(network: nn.Module) -> float:
         return -float(loss(copy.deepcopy(network), samples(99)).detach())

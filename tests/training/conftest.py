@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ttur.losses import NON_SATURATING, Losses
+from ttur.losses import NON_SATURATING, Companion, Losses
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam
 from ttur.timescales.orders import ORDERS
@@ -56,7 +56,10 @@ def tiny_game() -> Callable[..., TwoPlayerGame]:
     """A game of two 3-parameter networks that needs no data set, model or metric."""
 
     def build(
-        losses: Losses = NON_SATURATING, order: str = "discriminator_first", n_critic: int = 1
+        losses: Losses = NON_SATURATING,
+        order: str = "discriminator_first",
+        n_critic: int = 1,
+        companions: tuple[Companion, ...] = (),
     ) -> TwoPlayerGame:
         generator, discriminator = Points(), Judge()
         return TwoPlayerGame(
@@ -69,8 +72,9 @@ def tiny_game() -> Callable[..., TwoPlayerGame]:
             order=ORDERS[order],
             n_critic=n_critic,
             real=Supply(),
-            latents=lambda noise: torch.rand(8, 1, generator=noise) * 2 - 1,
-            noise=torch.Generator().manual_seed(3),
+            latents=lambda rng: torch.rand(8, 1, generator=rng) * 2 - 1,
+            rng=torch.Generator().manual_seed(3),
+            companions=(*losses.companions, *companions),
         )
 
     return build

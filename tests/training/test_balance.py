@@ -2,22 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ttur import losses
-from ttur.losses import Balance
-from ttur.runtime.run_directory import RunDirectory, read_events
-from ttur.training import game as rules
-from ttur.training.contracts import Cadence, Evaluator, Outcome
+from ttur.losses import Balance, Round
+from ttur.runtime.run_directory import RunDirectory
+from ttur.training.cadence import Cadence
+from ttur.training.contracts import Evaluator
+from ttur.training.events import Ended, Log
 from ttur.training.game import TwoPlayerGame
 from ttur.training.loop import run_loop
+from ttur.training.record import read_events
 
-CADENCE = Cadence(
-    updates=40, log_every_updates=1, evaluate_every_updates=10, checkpoint_every_updates=10
-)
+rules = import_module("ttur.losses.began")  # the package has a function of that name
+CADENCE = Cadence(log_every_updates=1, evaluate_every_updates=10, checkpoint_every_updates=10)
 
 
 def nothing(samples: Tensor) -> Tensor:
@@ -53,10 +55,10 @@ def test_k_follows_a_sequence_computed_by_hand():
 def test_both_losses_by_hand():
     """L(x) - k L(G(z)) with the k from before the update, and L(G(z)) without any k."""
     began = losses.began(Balance(k=0.25))
-    noise = torch.Generator()
-    loss = began.discriminator(nothing, samples_of(0.8), samples_of(0.4), noise)
+    round = Round(samples_of(0.8), samples_of(0.4))
+    loss = began.discriminator(nothing, round)
     assert loss.item() == pytest.approx(0.8 - 0.25 * 0.4, rel=1e-6)
-    assert began.generator(nothing, samples_of(0.4)).item() == pytest.approx(0.4, rel=1e-6)
+    assert began.generator(nothing, round).item() == pytest.approx(0.4, rel=1e-6)
 
 
 def test_k_has_no_share_in_the_gradients():
@@ -68,11 +70,11 @@ def test_k_has_no_share_in_the_gradients():
         return level * torch.ones_like(samples)
 
     real, fake = torch.full((2, 3), 2.0), torch.full((2, 3), 0.1)
-    loss = began.discriminator(discriminator, real, fake, torch.Generator())
+    loss = began.discriminator(discriminator, Round(real, fake))
     (slope,) = torch.autograd.grad(loss, level)  # of |2 - c| - 0.25 |0.1 - c|
     assert slope.item() == pytest.approx(-1 - 0.25)
     shown = fake.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(began.generator(discriminator, shown), shown)
+    (slope,) = torch.autograd.grad(began.generator(discriminator, Round(real, shown)), shown)
     assert slope.flatten().tolist() == pytest.approx([-1 / 6] * 6)
 
 
@@ -115,20 +117,21 @@ def began_game(tiny_game) -> Callable[[Balance], TwoPlayerGame]:
     return build
 
 
-def play(game: TwoPlayerGame, path, cadence: Cadence = CADENCE) -> Outcome:
+def play(game: TwoPlayerGame, path, cadence: Cadence = CADENCE, updates: int = 40) -> Ended:
     with RunDirectory(path) as directory:
-        return run_loop(game, directory, cadence, Evaluator("none", None, None))
+        return run_loop(game, directory, updates, cadence, Evaluator("none", None, None))
 
 
 def test_each_log_has_k_and_the_convergence_beside_the_losses(began_game, tmp_path):
     play(began_game(Balance(k_rate=0.01)), tmp_path)
-    logs = [event for event in read_events(tmp_path) if event["event"] == "log"]
-    assert [event["update"] for event in logs] == list(range(1, 41))
-    for event in logs:
-        assert 0 <= event["k"] <= 1
-        assert event["convergence"] >= 0
-        assert {"discriminator_loss", "generator_loss"} <= event.keys()
-    assert len({event["k"] for event in logs}) > 20  # it moves
+    logs = [event for event in read_events(tmp_path) if isinstance(event, Log)]
+    assert [event.update for event in logs] == list(range(1, 41))
+    values = [event.values for event in logs]
+    for each in values:
+        assert 0 <= each["k"] <= 1
+        assert each["convergence"] >= 0
+        assert {"discriminator_loss", "generator_loss"} <= each.keys()
+    assert len({each["k"] for each in values}) > 20  # it moves
 
 
 @pytest.mark.parametrize(
@@ -157,26 +160,27 @@ def test_k_that_came_free_before_anybody_looked_was_pinned(
     began_game, tmp_path, monkeypatch, every
 ):
     monkeypatch.setattr(rules, "PINNED_AFTER_UPDATES", 12)
-    game = began_game(Balance(gamma=0.0, k_rate=0.5))
+    balance = Balance(gamma=0.0, k_rate=0.5)
+    game = began_game(balance)
     play_one = game.play
 
     def play_and_free() -> None:
         play_one()
         if game.update >= 14:
-            game.losses.balance.gamma, game.losses.balance.k_rate = 1.0, 1e-3
+            balance.gamma, balance.k_rate = 1.0, 1e-3
 
     monkeypatch.setattr(game, "play", play_and_free)
     cadence = replace(CADENCE, log_every_updates=every, checkpoint_every_updates=40)
     outcome = play(game, tmp_path, replace(cadence, evaluate_every_updates=40))
-    assert 0 < game.losses.balance.k < 1 or every == 1
+    assert 0 < balance.k < 1 or every == 1
     assert (outcome.kind, outcome.update, outcome.cause) == ("diverged", 12, "k pinned at 0")
 
 
 def test_an_interruption_does_not_hide_that_k_is_pinned(began_game, tmp_path, monkeypatch):
     monkeypatch.setattr(rules, "PINNED_AFTER_UPDATES", 12)
     for end in (3, 5, 11):
-        cadence = replace(CADENCE, updates=end)
-        assert play(began_game(Balance(gamma=0.0)), tmp_path, cadence).kind == "finished"
+        piece = play(began_game(Balance(gamma=0.0)), tmp_path, updates=end)
+        assert piece.kind == "finished"
     outcome = play(began_game(Balance(gamma=0.0)), tmp_path)
     assert (outcome.kind, outcome.update) == ("diverged", 12)
 

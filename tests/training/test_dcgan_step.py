@@ -1,4 +1,4 @@
-"""Three updates of the DCGAN as `build_game` makes it, against the literal training step."""
+"""Three updates of the DCGAN as a configuration makes it, against the literal training step."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from configurations import configuration, game_of
 from reference import dcgan as reference
-from ttur.data.dataset import DataSet
 from ttur.timescales import LearningRatePair
 from ttur.timescales.orders import Phase, simultaneous
-from ttur.training.build import build_game
-from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
+from ttur.training.media import Images
 
 B, A = 2e-3, 5e-3
 UPDATES = 3
@@ -26,18 +25,14 @@ def _everything_in_float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def dcgan_game() -> TwoPlayerGame:
+def dcgan_game(**fields: str) -> TwoPlayerGame:
     """A small DCGAN on noise, every other choice the default; two epochs of two batches."""
     pixels = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
-    config = TrainingConfig(
-        data="noise",
-        image_size=32,
-        rates=LearningRatePair(discriminator=B, generator=A),
-        updates=UPDATES,
-        width=3,
-        batch_size=8,
+    rates = {"discriminator": B, "generator": A}
+    config = configuration(
+        image_size=32, width=3, rates=rates, updates=UPDATES, batch_size=8, **fields
     )
-    return build_game(config, DataSet("noise", "train", pixels, None, {}), torch.device("cpu"))
+    return game_of(config, Images.of_array(pixels))
 
 
 class Recorder:
@@ -137,10 +132,6 @@ def test_three_updates_equal_the_transcription():
 def test_each_departure_from_the_paper_would_show():
     """What the tolerances above can see: one update of each departure is off by 7e-3 or more."""
 
-    def other_form(game: TwoPlayerGame) -> None:
-        for optimizer in (game.generator_optimizer, game.discriminator_optimizer):
-            optimizer.form = "torch"  # type: ignore[attr-defined]
-
     def no_settling(game: TwoPlayerGame) -> None:
         game.settle_moving_averages = False
 
@@ -151,7 +142,6 @@ def test_each_departure_from_the_paper_would_show():
         game.order = simultaneous
 
     for depart, column in (
-        (other_form, 1),
         (no_settling, 2),
         (swapped_rates, 1),
         (stale_discriminator, 0),
@@ -159,3 +149,4 @@ def test_each_departure_from_the_paper_would_show():
         game = dcgan_game()
         depart(game)
         assert next(played(game))[column] > 1e-3, depart.__name__
+    assert next(played(dcgan_game(form="torch")))[1] > 1e-3

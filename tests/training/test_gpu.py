@@ -1,16 +1,17 @@
 """The same game on an accelerator. Skipped where there is none."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from ttur.data.demo import digits
 from ttur.experiments.registry import experiment
+from ttur.losses import Round
 from ttur.timescales.fields import Samples
 from ttur.timescales.monitor import PerturbationMonitor
-from ttur.training.build import build_game, run
+from ttur.training.assembling import parts_of, run
 from ttur.training.config import TrainingConfig
+from ttur.training.game import TwoPlayerGame
+from ttur.training.media import Images
 
 pytestmark = pytest.mark.gpu
 CUDA = torch.device("cuda")
@@ -18,12 +19,16 @@ CUDA = torch.device("cuda")
 
 def config(**changes) -> TrainingConfig:
     demo = next(iter(experiment("demo").settings.values()))
-    return replace(demo, width=4, metric="none", checkpoint_every_updates=10, **changes)
+    return demo.but(width=4, metric="none", checkpoint_every_updates=10, **changes)
+
+
+def game_on(device: torch.device) -> TwoPlayerGame:
+    return parts_of(config(), Images(digits()), device).game()
 
 
 def test_an_update_waits_for_nothing():
     """No value travels back to the host inside an update, an epoch's first batch aside."""
-    game = build_game(config(), digits(), CUDA)
+    game = game_on(CUDA)
     for _ in range(3):
         game.play()
     torch.cuda.set_sync_debug_mode("error")
@@ -35,15 +40,16 @@ def test_an_update_waits_for_nothing():
 
 
 def test_one_update_equals_the_cpus_in_float64():
-    games = [build_game(config(), digits(), device) for device in (torch.device("cpu"), CUDA)]
+    games = [game_on(device) for device in (torch.device("cpu"), CUDA)]
     real = games[0].next_real().double()
     latents = games[0].draw_latents().double()
     losses = []
     for game in games:
         game.generator.double()
         game.discriminator.double()
-        fake = game.generate(latents.to(game.noise.device))
-        phase = game.discriminator_phase(real.to(game.noise.device), fake.detach())
+        drawn = latents.to(game.rng.device)
+        fake = game.generate(drawn)
+        phase = game.discriminator_phase(Round(real.to(game.rng.device), fake, latents=drawn))
         losses.append((phase.loss.cpu(), [g.cpu() for g in phase.gradients]))
     (loss, gradients), (theirs, their_gradients) = losses
     torch.testing.assert_close(loss, theirs, rtol=1e-10, atol=0)
@@ -59,7 +65,6 @@ def test_a_run_in_two_pieces_has_the_updates_of_one(tmp_path):
             tmp_path / "run",
             experiment="demo",
             label="gpu",
-            data_directory=tmp_path,
             device=CUDA,
         )
         for updates in (15, 30)
@@ -71,7 +76,7 @@ def test_a_probe_equals_the_cpus_in_float64():
     """On the same samples, after the same step of both players; and it leaves CUDA's generator."""
     probes = []
     for device in (torch.device("cpu"), CUDA):
-        game = build_game(config(), digits(), device)
+        game = game_on(device)
         game.generator.double()
         game.discriminator.double()
         monitor = PerturbationMonitor(

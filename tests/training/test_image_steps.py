@@ -1,4 +1,4 @@
-"""Three iterations of the image models as `build_game` makes them, against the literal ones."""
+"""Three iterations of the image models as configurations make them, against the literal ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,19 +10,25 @@ import pytest
 import torch
 from torch import Tensor
 
+from configurations import WASSERSTEIN, configuration, game_of
 from recording import largest_difference, parameters, record_updates
 from reference import began
 from reference import wgan_gp_image as wgan_gp
 from reference.adam import Player, Tensors, Update
 from reference.wasserstein import CriticDraws
-from ttur.data.dataset import DataSet
-from ttur.losses import Network, gradient_penalty, wasserstein_generator
+from ttur.losses import (
+    Network,
+    Round,
+    gradient_penalty,
+    wasserstein_critic,
+    wasserstein_generator,
+)
 from ttur.timescales import LearningRatePair
 from ttur.timescales.orders import discriminator_first
 from ttur.timescales.step_sizes import Halving
-from ttur.training.build import build_game
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
+from ttur.training.media import Images
 
 B, A = 2e-3, 5e-3
 ITERATIONS, HALVED_EVERY = 3, 2
@@ -30,41 +36,38 @@ BATCH, LATENT, N_CRITIC = 8, 5, 2
 CONTROLLER = began.Controller(gamma=0.4, k_rate=0.5)
 FIRST_K = 0.3
 
-WGAN_GP = TrainingConfig(
-    data="noise",
-    image_size=32,
-    rates=LearningRatePair(discriminator=B, generator=A),
+WGAN_GP = configuration(
+    "wgan_gp_image",
+    losses=WASSERSTEIN,
+    rates={"discriminator": B, "generator": A},
     updates=ITERATIONS,
-    model="wgan_gp_image",
+    image_size=32,
     width=2,
     latent_size=LATENT,
-    latent="normal",
     images_per_score=4,
-    losses="wasserstein_gradient_penalty",
     order="generator_first",
     n_critic=N_CRITIC,
     batch_size=BATCH,
-    adam_beta1=0.0,
-    adam_beta2=0.9,
+    beta1=0.0,
+    beta2=0.9,
 )
-BEGAN = TrainingConfig(
-    data="noise",
-    image_size=32,
+BEGAN = configuration(
+    "began",
+    losses="began",
     rates=LearningRatePair(
         discriminator=Halving(B, HALVED_EVERY), generator=Halving(A, HALVED_EVERY)
     ),
     updates=ITERATIONS,
-    model="began",
+    image_size=32,
     width=2,
     latent_size=LATENT,
-    losses="began",
-    began_gamma=CONTROLLER.gamma,
-    began_k=FIRST_K,
-    began_k_rate=CONTROLLER.k_rate,
+    gamma=CONTROLLER.gamma,
+    k=FIRST_K,
+    k_rate=CONTROLLER.k_rate,
     order="simultaneous",
     batch_size=BATCH,
-    adam_beta1=0.9,
-    adam_beta2=0.999,
+    beta1=0.9,
+    beta2=0.999,
 )
 
 
@@ -75,11 +78,10 @@ def _everything_in_float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def game_of(config: TrainingConfig) -> TwoPlayerGame:
-    """On noise; an epoch is four batches."""
+def game_on_noise(config: TrainingConfig) -> TwoPlayerGame:
+    """An epoch is four batches."""
     pixels = np.random.default_rng(0).integers(0, 256, (4 * BATCH, 32, 32, 3), dtype=np.uint8)
-    data = DataSet("noise", "train", pixels, None, {})
-    game = build_game(config, data, torch.device("cpu"))
+    game = game_of(config, Images.of_array(pixels))
     next_real = game.next_real
     game.next_real = lambda: next_real().double()
     return game
@@ -107,8 +109,8 @@ def played(game: TwoPlayerGame) -> Record:
     balance = []
     for _ in range(ITERATIONS):
         game.play()
-        if game.losses.balance is not None:
-            values = game.last_losses
+        if game.companions:
+            values = game.last_values
             balance.append((values["k"].item(), values["convergence"].item()))
     return Record(updates, balance)
 
@@ -116,9 +118,9 @@ def played(game: TwoPlayerGame) -> Record:
 @cache  # slow, and the same whatever the game does
 def literal_wgan_gp() -> Record:
     """What the game of `WGAN_GP` ought to do, from its first weights, its images and its noise."""
-    game = game_of(WGAN_GP)
+    game = game_on_noise(WGAN_GP)
     g, d = players(game, wgan_gp.BETA1, wgan_gp.BETA2)
-    noise, updates = game.noise, []
+    noise, updates = game.rng, []
     for iteration in range(ITERATIONS):
         generator_z = torch.randn(BATCH, LATENT, generator=noise) if iteration > 0 else None
         critic_draws = []
@@ -133,12 +135,12 @@ def literal_wgan_gp() -> Record:
 @cache
 def literal_began(controller: began.Controller = CONTROLLER, first_k: float = FIRST_K) -> Record:
     """What the game of `BEGAN` ought to do, from its first weights, its images and its noise."""
-    game = game_of(BEGAN)
+    game = game_on_noise(BEGAN)
     g, d = players(game, began.BETA1, began.BETA2)
     k, updates, balance = first_k, [], []
     for iteration in range(ITERATIONS):
         pairs = [
-            (game.next_real(), torch.rand(BATCH, LATENT, generator=game.noise) * 2 - 1)
+            (game.next_real(), torch.rand(BATCH, LATENT, generator=game.rng) * 2 - 1)
             for _ in range(2 if controller.fresh else 1)
         ]
         draws = began.Draws(*pairs[0], *pairs[1]) if controller.fresh else began.Draws(*pairs[0])
@@ -167,7 +169,7 @@ def still_parameters(before: Tensors, after: Tensors) -> set[str]:
 
 
 def test_three_iterations_of_wgan_gp_equal_the_transcription():
-    game = game_of(WGAN_GP)
+    game = game_on_noise(WGAN_GP)
     before = parameters(game.generator), parameters(game.discriminator)
     ours = played(game)
     assert len(ours.updates) == (ITERATIONS - 1) + ITERATIONS * N_CRITIC
@@ -194,7 +196,7 @@ def test_three_iterations_of_wgan_gp_equal_the_transcription():
 
 @pytest.mark.parametrize("batch", ["fresh", "same"])
 def test_three_iterations_of_began_equal_the_transcription(batch):
-    game = game_of(replace(BEGAN, began_k_batch=batch))
+    game = game_on_noise(BEGAN.but(k_batch=batch))
     before = parameters(game.generator), parameters(game.discriminator)
     theirs = literal_began(replace(CONTROLLER, fresh=batch == "fresh"))
     loss, gradient, parameter, balance = differences(played(game), theirs)
@@ -213,7 +215,7 @@ def test_three_iterations_of_began_equal_the_transcription(batch):
 def test_fixed_k_stays_and_draws_no_batch_of_its_own():
     """Spec D.2, the variant with k = 0.08: a step consumes one batch and one draw of latents."""
     controller = replace(CONTROLLER, k_rate=0.0, fresh=False)
-    game = game_of(replace(BEGAN, began_k=0.08, began_k_rate=0.0))
+    game = game_on_noise(BEGAN.but(k=0.08, k_rate=0.0))
     ours = played(game)
     assert max(differences(ours, literal_began(controller, first_k=0.08))) < 1e-9
     assert [k for k, _ in ours.balance] == [0.08] * ITERATIONS
@@ -222,9 +224,9 @@ def test_fixed_k_stays_and_draws_no_batch_of_its_own():
 def with_penalty(weight: float, critic_of: Callable[[Network], Network]) -> Any:
     """The losses of WGAN-GP with another penalty, and the same draws."""
 
-    def critic_loss(critic: Network, real: Tensor, fake: Tensor, noise: torch.Generator) -> Tensor:
-        penalty = gradient_penalty(critic_of(critic), real, fake, noise)
-        return critic(fake).mean() - critic(real).mean() + weight * penalty
+    def critic_loss(critic: Network, round: Round) -> Tensor:
+        penalty = gradient_penalty(critic_of(critic), round)
+        return wasserstein_critic(critic, round) + weight * penalty
 
     return critic_loss
 
@@ -272,10 +274,12 @@ BEGAN_DEPARTURES = {
 
 
 def departing(config: TrainingConfig, changes: dict[str, Any]) -> TwoPlayerGame:
-    """The game of `config` with attributes of it or of its parts changed."""
-    game = game_of(config)
-    parts = (game, game.generator_optimizer, game.discriminator_optimizer, game.losses.balance)
-    for name, value in changes.items():
+    """The game of `config` with Adam's settings or attributes of its parts changed."""
+    of_adam = changes.keys() & {"beta1", "beta2", "form"}
+    game = game_on_noise(config.but(**{name: changes[name] for name in of_adam}))
+    parts = (game, *game.companions)
+    for name in changes.keys() - of_adam:
+        value = changes[name]
         if name == "discriminator_loss":
             game.losses = game.losses._replace(discriminator=value)
             continue
@@ -302,5 +306,5 @@ def test_each_departure_from_began_would_show(changes):
 
 
 def test_the_generator_loss_of_wgan_gp_is_minus_the_mean_score():
-    scores = torch.tensor([1.0, 5.0])
-    assert wasserstein_generator(lambda fake: scores, torch.zeros(8, 3, 32, 32)).item() == -3
+    scores, images = torch.tensor([1.0, 5.0]), torch.zeros(8, 3, 32, 32)
+    assert wasserstein_generator(lambda fake: scores, Round(images, images)).item() == -3

@@ -7,34 +7,40 @@ import torch
 
 from ttur.losses import NON_SATURATING, Losses
 from ttur.runtime import checkpoint
-from ttur.runtime.run_directory import RunDirectory, read_events
-from ttur.training.contracts import Cadence, Evaluator, Outcome
+from ttur.runtime.run_directory import RunDirectory
+from ttur.training.cadence import Cadence
+from ttur.training.contracts import Evaluator
+from ttur.training.events import Ended, Evaluation, Event, Log, Probe, Resumed, Saved, Started
 from ttur.training.game import DEAD_AFTER_PHASES
 from ttur.training.loop import BEST, run_loop
+from ttur.training.record import read_events
+from ttur.training.unseen_state import UnseenState
 
-CADENCE = Cadence(
-    updates=40, log_every_updates=5, evaluate_every_updates=10, checkpoint_every_updates=10
-)
+CADENCE = Cadence(log_every_updates=5, evaluate_every_updates=10, checkpoint_every_updates=10)
 SILENT = Evaluator("none", None, None)
 
 
-def distance_of_shift(game, poll):
+def distance_of_shift(generator, update, poll):
     """A deterministic stand-in score that draws from no training stream."""
-    return {"fd_test": abs(game.generator.shift.item() - 1)}
+    return {"fd_test": abs(generator.shift.item() - 1)}
 
 
-SCORED = Evaluator("fd_test", distance_of_shift, None)
+SCORED = Evaluator("fd_test", distance_of_shift, None, {"fd_test": True})
 
 
-def play(game, path, cadence=CADENCE, evaluator=SILENT, **rest) -> Outcome:
+def play(game, path, cadence=CADENCE, evaluator=SILENT, updates=40, **rest) -> Ended:
     with RunDirectory(path) as directory:
-        return run_loop(game, directory, cadence, evaluator, **rest)
+        return run_loop(game, directory, updates, cadence, evaluator, **rest)
+
+
+def evaluations(path) -> list[Evaluation]:
+    return [event for event in read_events(path) if isinstance(event, Evaluation)]
 
 
 def test_a_stop_at_every_update_and_resume_gives_the_uninterrupted_weights(tiny_game, tmp_path):
     whole = play(tiny_game(), tmp_path / "whole")
     for end in range(1, 40):  # processes of one update each, as far as the loop can tell
-        play(tiny_game(), tmp_path / "pieces", replace(CADENCE, updates=end))
+        play(tiny_game(), tmp_path / "pieces", updates=end)
     stopped = play(tiny_game(), tmp_path / "pieces")
     assert stopped.weights_sha256 == whole.weights_sha256
     assert stopped.discriminator_updates == whole.discriminator_updates == 40
@@ -53,25 +59,24 @@ def test_how_often_one_looks_does_not_change_the_weights(tiny_game, tmp_path, ev
 
 
 def test_evaluates_the_first_update_every_multiple_and_the_last(tiny_game, tmp_path):
-    play(tiny_game(), tmp_path, replace(CADENCE, updates=25), SCORED)
-    evaluated = [e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation"]
-    assert evaluated == [1, 10, 20, 25]
+    play(tiny_game(), tmp_path, evaluator=SCORED, updates=25)
+    assert [event.update for event in evaluations(tmp_path)] == [1, 10, 20, 25]
 
 
 def test_values_beside_the_metric_stand_in_the_event_and_decide_nothing(tiny_game, tmp_path):
-    def two_values(game, poll):
-        return {"other": float(game.update), **distance_of_shift(game, poll)}
+    def two_values(generator, update, poll):
+        return {"other": float(update), **distance_of_shift(generator, update, poll)}
 
     outcome = play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=two_values))
     plain = play(tiny_game(), tmp_path / "plain", evaluator=SCORED)
-    events = [e for e in read_events(tmp_path) if e["event"] == "evaluation"]
-    assert [e["other"] for e in events] == [1.0, 10.0, 20.0, 30.0, 40.0]
+    others = [event.values["other"] for event in evaluations(tmp_path)]
+    assert others == [1.0, 10.0, 20.0, 30.0, 40.0]
     assert (outcome.best, outcome.final) == (plain.best, plain.final)
 
 
 def test_best_is_the_lowest_score_and_its_generator_is_kept(tiny_game, tmp_path):
     outcome = play(tiny_game(), tmp_path, evaluator=SCORED)
-    scores = {e["update"]: e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"}
+    scores = {event.update: event.score.value for event in evaluations(tmp_path)}
     assert outcome.best is not None
     assert outcome.best.value == min(scores.values()) == scores[outcome.best.update]
     best = checkpoint.load_file(tmp_path / BEST)["generator"]
@@ -79,29 +84,30 @@ def test_best_is_the_lowest_score_and_its_generator_is_kept(tiny_game, tmp_path)
 
 
 def test_where_higher_is_better_best_is_the_highest(tiny_game, tmp_path):
-    rising = Evaluator("fd_test", distance_of_shift, None, lower_is_better=False)
+    rising = replace(SCORED, lower_is_better={"fd_test": False})
     outcome = play(tiny_game(), tmp_path, evaluator=rising)
-    scores = [e["value"] for e in read_events(tmp_path) if e["event"] == "evaluation"]
+    scores = [event.score.value for event in evaluations(tmp_path)]
     assert outcome.best is not None
     assert outcome.best.value == max(scores) > min(scores)
+    so_far = [event.best.value for event in evaluations(tmp_path) if event.best is not None]
+    assert so_far == [max(scores[: count + 1]) for count in range(5)]
 
 
 def test_a_signal_saves_and_the_same_call_continues(tiny_game, tmp_path):
     whole = play(tiny_game(), tmp_path / "whole", evaluator=SCORED)
 
-    def kill_at_20(game, poll):
-        if game.update == 20:
+    def kill_at_20(generator, update, poll):
+        if update == 20:
             os.kill(os.getpid(), signal.SIGTERM)
         poll()
-        return distance_of_shift(game, poll)
+        return distance_of_shift(generator, update, poll)
 
     interrupted = play(tiny_game(), tmp_path / "cut", evaluator=replace(SCORED, score=kill_at_20))
     assert (interrupted.kind, interrupted.update) == ("interrupted", 20)
     continued = play(tiny_game(), tmp_path / "cut", evaluator=SCORED)
     assert continued.kind == "finished"
     assert continued.weights_sha256 == whole.weights_sha256
-    evaluated = [e["update"] for e in read_events(tmp_path / "cut") if e["event"] == "evaluation"]
-    assert evaluated == [1, 10, 20, 30, 40]
+    assert [event.update for event in evaluations(tmp_path / "cut")] == [1, 10, 20, 30, 40]
 
 
 def test_signal_handlers_are_given_back(tiny_game, tmp_path):
@@ -124,12 +130,12 @@ def failing_after(updates: int, player: str, how: str) -> Losses:
             return loss + (anchor - anchor.detach()).sqrt().sum()
         return loss * 0.0
 
-    def discriminator(critic, real, fake, noise):
-        loss = NON_SATURATING.discriminator(critic, real, fake, noise)
+    def discriminator(critic, round):
+        loss = NON_SATURATING.discriminator(critic, round)
         return spoil("discriminator", loss, critic.weight)
 
-    def generator(critic, fake):
-        return spoil("generator", NON_SATURATING.generator(critic, fake), fake)
+    def generator(critic, round):
+        return spoil("generator", NON_SATURATING.generator(critic, round), round.fake)
 
     return Losses(discriminator, generator)
 
@@ -153,13 +159,13 @@ def test_weights_that_an_update_made_infinite_are_neither_scored_nor_saved(
     loaded = checkpoint.load(tmp_path)
     assert loaded is not None
     assert loaded.state["game"]["update"] <= 12
-    assert max(e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation") <= 12
+    assert max(event.update for event in evaluations(tmp_path)) <= 12
 
 
 def test_a_signal_that_comes_too_late_is_raised_again(tiny_game, tmp_path):
-    def kill_at_the_end(game, poll):
-        value = distance_of_shift(game, poll)
-        if game.update == 40:
+    def kill_at_the_end(generator, update, poll):
+        value = distance_of_shift(generator, update, poll)
+        if update == 40:
             os.kill(os.getpid(), signal.SIGINT)
         return value
 
@@ -170,15 +176,16 @@ def test_a_signal_that_comes_too_late_is_raised_again(tiny_game, tmp_path):
             play(tiny_game(), tmp_path, evaluator=replace(SCORED, score=kill_at_the_end))
     finally:
         signal.signal(signal.SIGINT, before)
-    events = read_events(tmp_path)
-    assert (events[-1]["event"], events[-1]["kind"]) == ("outcome", "finished")
+    ended = read_events(tmp_path)[-1]
+    assert isinstance(ended, Ended)
+    assert ended.kind == "finished"
 
 
 def test_a_checkpoint_of_another_run_is_not_used(tiny_game, tmp_path):
     with RunDirectory(tmp_path) as directory:
-        run_loop(tiny_game(), directory, CADENCE, SILENT, identity="one")
+        run_loop(tiny_game(), directory, 40, CADENCE, SILENT, identity="one")
         with pytest.raises(ValueError, match="belongs to a run of another configuration"):
-            run_loop(tiny_game(), directory, CADENCE, SILENT, identity="other")
+            run_loop(tiny_game(), directory, 40, CADENCE, SILENT, identity="other")
 
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
@@ -197,7 +204,7 @@ def test_nothing_is_saved_past_a_divergence(tiny_game, tmp_path):
     assert loaded is not None
     assert loaded.state["game"]["update"] == 10
     assert all(torch.isfinite(p).all() for p in loaded.state["game"]["generator"].values())
-    assert max(e["update"] for e in read_events(tmp_path) if e["event"] == "evaluation") == 10
+    assert max(event.update for event in evaluations(tmp_path)) == 10
 
 
 def test_a_run_that_diverged_diverges_again_at_the_same_update(tiny_game, tmp_path):
@@ -207,18 +214,14 @@ def test_a_run_that_diverged_diverges_again_at_the_same_update(tiny_game, tmp_pa
 
 
 def test_a_player_without_gradient_for_long_is_dead(tiny_game, tmp_path):
-    outcome = play(
-        tiny_game(failing_after(13, "generator", "nothing")),
-        tmp_path,
-        replace(CADENCE, updates=500),
-    )
+    outcome = play(tiny_game(failing_after(13, "generator", "nothing")), tmp_path, updates=500)
     assert (outcome.kind, outcome.update) == ("diverged", 13 + DEAD_AFTER_PHASES)
     assert outcome.cause == "dead discriminator: no gradient reaches the generator"
 
 
 def test_a_torn_newest_checkpoint_is_named_and_the_previous_continues(tiny_game, tmp_path):
     whole = play(tiny_game(), tmp_path / "whole")
-    play(tiny_game(), tmp_path / "torn", replace(CADENCE, updates=30))
+    play(tiny_game(), tmp_path / "torn", updates=30)
     newest = tmp_path / "torn" / checkpoint.NEWEST
     newest.write_bytes(newest.read_bytes()[:1000])
     said: list[str] = []
@@ -259,9 +262,10 @@ def test_generator_twice_moves_it_again_on_the_same_latents(tiny_game):
     hand, game = tiny_game(), tiny_game(order="generator_twice")
     latents = hand.draw_latents()
     fake = hand.generate(latents)
-    hand.move_discriminator(hand.discriminator_phase(hand.next_real(), fake.detach()))
+    hand.move_discriminator(hand.discriminator_phase(hand.round(latents, fake)))
     for _ in range(2):
-        hand.move_generator(hand.generator_phase(hand.generate(latents)))
+        again = hand.round(latents, hand.generate(latents))
+        hand.move_generator(hand.generator_phase(again))
     game.play()
     assert torch.equal(hand.generator.slope, game.generator.slope)
     assert torch.equal(hand.discriminator.weight, game.discriminator.weight)
@@ -271,8 +275,8 @@ def test_generator_twice_moves_it_again_on_the_same_latents(tiny_game):
 def test_simultaneous_uses_the_discriminator_from_before_its_update(tiny_game):
     """One step by hand: the generator's gradient belongs to the old discriminator."""
     hand, game = tiny_game(), tiny_game(order="simultaneous")
-    fake = hand.generate(hand.draw_latents())
-    expected = hand.generator_phase(fake)
+    latents = hand.draw_latents()
+    expected = hand.generator_phase(hand.round(latents, hand.generate(latents)))
     hand.move_generator(expected)
     game.play()
     assert torch.equal(hand.generator.slope, game.generator.slope)
@@ -280,38 +284,160 @@ def test_simultaneous_uses_the_discriminator_from_before_its_update(tiny_game):
 
 def scores_by_update(values: dict[int, float]):
     """A score that the clock decides."""
-    return Evaluator("fd_test", lambda game, poll: {"fd_test": values[game.update]}, None)
+    return replace(SCORED, score=lambda generator, update, poll: {"fd_test": values[update]})
 
 
 FALLS_UNTIL_20 = {1: 9.0, **{u: abs(u - 20) + 1.0 for u in range(10, 90, 10)}}
-PATIENT = replace(CADENCE, updates=80, patience=3)
+PATIENT = replace(CADENCE, patience=3)
 
 
 def test_a_run_ends_when_its_best_has_not_fallen_for_long_enough(tiny_game, tmp_path):
-    outcome = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
+    outcome = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20), updates=80)
     assert (outcome.kind, outcome.update) == ("finished", 50)  # 30, 40 and 50 were no better
     assert outcome.cause == "no better fd_test in 3 evaluations"
     assert outcome.best is not None
     assert outcome.final is not None
     assert (outcome.best.update, outcome.final.update) == (20, 50)
-    again = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20))
+    again = play(tiny_game(), tmp_path, PATIENT, scores_by_update(FALLS_UNTIL_20), updates=80)
     assert again == outcome
 
 
 def test_an_equal_score_is_no_better(tiny_game, tmp_path):
     flat = scores_by_update(dict.fromkeys(range(100), 1.0))
-    assert play(tiny_game(), tmp_path, PATIENT, flat).update == 30  # 10, 20 and 30 were no better
+    ended = play(tiny_game(), tmp_path, PATIENT, flat, updates=80)
+    assert ended.update == 30  # 10, 20 and 30 were no better
 
 
 def test_without_patience_a_run_has_all_its_updates(tiny_game, tmp_path):
     endless = replace(PATIENT, patience=None)
-    outcome = play(tiny_game(), tmp_path, endless, scores_by_update(FALLS_UNTIL_20))
+    outcome = play(tiny_game(), tmp_path, endless, scores_by_update(FALLS_UNTIL_20), updates=80)
     assert (outcome.update, outcome.cause) == (80, None)
 
 
 def test_patience_is_remembered_over_interruptions(tiny_game, tmp_path):
     score = scores_by_update(FALLS_UNTIL_20 | {25: 6.0, 45: 26.0})
     for end in (25, 45):  # both pieces evaluate their last update, too
-        play(tiny_game(), tmp_path, replace(PATIENT, updates=end, patience=5), score)
-    outcome = play(tiny_game(), tmp_path, replace(PATIENT, patience=6), score)
+        play(tiny_game(), tmp_path, replace(PATIENT, patience=5), score, updates=end)
+    outcome = play(tiny_game(), tmp_path, replace(PATIENT, patience=6), score, updates=80)
     assert (outcome.kind, outcome.update) == ("finished", 60)  # after 25, 30, 40, 45, 50 and 60
+
+
+class Told:
+    """A listener that notes what it hears, and what stood on disk by then."""
+
+    def __init__(self, path, fails_at: int | None = None) -> None:
+        self.path, self.fails_at = path, fails_at
+        self.events: list[Event] = []
+        self.checkpoints: list[int] = []
+
+    def __call__(self, event: Event) -> None:
+        assert read_events(self.path)[-1] == event
+        self.events.append(event)
+        if isinstance(event, Saved):
+            loaded = checkpoint.load(self.path)
+            assert loaded is not None
+            self.checkpoints.append(loaded.state["game"]["update"])
+        if event.update == self.fails_at:
+            raise RuntimeError("the listener is tired")
+
+
+class Watching:
+    """A monitor that sees nothing, every fifteen updates."""
+
+    def is_due(self, update: int) -> bool:
+        return update % 15 == 0
+
+    def before_step(self) -> None: ...
+
+    def after_step(self) -> dict[str, float]:
+        return {"rho_D": 0.5}
+
+
+def test_listeners_are_told_every_event_once_in_order_after_it_is_on_disk(tiny_game, tmp_path):
+    told = Told(tmp_path), Told(tmp_path)
+    play(tiny_game(), tmp_path, evaluator=SCORED, listeners=told, monitor=Watching(), updates=20)
+    for each in told:
+        assert each.events == read_events(tmp_path)
+        assert each.checkpoints == [10, 20]
+    assert [(type(event), event.update) for event in told[0].events] == [
+        (Started, 0),
+        (Evaluation, 1),
+        (Log, 5),
+        (Log, 10),
+        (Evaluation, 10),
+        (Saved, 10),
+        (Probe, 15),
+        (Log, 15),
+        (Log, 20),
+        (Evaluation, 20),
+        (Saved, 20),
+        (Ended, 20),
+    ]
+    later = Told(tmp_path)
+    play(tiny_game(), tmp_path, evaluator=SCORED, listeners=[later], updates=25)
+    assert later.events == read_events(tmp_path)[12:]
+    kinds = [type(event) for event in later.events]
+    assert kinds == [Resumed, Log, Evaluation, Saved, Ended]
+
+
+def test_a_listener_that_fails_is_dropped_and_said_and_the_run_goes_on(tiny_game, tmp_path):
+    whole = play(tiny_game(), tmp_path / "whole")
+    path = tmp_path / "heard"
+    tired, patient = Told(path, fails_at=10), Told(path)
+    said: list[str] = []
+    heard = play(tiny_game(), path, listeners=[tired, patient], say=said.append)
+    assert heard.weights_sha256 == whole.weights_sha256
+    assert patient.events == read_events(path)
+    # After the log of update 10 it hears no more, not even that this update was saved.
+    assert [(type(e), e.update) for e in tired.events] == [(Started, 0), (Log, 5), (Log, 10)]
+    (message,) = said
+    assert "Told object" in message
+    assert "the listener is tired" in message
+
+
+class Unstorable:
+    """A companion that keeps what no checkpoint can hold, from an update on."""
+
+    name = "keeper"
+
+    def __init__(self, since: int) -> None:
+        self.since, self.kept = since, {"good": 1}
+
+    def begin(self, device: torch.device) -> None:
+        self.look(0)
+
+    def look(self, update: int) -> None:
+        if update >= self.since:
+            self.kept = {"bad": object()}
+
+    def after_update(self, game) -> dict[str, torch.Tensor]:
+        self.look(game.update + 1)
+        return {}
+
+    def trouble(self) -> None:
+        return None
+
+    def state_dict(self) -> dict[str, object]:
+        return {"kept": self.kept}
+
+    def load_state_dict(self, state: dict[str, dict]) -> None:
+        self.kept = state["kept"]
+
+
+@pytest.mark.parametrize("since", [0, 1])
+def test_state_that_no_checkpoint_can_hold_is_refused_by_its_place(tiny_game, tmp_path, since):
+    """Before the first update, or right after it if it comes up only then."""
+    game = tiny_game(companions=(Unstorable(since),))
+    with pytest.raises(ValueError, match=r"companions\.keeper\.kept\.bad holds an? object"):
+        play(game, tmp_path)
+    assert game.update == since
+    assert checkpoint.load(tmp_path) is None
+
+
+def test_state_of_a_network_that_no_state_dict_shows_is_refused_by_its_place(tiny_game, tmp_path):
+    game = tiny_game()
+    game.unseen = UnseenState({"model.generator": game.generator})
+    game.generator.history = [object()]
+    with pytest.raises(ValueError, match=r"unseen\.model\.generator\.history"):
+        play(game, tmp_path)
+    assert game.update == 0

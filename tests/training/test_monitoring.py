@@ -2,50 +2,46 @@
 
 import json
 import math
-from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from configurations import CPU, WASSERSTEIN, configuration
 from ttur import train
 from ttur.losses import NON_SATURATING, Balance, Losses
 from ttur.reports.groups import group_runs
 from ttur.reports.perturbation import draw_monitor
-from ttur.runtime.run_directory import read_events
 from ttur.timescales import Halving, LearningRatePair
-from ttur.training.build import build_game, build_monitor, load_data, run
+from ttur.training.assembling import parts_of, run
 from ttur.training.config import TrainingConfig
+from ttur.training.events import Log, Probe
 from ttur.training.game import TwoPlayerGame
 from ttur.training.monitoring import Monitoring
-from ttur.training.record import find_runs
+from ttur.training.record import read_events, read_runs
 
-CPU = torch.device("cpu")
-CONFIG = TrainingConfig(
-    data="digits",
-    image_size=16,
-    width=2,
-    latent_size=5,
-    batch_size=8,
-    rates=LearningRatePair(discriminator=1e-3, generator=5e-4),
-    updates=6,
-    metric="none",
-    monitor_every_updates=2,
-    tracking_gap_every_updates=4,
-    tracking_gap_steps=2,
-)
+OFF = configuration(image_size=16, width=2, latent_size=5, batch_size=8, updates=6, metric="none")
+CONFIG = OFF.but(monitor_every_updates=2, tracking_gap_every_updates=4, tracking_gap_steps=2)
 
 
-def probes_of(config: TrainingConfig, directory) -> list[dict]:
-    record = run(
-        config, directory, experiment="none", label="none", data_directory=directory, device=CPU
-    )
+def probes_of(config: TrainingConfig, directory) -> list[dict[str, Any]]:
+    record = run(config, directory, experiment="none", label="none", device=CPU)
     assert record.outcome == "finished"
-    return [{k: v for k, v in probe.items() if "seconds" not in k} for probe in record.probes]
+    return [{"update": probe.update, **probe.values} for probe in record.probes]
+
+
+def monitored(config: TrainingConfig) -> tuple[TwoPlayerGame, Monitoring]:
+    medium = config.medium.load(config.data.name, "train", None, config.model)
+    parts = parts_of(config, medium, CPU)
+    game = parts.game()
+    monitoring = parts.monitoring(game)
+    assert monitoring is not None
+    return game, monitoring
 
 
 def test_probes_come_at_multiples_and_the_gap_with_the_first_after_its_own(tmp_path):
-    probes = probes_of(replace(CONFIG, updates=13, tracking_gap_every_updates=5), tmp_path)
+    probes = probes_of(CONFIG.but(updates=13, tracking_gap_every_updates=5), tmp_path)
     assert [probe["update"] for probe in probes] == [2, 4, 6, 8, 10, 12]
     assert [p["update"] for p in probes if "tracking_gap" in p] == [6, 10]
     assert all(probe["rho_D"] > 0 for probe in probes)
@@ -53,55 +49,48 @@ def test_probes_come_at_multiples_and_the_gap_with_the_first_after_its_own(tmp_p
 
 def test_an_interrupted_run_is_probed_as_one_that_was_not(tmp_path):
     whole = probes_of(CONFIG, tmp_path / "whole")
-    probes_of(replace(CONFIG, updates=3), tmp_path / "pieces")
+    probes_of(CONFIG.but(updates=3), tmp_path / "pieces")
     assert probes_of(CONFIG, tmp_path / "pieces") == whole
 
 
 def test_the_monitor_may_be_switched_on_and_off_in_the_middle_of_a_run(tmp_path):
-    """It is no part of what is trained; how the gap is measured stays what it was."""
-    off = replace(
-        CONFIG,
-        updates=2,
-        monitor_every_updates=None,
-        tracking_gap_every_updates=4000,
-        tracking_gap_steps=50,
-    )
+    """It is no part of what is trained, nor is how the gap is measured."""
+    off = OFF.but(updates=2)
     assert probes_of(off, tmp_path) == []
-    on = replace(off, updates=5, monitor_every_updates=2)
+    on = off.but(updates=5, monitor_every_updates=2)
     (found,) = probes_of(on, tmp_path)
     assert found == probes_of(on, tmp_path / "whole")[1]
-    assert probes_of(replace(off, updates=6), tmp_path) == [found]
-    with pytest.raises(ValueError, match="tracking_gap_steps was 50, is 3"):
-        probes_of(replace(on, updates=8, tracking_gap_steps=3), tmp_path)
+    assert probes_of(off.but(updates=6), tmp_path) == [found]
+    often = on.but(updates=8, tracking_gap_every_updates=1, tracking_gap_steps=3)
+    *before, last = probes_of(often, tmp_path)
+    assert [probe["update"] for probe in before] == [4]
+    assert last["update"] == 8
+    assert "tracking_gap" in last
     with pytest.raises(ValueError, match="n_critic was 1, is 2"):
-        probes_of(replace(on, updates=8, n_critic=2), tmp_path)
+        probes_of(on.but(updates=9, n_critic=2), tmp_path)
 
 
 def test_a_run_that_has_ended_says_that_it_is_not_monitored_any_more(tmp_path):
-    on = replace(CONFIG, updates=2, tracking_gap_every_updates=4000, tracking_gap_steps=50)
-    off = replace(on, monitor_every_updates=None)
+    off = OFF.but(updates=2)
     assert probes_of(off, tmp_path) == []
     said: list[str] = []
-    for config in (off, on):
-        run(
-            config, tmp_path, experiment="none", label="none", data_directory=tmp_path,
-            device=CPU, say=said.append,
-        )  # fmt: skip
+    for config in (off, off.but(monitor_every_updates=2)):
+        run(config, tmp_path, experiment="none", label="none", device=CPU, say=said.append)
     assert len(said) == 1
-    assert "has ended and is not monitored any more; give more updates" in said[0]
+    assert "has ended and is not monitored any more; give more `updates`" in said[0]
 
 
-def test_what_a_damaged_probe_holds_is_read_as_far_as_it_is_a_number(tmp_path):
-    probes_of(CONFIG, tmp_path)
+@pytest.mark.parametrize("damage", ["abc", [1], True, {}])
+def test_a_damaged_probe_is_passed_over_and_the_others_are_read(tmp_path, damage):
+    probes = probes_of(CONFIG, tmp_path)
     events = tmp_path / "events.jsonl"
     lines = events.read_text().splitlines(keepends=True)
     at = next(i for i, line in enumerate(lines) if '"probe"' in line)
-    probe = json.loads(lines[at]) | {"rho_D": "abc", "Q": [1], "R": True, "c_D": 1e300}
+    probe = json.loads(lines[at])
+    probe["values"]["rho_D"] = damage
     events.write_text("".join([*lines[:at], json.dumps(probe) + "\n", *lines[at + 1 :]]))
-    (first, *_) = probes_of(CONFIG, tmp_path)
-    assert [first[name] for name in ("rho_D", "Q", "R")] == [None] * 3
-    assert first["c_D"] == 1e300
-    figure = draw_monitor(group_runs(find_runs(tmp_path)), tmp_path / "monitor.png")
+    assert probes_of(CONFIG, tmp_path) == probes[1:]
+    figure = draw_monitor(group_runs(read_runs(tmp_path)), tmp_path / "monitor.png")
     assert figure is not None
 
 
@@ -117,9 +106,7 @@ def test_a_probe_that_was_logged_twice_counts_once(tmp_path):
 
 def test_critics_that_move_n_times_have_n_times_the_rate():
     """eps_eff goes like a/b: measured on one iteration that two games would call differently."""
-    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
-    monitoring = build_monitor(CONFIG, game)
-    assert monitoring is not None
+    game, monitoring = monitored(CONFIG)
 
     def probe() -> dict:
         monitoring.monitor._before = kept
@@ -129,7 +116,7 @@ def test_critics_that_move_n_times_have_n_times_the_rate():
     kept = monitoring.monitor._before
     game.play()
     once = probe()
-    game.n_critic = 4
+    game.discriminator_updates += 3
     four = probe()
     assert four["kappa_D"] == pytest.approx(4 * once["kappa_D"], rel=1e-12)
     assert four["chi"] == pytest.approx(2 * once["chi"], rel=1e-12)
@@ -138,8 +125,7 @@ def test_critics_that_move_n_times_have_n_times_the_rate():
 
 def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     """Unequal rates on a schedule, several moves of both players: against calls written out."""
-    config = replace(
-        CONFIG,
+    config = CONFIG.but(
         rates=LearningRatePair(Halving(8e-3, 2), Halving(1e-3, 4)),
         n_critic=3,
         order="generator_twice",
@@ -147,9 +133,7 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
         tracking_gap_steps=3,
         tracking_gap_rate=2e-3,
     )
-    game = build_game(config, load_data(config, None), CPU)
-    monitoring = build_monitor(config, game)
-    assert monitoring is not None
+    game, monitoring = monitored(config)
     for _ in range(3):
         game.play()
     monitoring.before_step()
@@ -161,7 +145,9 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     assert (b, a) == (4e-3, 1e-3)
     draw = monitoring._samples(4)
     monitoring.monitor._before = kept
-    probe = monitoring.monitor.after_step(draw(), lr_g=2 * a, lr_d=3 * b, independent=draw())
+    probe = monitoring.monitor.after_step(
+        draw(), lr_g=2 * a, lr_d=3 * b, independent=draw(), update=4
+    )
     gap = monitoring.monitor.tracking_gap(
         draw, [draw() for _ in range(4)], uninformative=2 * math.log(2), rate=2e-3, steps=3
     )
@@ -171,11 +157,10 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
 
 @pytest.fixture
 def began() -> tuple[TwoPlayerGame, Monitoring, Balance]:
-    config = replace(CONFIG, model="began", losses="began", order="simultaneous")
-    game = build_game(config, load_data(config, None), CPU)
-    monitoring, balance = build_monitor(config, game), game.losses.balance
-    assert monitoring is not None
-    assert balance is not None
+    model = {"kind": "began", "image_size": 16, "width": 2, "latent_size": 5}
+    game, monitoring = monitored(CONFIG.but(model=model, losses="began", order="simultaneous"))
+    (balance,) = game.companions
+    assert isinstance(balance, Balance)
     return game, monitoring, balance
 
 
@@ -205,10 +190,10 @@ def test_a_balance_is_put_back_after_a_probe_that_fails(began, monkeypatch):
 
 def test_a_generator_that_stays_has_no_ratios(tmp_path):
     """WGAN-GP's first iteration leaves the generator alone: None, not a number."""
-    first = replace(
-        CONFIG,
-        model="wgan_gp_image",
-        losses="wasserstein_gradient_penalty",
+    model = {"kind": "wgan_gp_image", "image_size": 16, "width": 2, "latent_size": 5}
+    first = CONFIG.but(
+        model=model,
+        losses=WASSERSTEIN,
         order="generator_first",
         updates=1,
         monitor_every_updates=1,
@@ -221,9 +206,7 @@ def test_a_generator_that_stays_has_no_ratios(tmp_path):
 
 
 def test_a_rate_that_has_halved_down_to_nothing_is_probed_all_the_same():
-    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
-    monitoring = build_monitor(CONFIG, game)
-    assert monitoring is not None
+    game, monitoring = monitored(CONFIG)
     monitoring.before_step()
     game.play()
     game.rates = LearningRatePair(Halving(1e-3, 1), 1e-3)
@@ -234,17 +217,15 @@ def test_a_rate_that_has_halved_down_to_nothing_is_probed_all_the_same():
 
 def test_probe_seconds_are_not_training_seconds(tmp_path):
     run_directory = tmp_path / "run"
-    probes_of(replace(CONFIG, monitor_every_updates=1), run_directory)
+    probes_of(CONFIG.but(monitor_every_updates=1, log_every_updates=1), run_directory)
     events = read_events(run_directory)
-    spent = sum(event["probe_seconds"] for event in events if event["event"] == "probe")
-    last = max(event.get("training_seconds", 0) for event in events)
+    spent = sum(event.probe_seconds for event in events if isinstance(event, Probe))
+    last = max(event.training_seconds for event in events if isinstance(event, Log))
     assert 0 < last < spent  # a probe takes several updates' time
 
 
 def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
-    game = build_game(CONFIG, load_data(CONFIG, None), CPU)
-    monitoring = build_monitor(CONFIG, game)
-    assert monitoring is not None
+    game, monitoring = monitored(CONFIG)
     before = game.real.state_dict()
     (one, two), (again, _), (other, _) = (
         [draw(), draw()] for draw in map(monitoring._samples, (7, 7, 8))
@@ -256,15 +237,6 @@ def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
         assert not torch.equal(one.real, different.real)
         assert not torch.equal(one.latents, different.latents)
     assert game.real.state_dict() == before
-
-
-def test_the_defaults_of_a_monitoring_are_those_of_a_configuration():
-    mine = {field.name: field.default for field in fields(Monitoring)}
-    assert (
-        mine["tracking_every"] == CONFIG.__dataclass_fields__["tracking_gap_every_updates"].default
-    )
-    assert mine["tracking_steps"] == CONFIG.__dataclass_fields__["tracking_gap_steps"].default
-    assert mine["tracking_rate"] == CONFIG.__dataclass_fields__["tracking_gap_rate"].default
 
 
 @pytest.mark.parametrize("losses", [NON_SATURATING, Losses(*NON_SATURATING[:2])])
@@ -292,7 +264,9 @@ def test_networks_of_your_own_are_monitored(tmp_path, losses):
         )
 
     watched, alone = record("watched", 2), record("alone", None)
-    assert [probe["update"] for probe in watched.probes] == [2, 4]
+    assert [probe.update for probe in watched.probes] == [2, 4]
+    gaps = ["tracking_gap" in probe.values for probe in watched.probes]
+    assert gaps == [False, False]  # after 4000 updates
     assert watched.weights_sha256 == alone.weights_sha256
     assert alone.probes == ()
 
@@ -306,4 +280,5 @@ def test_the_flag_of_the_command_is_the_default_cadence(ttur):
         code, out, err = ttur(f"run demo --dry-run --json{words}")
         assert code == 0, err
         configurations = [run["configuration"] for run in json.loads(out)["plan"]]
-        assert {c["monitor_every_updates"] for c in configurations} == {every}
+        found = [c["monitor"] and c["monitor"]["monitor_every_updates"] for c in configurations]
+        assert set(found) == {every}

@@ -35,8 +35,8 @@ def prepare(
     """Turn official files, a folder, zip or text into a training array. The same words again go on
     where they were interrupted.
     """
+    from ttur.cli.progress import progress_bar
     from ttur.data.prepare import prepare
-    from ttur.reports.terminal import progress_bar
 
     side = crop if crop == "began" else _number("--crop", crop, "a number of pixels or began")
     most = lines if lines == "all" else _number("--lines", lines, "a number of lines or all")

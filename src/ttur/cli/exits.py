@@ -14,9 +14,17 @@ _FLAGS = {
     "evaluation_samples": "--samples",
     "evaluate_every_updates": "--evaluate-every",
     "settings": "--set",
+    "target_name": "--name",
 }
-# Fields of a configuration that messages name and that have no flag.
-_FIELDS = ("image_size", "length", "monitor_every_updates", "tracking_gap_every_updates")
+# Fields of a configuration that messages name; `ttur run` has no flag of its own for them.
+_FIELDS = (
+    "image_size",
+    "kid_subset_size",
+    "length",
+    "monitor_every_updates",
+    "protocol",
+    "tracking_gap_every_updates",
+)
 
 
 def run_and_exit(app: Callable[[], object]) -> None:
@@ -36,14 +44,14 @@ def run_and_exit(app: Callable[[], object]) -> None:
 def in_flags(message: str) -> str:
     """A message in which arguments, between backticks and alone, are words of the command line.
 
-    >>> in_flags("choose another `directory` or `image_size`; see `ttur run`")
-    'choose another --out or --set image_size=...; see `ttur run`'
+    >>> in_flags("choose another `directory` or `batch_size`; see `ttur run`")
+    'choose another --out or --batch-size; see `ttur run`'
     """
     return re.sub("`([a-z_]+)`", lambda found: _flag(found[1]), message)
 
 
 def _flag(argument: str) -> str:
-    if argument in _FIELDS:
+    if argument in _FIELDS and sys.argv[1:2] == ["run"]:
         return f"--set {argument}=..."
     return _FLAGS.get(argument) or f"--{argument.replace('_', '-')}"
 

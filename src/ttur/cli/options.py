@@ -1,7 +1,7 @@
 """Options that several commands share, one by one and in groups.
 
-What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need torch,
-for which `ttur --help` does not wait, and an unknown name is answered with all there are.
+What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need
+torch, for which `ttur --help` does not wait, and an unknown name is answered with all there are.
 """
 
 import functools
@@ -27,9 +27,9 @@ def _pair(text: str | None) -> Any:
     return low, high
 
 
-def _importable(name: str) -> str:
+def importable(name: str | None) -> str | None:
     """`package.module:name` may lie in the folder the command is called in."""
-    if ":" in name and os.getcwd() not in sys.path:
+    if name and ":" in name and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return name
 
@@ -48,7 +48,7 @@ ExtractorName = Annotated[
     str,
     typer.Option(
         "--extractor",
-        callback=_importable,
+        callback=importable,
         help="Whose features: a name, '?' lists them, or package.module:name of your own.",
     ),
 ]

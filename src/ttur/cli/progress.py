@@ -1,6 +1,113 @@
+"""How a run looks while it runs: one live line on a terminal, now and then a line in a log."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from ttur.training.events import Evaluation, Event, Log, Resumed, Score, Started
+
+SECONDS_BETWEEN_LOG_LINES = 15.0
+
+
 class TerminalProgress:
-    def __enter__(self): return self
-    def __exit__(self,*a): pass
-    def say(self,m): import sys; print(m,file=sys.stderr)
-    def start(self,t): pass
-    def __call__(self,e): pass
+    """Shows one run after another on stderr; called with the events of each."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        self._live: Live | None = None
+        self._last_line = -SECONDS_BETWEEN_LOG_LINES
+        self.start("")
+
+    def __enter__(self) -> "TerminalProgress":
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def start(self, title: str) -> None:
+        """The next run is called `title`."""
+        self.title = title
+        self._updates = 0
+        self._log: Log | None = None
+        self._last: Score | None = None
+        self._best: Score | None = None
+        if self._live is not None:
+            self._live.update(Text(title), refresh=True)
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self.console.print(message, markup=False, soft_wrap=True)
+
+    def __call__(self, event: Event) -> None:
+        """Remember what the line says; a log renews it."""
+        match event:
+            case Started():
+                self._updates = event.updates
+            case Resumed():
+                self._updates, self._last, self._best = event.updates, event.last, event.best
+            case Evaluation():
+                self._last, self._best = event.score, event.best
+            case Log():
+                self._show(self._line(event))
+                self._log = event
+
+    def _show(self, line: str) -> None:
+        if self._live is not None:
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LOG_LINES:
+            self._last_line = time.monotonic()
+            self.say(line)
+
+    def _line(self, log: Log) -> str:
+        parts = [f"{self.title}  {log.update:,}/{self._updates:,}"]
+        if (speed := self._updates_per_second(log)) > 0:
+            parts.append(f"{speed:.1f} updates/s")
+            parts.append(f"{_duration((self._updates - log.update) / speed)} left")
+        known = {k: value for k, value in log.values.items() if value is not None}
+        short = {"discriminator_loss": "D", "generator_loss": "G"}
+        parts += [f"{short.get(k, k)} {value:.3f}" for k, value in known.items()]
+        if self._last is not None and self._best is not None:
+            parts.append(
+                f"{self._last['metric']} {self._last['value']:.4g}"
+                f" (best {self._best['value']:.4g} @ {self._best['update']:,})"
+            )
+        return " · ".join(parts)
+
+    def _updates_per_second(self, log: Log) -> float:
+        """Since the log before; 0 at the first."""
+        before = self._log
+        if before is None or log.training_seconds <= before.training_seconds:
+            return 0.0
+        return (log.update - before.update) / (log.training_seconds - before.training_seconds)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, moved by (done, total); a total of 0 is not known yet."""
+    console = Console(file=sys.stderr)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(escape(title), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

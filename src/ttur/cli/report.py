@@ -34,10 +34,10 @@ def report(
     from ttur.reports.ranking_figure import draw_ranking
     from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
     from ttur.reports.summary import groups_table, summaries
-    from ttur.training.record import find_runs
+    from ttur.training.record import read_runs
 
     figure = figure_path(out or runs[0] / "report.png")
-    groups = group_runs([record for path in runs for record in find_runs(path)])
+    groups = group_runs([record for path in runs for record in read_runs(path)])
     budgets = equal_budgets(groups)
     ranked = rankings(groups)
 

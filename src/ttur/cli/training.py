@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags
-from ttur.cli.options import Data, Device, Json, Weights
+from ttur.cli.options import Data, Device, Json, Weights, importable
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -107,7 +107,11 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
     data: Data = Path("data"),
     metric: Annotated[
-        str | None, typer.Option(help="fid, fd_cifar10, fd_digits, is, ..., jsd, or none.")
+        str | None,
+        typer.Option(
+            callback=importable,
+            help="fid, kid, fd_digits, ..., several between commas; jsd of text; or none.",
+        ),
     ] = None,
     weights: Weights = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, help="Updates between.")] = None,

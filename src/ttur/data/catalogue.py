@@ -155,11 +155,12 @@ def load_text(
         raise ValueError(f"the text {name!r} lies in a folder; expected its data directory")
     folder = Path(data_directory, name)
     if not (folder / "card.json").is_file():
-        source = "SOURCE" if name == "billion_word" else f"FILE --name {name}"
-        kind = name if name == "billion_word" else "text"
+        command = f"ttur prepare text FILE --name {name} --data {data_directory}"
+        if name == "billion_word":
+            command = f"ttur prepare {name} SOURCE --data {data_directory}"
         raise FileNotFoundError(
-            f"no text {name!r} in {data_directory}; run `ttur prepare {kind} {source} --data "
-            f"{data_directory}` (docs/data.md says where to get it)"
+            f"no text {name!r} in {data_directory}; run `{command}` (docs/data.md says where to "
+            "get it)"
         )
     card = Card.read(folder / "card.json")
     if card.vocabulary is None:

@@ -1,26 +1,31 @@
 """A prepared data set: labelled images, or a text, and the card that says where it comes from."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as described
+
+from ttur.runtime.settings import reasons
+
+_STRICT = ConfigDict(strict=True, extra="forbid")  # a card says what it says, in these types
 
 
-@dataclass(frozen=True)
+@described(frozen=True, config=_STRICT)
 class SplitCard:
     """One split: how many samples, (height, width) or (length,), and the SHA-256 of their bytes and
     of those of the labels, where there are classes.
     """
 
-    count: int
-    size: tuple[int, ...]
+    count: NonNegativeInt
+    size: tuple[NonNegativeInt, ...]
     sha256: str
     labels_sha256: str | None = None
 
 
-@dataclass(frozen=True)
+@described(frozen=True, config=_STRICT)
 class Card:
     """What a data set is, where it comes from, under which licence and how it was made.
 
@@ -50,9 +55,7 @@ class Card:
 
     def document(self) -> dict:
         """The card as it stands in card.json."""
-        document = json.loads(json.dumps(asdict(self)))
-        del document["fresh"]
-        return document
+        return _CARD.dump_python(self, mode="json", exclude={"fresh"})
 
     @staticmethod
     def read(path: Path) -> "Card":
@@ -62,40 +65,15 @@ class Card:
             ValueError: if the file is not a complete card.
         """
         try:
-            document = json.loads(path.read_text("utf-8"))
-            splits = {
-                name: SplitCard(**split | {"size": tuple(split["size"])})
-                for name, split in document.pop("splits").items()
-            }
-            classes, vocabulary = document.pop("classes"), document.get("vocabulary")
-            card = Card(
-                **document
-                | {
-                    "source": tuple(document["source"]),
-                    "source_sha256": tuple(document["source_sha256"]),
-                    "classes": None if classes is None else tuple(classes),
-                    "vocabulary": None if vocabulary is None else tuple(vocabulary),
-                },
-                splits=splits,
-            )
-            _check_types(card)
-            return card
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            return _CARD.validate_json(path.read_bytes())
+        except ValidationError as error:
             raise ValueError(
-                f"{path} is not a complete data set card ({error!r}); "
+                f"{path} is not a complete data set card ({reasons(error)}); "
                 "delete its folder and run `ttur prepare` again"
             ) from error
 
 
-def _check_types(card: Card) -> None:
-    parts = card.splits.values()
-    texts = [card.name, card.licence, *card.source, *card.source_sha256, *(card.classes or ())]
-    texts += [*(card.vocabulary or ()), *(part.sha256 for part in parts), *card.how_made]
-    texts += [part.labels_sha256 for part in parts if part.labels_sha256 is not None]
-    numbers = [number for part in parts for number in (part.count, *part.size)]
-    for value, kind in [*((text, str) for text in texts), *((number, int) for number in numbers)]:
-        if type(value) is not kind or (kind is int and value < 0):
-            raise TypeError(f"expected {kind.__name__}, got {value!r}")
+_CARD = TypeAdapter(Card)
 
 
 def code_type(vocabulary: tuple[str, ...]) -> np.dtype:

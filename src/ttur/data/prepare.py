@@ -168,7 +168,7 @@ def _check_arguments(
     if name not in TEXTS and lines is not None:
         raise ValueError(f"`lines` is for texts, and {name} are images")
     if isinstance(lines, int) and lines < 1:
-        raise ValueError(f"expected `lines`, a number of at least 1 or all, got {lines}")
+        raise ValueError(f"expected `lines` of at least 1, or all, got {lines}")
     if crop == "began" and name != "celeba":
         raise ValueError(f"the crop 'began' is one of celeba; expected a number for {name}")
     for option, side in (("size", size), ("crop", crop)):

@@ -23,10 +23,14 @@ from ttur.runtime.randomness import global_noise, restore_global_noise
 class Accumulator:
     """Metrics of generated images that are given batch by batch.
 
-        accumulator = Accumulator("train/", ("fid", "kid"), value_range=(-1, 1))
-        for _ in range(100):
-            accumulator.update(generator(latents()))
-        accumulator.compute()["fid"]
+        >>> import torch
+        >>> real = torch.randint(256, (300, 3, 16, 16), dtype=torch.uint8)
+        >>> options = {"extractor": "digits", "value_range": (-1.0, 1.0), "cache": False}
+        >>> accumulator = ttur.Accumulator(real, "fid,is", **options)
+        >>> for _ in range(4):
+        ...     accumulator.update(torch.rand(50, 3, 16, 16) * 2 - 1)  # what a generator draws
+        >>> list(accumulator.compute())
+        ['fd_digits', 'is_digits']
 
     The real side is seen once, at the start; the options are those of `evaluate`. Without `audit`
     the generated images are neither hashed nor counted by kind, only looked at. In a

@@ -10,7 +10,7 @@ import torch
 
 from ttur.evaluation.audit import findings
 from ttur.evaluation.collector import Collector, side_of_images
-from ttur.evaluation.measures import Measure, Settings, measures
+from ttur.evaluation.measures import MEASURES, Measure, Settings, measures
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
@@ -130,10 +130,11 @@ class Comparison:
         """
         if isinstance(side, Statistics):
             if kept := self.kept(name):
+                without = " or ".join(m.name for m in MEASURES.values() if not m.keep)
                 raise ValueError(
                     f"these metrics need the {' and '.join(kept)} of the {name} images, got their "
                     "statistics alone; give the images (those within an .npz of both as an array), "
-                    "or ask for fid only"
+                    f"or ask for {without} only"
                 )
             if self.extractor is None:
                 return

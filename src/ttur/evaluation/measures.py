@@ -172,9 +172,10 @@ def _split(names: str | Iterable[str]) -> list[str]:
 def _measure(name: str) -> Measure | None:
     if name in MEASURES:
         return MEASURES[name]
-    match = re.fullmatch(r"(.+)_k([1-9][0-9]{0,3})", name)
-    row = match and MEASURES.get(match[1])
-    return replace(row, k=int(match[2])) if row and row.k is not None else None
+    if match := re.fullmatch(r"(.+)_k([1-9][0-9]{0,3})", name):
+        row = MEASURES.get(match[1])
+        return replace(row, k=int(match[2])) if row and row.k is not None else None
+    return None
 
 
 def _parsed(name: str) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """How far generated text is from real text: the Jensen–Shannon divergence of their n-grams."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -13,12 +11,11 @@ from jaxtyping import Integer, UInt, UInt32
 
 from ttur.data.lines import PADDING, padded_lines
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
+from ttur.runtime import digests
 from ttur.runtime.artifacts import cache_directory
-from ttur.runtime.digests import of_file as sha256_of
 
 LENGTH = 32  # characters of a line, the paper's
 CODE_POINTS = 0x110000
-LINES_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,8 @@ def jsd_of_files(
         protocol={"length": length, "padding": PADDING},
         vocabulary_size=alphabet.size,
         fingerprints={
-            side: {"file": path.name, "sha256": sha256_of(path)} for side, path in sides.items()
+            side: {"file": path.name, "sha256": digests.of_file(path)}
+            for side, path in sides.items()
         },
         versions={"ttur": version("ttur")},
     )
@@ -127,7 +125,7 @@ def reference_models(
         ValueError: if an order is not from 1 to the length, or a code not in the vocabulary.
     """
     content = {
-        "codes_sha256": _sha256_of_rows(codes),
+        "codes_sha256": digests.of_array(codes),
         "lines": len(codes),
         "length": codes.shape[1],
         "vocabulary": list(vocabulary),
@@ -135,7 +133,10 @@ def reference_models(
     }
     folder = cache_directory() / "ngrams" if cache is None else cache
     fingerprints = {order: {**content, "order": order} for order in sorted(set(orders))}
-    paths = {order: folder / f"{_digest(made_by)}.npz" for order, made_by in fingerprints.items()}
+    paths = {
+        order: folder / f"{digests.of_document(made_by)}.npz"
+        for order, made_by in fingerprints.items()
+    }
     models = {}
     for order, path in paths.items():
         try:
@@ -163,14 +164,3 @@ def _check_readable(path: Path) -> None:
         raise FileNotFoundError(
             f"expected a text file, a sentence a line, at {path}, got {found}; check the path"
         )
-
-
-def _sha256_of_rows(codes: Integer[np.ndarray, "lines length"]) -> str:
-    digest = hashlib.sha256(str(codes.dtype).encode())
-    for start in range(0, len(codes), LINES_AT_ONCE):
-        digest.update(codes[start : start + LINES_AT_ONCE].tobytes())
-    return digest.hexdigest()
-
-
-def _digest(made_by: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from ttur.data import catalogue
+from ttur.evaluation.measures import metric_name
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.experiments.disturbance_result import CONSTANTS, DisturbanceStudy, Row
 from ttur.experiments.disturbances import (
@@ -106,6 +107,8 @@ def disturbance_study(
     say(f"reference: {len(reference):,} of {total:,} images")
     real, _ = _measured(_batches(images, reference, batch_size), extractor)
 
+    is_name = metric_name("is", extractor.fd_name)
+
     def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
         alpha = disturbance.alphas[level]
         batches = _disturbed(images, disturbed, batch_size, disturbance, alpha)
@@ -116,7 +119,7 @@ def disturbance_study(
         score = inception_score(logits, SPLITS)
         say(
             f"{disturbance.name} level {level} (α {alpha:g}): "
-            f"{extractor.fd_name} {distance:.4g}, {extractor.is_name} {score:.4g}"
+            f"{extractor.fd_name} {distance:.4g}, {is_name} {score:.4g}"
         )
         return distance, score
 
@@ -129,7 +132,7 @@ def disturbance_study(
     return DisturbanceStudy(
         version,
         extractor.fd_name,
-        extractor.is_name,
+        is_name,
         tuple(rows),
         counts={"reference": len(reference), "disturbed": count}
         | ({} if contamination is None else {"contamination": len(contamination)}),

@@ -76,21 +76,23 @@ class Design:
     plain_names: bool = False
 
 
+INCEPTION = Published(
+    name="pt_inception-2015-12-05-6726825d.pth",
+    url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+    "pt_inception-2015-12-05-6726825d.pth",
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    size=95_628_359,
+    remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
+    "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
+    "`metric` none",
+)
+
 DESIGNS = {
     "inception": Design(
         network=inception.Inception,
         size=inception.SIZE,
         dimension=inception.DIMENSION,
-        weights=Published(
-            name="pt_inception-2015-12-05-6726825d.pth",
-            url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-            "pt_inception-2015-12-05-6726825d.pth",
-            sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-            size=95_628_359,
-            remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
-            "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
-            "`metric` none",
-        ),
+        weights=INCEPTION,
         precisions=PRECISIONS,
         prepare=prepared,
         images_apart=True,
@@ -127,7 +129,14 @@ class Features:
 
 @dataclass(frozen=True)
 class Extractor:
-    """Pixels → features and logits, and the name that numbers made from them carry."""
+    """Pixels → features and logits, and the name that numbers made from them carry.
+
+    >>> import torch
+    >>> grey = lambda pixels: pixels.mean(1).flatten(1)
+    >>> mine = ttur.Extractor.of(grey, name="grey", dimension=64)
+    >>> mine(torch.zeros(5, 3, 8, 8, dtype=torch.uint8)).features.shape, mine.fd_name
+    (torch.Size([5, 64]), 'fd_grey')
+    """
 
     name: str
     weights_sha256: str  # "" for a function of the user's, which has none

@@ -31,7 +31,6 @@ class ModelDescription:
     gives: ClassVar[Literal["scores", "reconstructions"]] = "scores"
     has_moving_averages: ClassVar[bool] = False
     samples_in_batches: ClassVar[bool] = False
-    kind: str
     latent_size: int
     latent: Literal["uniform", "normal"]
 

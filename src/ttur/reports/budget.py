@@ -2,22 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from ttur.reports.groups import Group, Point, best_point, by_experiment, curve, differ_in_cost
+from ttur.reports.groups import Group, by_experiment, curve, differ_in_cost
 from ttur.reports.spread import Spread, counted, extent, minutes
-from ttur.training.record import RunRecord
+from ttur.training.events import Evaluation
 
-# What is made equal → its amount in an evaluation's event, and how an amount is told.
-BUDGETS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "training time": ("training_seconds", lambda seconds: f"{minutes(seconds)} minutes"),
-    "critic updates": (
-        "discriminator_updates",
-        lambda updates: f"{updates:,.0f} critic updates",
+
+class Budget(NamedTuple):
+    """What is made equal: its amount at an evaluation, and how an amount is told."""
+
+    spent: Callable[[Evaluation], float]
+    text: Callable[[float], str]
+
+
+BUDGETS = {
+    "training time": Budget(lambda e: e.training_seconds, lambda n: f"{minutes(n)} minutes"),
+    "critic updates": Budget(
+        lambda e: e.discriminator_updates, lambda n: f"{n:,.0f} critic updates"
     ),
-    "generator updates": ("update", lambda updates: f"{updates:,.0f} generator updates"),
+    "generator updates": Budget(lambda e: e.update, lambda n: f"{n:,.0f} generator updates"),
 }
 
 
@@ -56,7 +62,7 @@ class EqualBudget:
 
     @property
     def title(self) -> str:
-        amount = BUDGETS[self.budget][1](self.amount)
+        amount = BUDGETS[self.budget].text(self.amount)
         reached = f"{amount}, the most that all finished runs reached"
         return f"{self.experiment} at equal {self.budget}: {reached}"
 
@@ -80,9 +86,9 @@ def equal_budgets(groups: Sequence[Group]) -> list[EqualBudget]:
         runs = [run for group in some for run in group.finished if run.evaluations]
         if not (runs and differ_in_cost(some)):
             continue
-        for budget, (field, _) in BUDGETS.items():
-            amount = float(min(run.evaluations[-1][field] for run in runs))
-            rows = [_at(g, metric, field, amount) for g in some for metric in g.metrics]
+        for budget, (spent, _) in BUDGETS.items():
+            amount = float(min(spent(run.evaluations[-1]) for run in runs))
+            rows = [_at(g, metric, spent, amount) for g in some for metric in g.metrics]
             comparisons.append(EqualBudget(name, budget, amount, tuple(rows)))
     return comparisons
 
@@ -109,13 +115,9 @@ def budget_table(comparison: EqualBudget) -> Table:
     return table
 
 
-def _reached(run: RunRecord, field: str, amount: float) -> bool:
-    return any(event[field] >= amount for event in run.evaluations)
-
-
-def _at(group: Group, metric: str, field: str, amount: float) -> AtBudget:
-    runs = [run for run in group.surviving if _reached(run, field, amount)]
-    cut = [_until(curve(run, metric), field, amount) for run in runs]
+def _at(group: Group, metric: str, spent: Callable[[Evaluation], float], amount: float) -> AtBudget:
+    reached = [r for r in group.surviving if any(spent(e) >= amount for e in r.evaluations)]
+    cut = [[p for p in curve(run, metric) if spent(p.event) <= amount] for run in reached]
     within = [points for points in cut if points]
     last = [points[-1] for points in within]
     return AtBudget(
@@ -124,13 +126,9 @@ def _at(group: Group, metric: str, field: str, amount: float) -> AtBudget:
         metric=metric,
         runs=len(within),
         of=len(group.runs),
-        updates=tuple(point.event["update"] for point in last),
-        critic_updates=tuple(point.event["discriminator_updates"] for point in last),
-        seconds=tuple(point.event["training_seconds"] for point in last),
-        best=Spread.of(p.value for points in within if (p := best_point(metric, points))),
+        updates=tuple(point.event.update for point in last),
+        critic_updates=tuple(point.event.discriminator_updates for point in last),
+        seconds=tuple(point.event.training_seconds for point in last),
+        best=Spread.of(p.value for points in within if (p := group.best(metric, points))),
         last=Spread.of(point.value for point in last),
     )
-
-
-def _until(points: Sequence[Point], field: str, amount: float) -> list[Point]:
-    return [point for point in points if point.event[field] <= amount]

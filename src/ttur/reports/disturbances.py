@@ -6,10 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # figures go to files; no display is needed
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -17,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ttur.experiments.disturbance_result import CONSTANTS, DisturbanceStudy, published_values
+from ttur.reports.page import save
 
 TITLES = {
     "gaussian_noise": "Gaussian noise",
@@ -185,7 +182,4 @@ def _save(figure: Figure, path: Path) -> Path:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
+    return save(figure, path)

@@ -5,24 +5,19 @@ from itertools import chain, cycle
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")  # figures go to files; no display is needed
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.reports.bands import Segment, segments
 from ttur.reports.groups import CROWD, Group, Point, curve, differ_in_cost, shares
+from ttur.reports.page import save
 from ttur.reports.published import published_curves, published_unit
 from ttur.runtime.errors import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.
 ONE_TIMESCALE = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
 TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred", "gold")
-SENTENCES = "jsd_"  # so begin the names of values of sentences
 PANEL = (6.3, 5.3)  # inches, those of the paper
 SMALL_PANEL = (4.6, 4.2)
 WIDE = 3.0  # a line of theirs
@@ -43,20 +38,20 @@ class Axis(NamedTuple):
 
 
 AXES = {
-    "updates": Axis("generator updates", lambda p: p.event["update"], "thousand mini-batches", 1e3),
+    "updates": Axis("generator updates", lambda p: p.event.update, "thousand mini-batches", 1e3),
     "minutes": Axis(
         "minutes of training",
-        lambda p: p.event["training_seconds"] / 60,
+        lambda p: p.event.training_seconds / 60,
         "minutes",
         remark=", evaluation included",  # J.23
     ),
     "total_minutes": Axis(
         "minutes, evaluation included",
-        lambda p: (p.event["training_seconds"] + p.evaluation_seconds) / 60,
+        lambda p: (p.event.training_seconds + p.evaluation_seconds) / 60,
         "minutes",
     ),
     "both_players": Axis(
-        "updates of both players", lambda p: p.event["update"] + p.event["discriminator_updates"]
+        "updates of both players", lambda p: p.event.update + p.event.discriminator_updates
     ),
 }
 
@@ -92,7 +87,8 @@ def draw_report(
     if not metrics:
         return []
     if not against:
-        is_timed = differ_in_cost(groups) or any(m.startswith(SENTENCES) for m in metrics)
+        are_sentences = any(run.vocabulary for group in groups for run in group.runs)
+        is_timed = differ_in_cost(groups) or are_sentences
         against = ("minutes", "updates") if is_timed else ("updates",)
     fine = [metric for metric in metrics if metric.endswith("_fine")]
     drawn = [draw_curves(groups, path, [m for m in metrics if m not in fine], against, band)]
@@ -163,21 +159,11 @@ def draw_mean(
         axes.fill_between(part.at, part.low, part.high, color=colour, alpha=0.2, linewidth=0)
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write and close; the folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
-
-
 def _draw_panel(
     axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None, heading: str
 ) -> None:
     figures = dict.fromkeys(
-        chosen.published[metric]
-        for group in groups
-        if (chosen := group.of_the_paper) and metric in chosen.published
+        group.published.curves[metric] for group in groups if metric in group.published.curves
     )
     published = {
         series: points
@@ -187,9 +173,12 @@ def _draw_panel(
     }
     names = list(dict.fromkeys(group.experiment for group in groups))
     titles = [group.title for group in groups]
-    titles += [series for series in published if series not in titles]
+    others = [series for series in published if series not in titles]
+    are_single = [group.is_single_timescale for group in groups]
+    are_single += ["TTUR" not in series for series in others]
     one, two = cycle(ONE_TIMESCALE), cycle(TWO_TIMESCALES)
-    colours = [next(two if "TTUR" in title else one) for title in titles]
+    colours = [next(one if is_single else two) for is_single in are_single]
+    colour_of = dict(zip([*titles, *others], colours, strict=True))
     for group, colour in zip(groups, colours, strict=False):
         prefix = f"{group.experiment}, " if len(names) > 1 else ""
         _draw_group(axes, group, metric, axis, band or group.band, colour, prefix)
@@ -198,8 +187,8 @@ def _draw_panel(
     limit = axes.get_xlim()[1]
     for series, points in published.items():
         seen = [point for point in points if point["x"] * axis.per_unit <= limit]
-        colour = dict(zip(titles, colours, strict=True))[series]
-        _draw_published(axes, f"{series}, published{axis.remark}", seen, axis.per_unit, colour)
+        label = f"{series}, published{axis.remark}"
+        _draw_published(axes, label, seen, axis.per_unit, colour_of[series])
     titled = [*names, heading] if heading else names
     axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(dict.fromkeys(titled)))
     _set_scale(axes)
@@ -216,9 +205,7 @@ def _draw_group(
     axes: Axes, group: Group, metric: str, axis: Axis, band: str, colour: str, prefix: str
 ) -> None:
     curves = [curve(run, metric) for run in group.runs]
-    points = [
-        {p.event["update"]: (float(axis.of(p)), p.value) for p in points} for points in curves
-    ]
+    points = [{p.event.update: (float(axis.of(p)), p.value) for p in points} for points in curves]
     draw_mean(axes, segments(points, band), colour, f"{prefix}{group.title} ({group.counted})")
     ends = [points[-1] for points in (curve(run, metric) for run in group.diverged) if points]
     axes.plot([axis.of(p) for p in ends], [p.value for p in ends], "x", color=colour, markersize=9)

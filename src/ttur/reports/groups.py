@@ -1,18 +1,14 @@
 """Runs of one setting over its seeds, and their curves: what figures and tables are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ttur.evaluation.measures import lower_is_better
-from ttur.experiments.experiment import Experiment
-from ttur.experiments.registry import EXPERIMENTS
-from ttur.training.record import RunRecord
+from ttur.timescales.step_sizes import rate_text
+from ttur.training.events import Evaluation
+from ttur.training.record import Published, RunRecord
 
 CROWD = 10  # settings; more in one panel are a tangle
-
-# What an evaluation's event has beside the values it measured.
-_COUNTS = {"event", "update", "discriminator_updates", "training_seconds", "evaluation_seconds"}
 
 
 @dataclass(frozen=True)
@@ -26,15 +22,14 @@ class Group:
     @property
     def metric(self) -> str | None:
         """What their evaluations measured, None if there are none."""
-        return next((e["metric"] for run in self.runs for e in run.evaluations), None)
+        return next((e.metric for run in self.runs for e in run.evaluations), None)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """All that their evaluations measured: the metric, and what the events have beside it."""
+        """All that their evaluations measured: the metric, and the values beside it."""
         events = [event for run in self.runs for event in run.evaluations]
-        others = (name for event in events for name in event if name not in _COUNTS)
-        names = dict.fromkeys([event["metric"] for event in events] + list(others))
-        return tuple(name for name in names if name not in ("metric", "value"))
+        beside = (name for event in events for name in event.values)
+        return tuple(dict.fromkeys([*(event.metric for event in events), *beside]))
 
     @property
     def finished(self) -> tuple[RunRecord, ...]:
@@ -54,32 +49,43 @@ class Group:
         return self.runs[0].floor
 
     @property
-    def of_the_paper(self) -> Experiment | None:
-        """The experiment of that name, None if there is none or it has other data."""
-        if self.experiment not in EXPERIMENTS:
-            return None
-        chosen = EXPERIMENTS[self.experiment]()
-        own = {config.data for config in chosen.settings.values()}
-        return chosen if self.data in own else None
+    def published(self) -> Published:
+        """What the paper shows in the place of this setting."""
+        return self.runs[0].description.published
+
+    @property
+    def band(self) -> str:
+        """How the paper shows the spread over runs, one of `bands.BANDS`."""
+        return self.published.band
 
     @property
     def data(self) -> str:
-        return self.runs[0].configuration.get("data", "–")
+        """The name of the data set; networks of the user's own need not have one."""
+        return self.runs[0].configuration.get("data", {}).get("name", "–")
 
     @property
-    def method(self) -> str:
-        """The words of the label, as the paper writes them: `TTUR`, `orig`."""
-        return " ".join(word for word in self._words if not _is_number(word))
+    def is_single_timescale(self) -> bool:
+        return self.runs[0].description.is_single_timescale
+
+    @property
+    def first_rates(self) -> tuple[float, float]:
+        """b and a of the first update."""
+        return self.runs[0].description.rates
 
     @property
     def rates(self) -> str:
-        """The numbers of the label: `b, a` of two time-scales, or the one rate."""
-        return ", ".join(self._numbers) or "–"
+        """`b, a` of two time-scales, or the one rate."""
+        return ", ".join(self._rate_texts)
 
     @property
     def title(self) -> str:
         """The label as the paper writes it: `TTUR 1e-4 5e-4`, `orig 5e-4`."""
-        return " ".join(self._words)
+        return self.label.replace("ttur", "TTUR").replace("_", " ")
+
+    @property
+    def method(self) -> str:
+        """The title without its rates: `TTUR`, `sgd orig`."""
+        return self.title.replace(f" {' '.join(self._rate_texts)}", "")
 
     @property
     def counted(self) -> str:
@@ -91,37 +97,44 @@ class Group:
         return ", ".join(parts + [f"{unfinished} unfinished"] * bool(unfinished))
 
     @property
-    def band(self) -> str:
-        """How the experiment shows the spread over its runs, one of `bands.BANDS`."""
-        chosen = EXPERIMENTS.get(self.experiment)
-        return chosen().band if chosen else "min-max"
-
-    @property
-    def first_rates(self) -> tuple[float, float] | None:
-        """b and a of the first update; None of networks of the user's own."""
-        config = self.runs[0].config
-        return config.rates.at(1) if config else None
-
-    @property
     def order(self) -> tuple[Any, ...]:
-        """Sorts as the paper does. Networks of the user's own have rates in the label only."""
-        rates = self.first_rates or tuple(map(float, self._numbers))
-        return self.experiment, "TTUR" in self._words, self.method, rates, self.label
+        """Sorts as the paper does."""
+        two = not self.is_single_timescale
+        return self.experiment, two, self.method, self.first_rates, self.label
+
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether the lowest value is the best, as of a distance.
+
+        Raises:
+            ValueError: if no run of the group says so.
+        """
+        said = [run.description.lower_is_better for run in self.runs]
+        found = next((each[metric] for each in said if metric in each), None)
+        if found is None:
+            raise ValueError(
+                f"{self.runs[0].directory} does not say whether a lower {metric} is better; "
+                "expected it in `lower_is_better` of config.json"
+            )
+        return found
+
+    def best(self, metric: str, points: Sequence["Point"]) -> "Point | None":
+        """The lowest of a distance, the highest of a score; None of none."""
+        if not points:
+            return None
+        sign = 1 if self.lower_is_better(metric) else -1
+        return min(points, key=lambda point: sign * point.value)
 
     @property
-    def _numbers(self) -> list[str]:
-        return list(filter(_is_number, self._words))
-
-    @property
-    def _words(self) -> list[str]:
-        return self.label.replace("ttur", "TTUR").split("_")
+    def _rate_texts(self) -> list[str]:
+        b, a = map(rate_text, self.first_rates)
+        return [a] if self.is_single_timescale else [b, a]
 
 
 class Point(NamedTuple):
     """One value of a curve, the event it stands in, and the seconds spent evaluating until then."""
 
     value: float
-    event: dict[str, Any]
+    event: Evaluation
     evaluation_seconds: float = 0.0
 
 
@@ -129,17 +142,10 @@ def curve(run: RunRecord, metric: str) -> list[Point]:
     """The values of `metric` in a run, in order; an evaluation need not have all metrics."""
     points, seconds = [], 0.0
     for event in run.evaluations:
-        seconds += event.get("evaluation_seconds", 0.0)
-        name = "value" if event["metric"] == metric else metric
-        if name in event:
-            points.append(Point(float(event[name]), event, seconds))
+        seconds += event.evaluation_seconds
+        if metric in event.values:
+            points.append(Point(event.values[metric], event, seconds))
     return points
-
-
-def best_point(metric: str, points: Sequence[Point]) -> Point | None:
-    """The lowest of a distance, the highest of a score; None of none."""
-    sign = 1 if lower_is_better(metric) else -1
-    return min(points, key=lambda point: sign * point.value, default=None)
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
@@ -193,9 +199,8 @@ def shares(groups: Sequence[Group]) -> dict[str, list[Group]]:
         return experiments
     of_rate: dict[float, list[Group]] = {}
     for group in groups:
-        if group.first_rates is not None:
-            of_rate.setdefault(group.first_rates[1], []).append(group)
-    if not of_rate or len(of_rate) > CROWD or sum(map(len, of_rate.values())) < len(groups):
+        of_rate.setdefault(group.first_rates[1], []).append(group)
+    if len(of_rate) > CROWD:
         return {"": list(groups)}
     return {f"a = {a:g}": of_rate[a] for a in sorted(of_rate)}
 
@@ -207,10 +212,9 @@ def differ_in_cost(groups: Sequence[Group]) -> bool:
 
 
 def _check_repetition(one: RunRecord, other: RunRecord) -> None:
-    # Fields that came after a run have their defaults.
-    a, b = (run.config.to_json() if run.config else run.configuration for run in (one, other))
-    fields = {*a, *b} - {"seed", "updates"}
-    different = sorted(field for field in fields if a.get(field) != b.get(field))
+    a, b = (dict(_leaves(run.configuration)) for run in (one, other))
+    paths = {*a, *b} - {"seed", "updates"}
+    different = sorted(path for path in paths if a.get(path, ...) != b.get(path, ...))
     if different:
         raise ValueError(
             f"{one.directory} and {other.directory} differ in {', '.join(different)}; they are "
@@ -218,9 +222,10 @@ def _check_repetition(one: RunRecord, other: RunRecord) -> None:
         )
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The plain values of a configuration by their paths, `model.width`."""
+    if not isinstance(tree, dict) or not tree:
+        yield path, tree
+        return
+    for name, part in tree.items():
+        yield from _leaves(part, f"{path}.{name}" if path else name)

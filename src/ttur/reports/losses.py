@@ -7,8 +7,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ttur.reports.bands import segments
-from ttur.reports.figures import PANEL, draw_mean, save
+from ttur.reports.figures import PANEL, draw_mean
 from ttur.reports.groups import Group, in_rows
+from ttur.reports.page import save
 
 COLUMNS = 4  # settings beside each other; more of them go below
 # Rows of panels: the quantities of the logs that are drawn together, and their colours.
@@ -29,7 +30,7 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
         (some, row)
         for some in in_rows(groups, COLUMNS)
         for row in ROWS
-        if any(row.keys() & log.keys() for group in some for run in group.runs for log in run.logs)
+        if any(row.keys() & log.values for group in some for run in group.runs for log in run.logs)
     ]
     if not lines:
         return None
@@ -63,9 +64,9 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
 def _draw_quantity(axes: Axes, group: Group, name: str, band: str, colour: str) -> None:
     runs = [
         {
-            log["update"]: (float(log["update"]), log[name])
+            log.update: (float(log.update), value)
             for log in run.logs
-            if log.get(name) is not None
+            if (value := log.values.get(name)) is not None
         }
         for run in group.runs
     ]

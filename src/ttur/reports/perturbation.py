@@ -9,17 +9,15 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.reports.bands import segments
-from ttur.reports.figures import draw_mean, save
+from ttur.reports.figures import draw_mean
 from ttur.reports.groups import Group, by_experiment, shares
+from ttur.reports.page import DRAWABLE, plain_ticks, save
 from ttur.training.record import RunRecord
 
 PANEL = (4.6, 3.5)  # inches
 COLUMNS = 5
-DRAWABLE = 1e100  # larger values end in infinite axes
 SMOOTHED = 20  # the part of a run's probes whose median is drawn: one in so many
 
 
@@ -110,31 +108,21 @@ def running_median(run: RunRecord, field: str) -> dict[int, tuple[float, float]]
 
     Probes without a value, or with one that no axis could show, are left out.
     """
-    probes = [p for p in run.probes if p.get(field) is not None and abs(p[field]) < DRAWABLE]
-    reach = len(probes) // (2 * SMOOTHED)
+    seen = [(p.update, p.values.get(field)) for p in run.probes]
+    known = [(update, v) for update, v in seen if v is not None and abs(v) < DRAWABLE]
+    reach = len(known) // (2 * SMOOTHED)
     return {
-        probe["update"]: (
-            float(probe["update"]),
-            float(median(p[field] for p in probes[max(0, i - reach) : i + reach + 1])),
+        update: (
+            float(update),
+            median(value for _, value in known[max(0, i - reach) : i + reach + 1]),
         )
-        for i, probe in enumerate(probes)
+        for i, (update, _) in enumerate(known)
     }
 
 
 def _draw_group(axes: Axes, group: Group, field: str, band: str, colour: Any) -> None:
     runs = [values for run in group.runs if (values := running_median(run, field))]
     draw_mean(axes, segments(runs, band), colour, group.title, width=1.6)
-
-
-def plain_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers, also between decades where there are few."""
-    low, high = axis.get_view_interval()
-    axis.set_major_formatter("{x:g}")
-    if high < 200 * low:
-        axis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axis.set_minor_formatter("{x:g}")
-    else:
-        axis.set_minor_formatter(NullFormatter())
 
 
 def _finish(axes: Axes, quantity: Quantity) -> None:

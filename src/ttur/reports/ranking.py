@@ -160,9 +160,8 @@ def _place(group: Group) -> Place:
     values = [value for run in runs if (value := _early_value(run, group)) is not None]
     if values:
         early["early_value"] = median(values)
-    if group.first_rates is not None:
-        b, a = group.first_rates
-        early |= {"a": a, "b": b, "a/b": a / b}
+    b, a = group.first_rates
+    early |= {"a": a, "b": b, "a/b": a / b}
     return Place(
         label=group.label,
         title=group.title,
@@ -175,22 +174,23 @@ def _place(group: Group) -> Place:
 
 
 def _early(run: RunRecord, name: str) -> float | None:
-    values = [(p["update"], float(p[name])) for p in run.probes if p.get(name) is not None]
-    early = [value for update, value in values if update <= EARLY * run.updates]
-    if name == "tracking_gap" and values and not early:
-        return values[0][1]
+    values = [(probe.update, probe.values.get(name)) for probe in run.probes]
+    known = [(update, value) for update, value in values if value is not None]
+    early = [value for update, value in known if update <= EARLY * run.updates]
+    if name == "tracking_gap" and known and not early:
+        return known[0][1]
     return median(early) if early else None
 
 
 def _early_value(run: RunRecord, group: Group) -> float | None:
     """The last that is early; the first evaluation is of one update."""
-    points = [p for p in curve(run, str(group.metric)) if p.event["update"] <= EARLY * run.updates]
+    points = [p for p in curve(run, str(group.metric)) if p.event.update <= EARLY * run.updates]
     return points[-1].value if len(points) > 1 else None
 
 
 def _late(run: RunRecord, group: Group) -> float | None:
     points = curve(run, str(group.metric))
-    late = [p.value for p in points if p.event["update"] > (1 - LATE) * run.updates]
+    late = [p.value for p in points if p.event.update > (1 - LATE) * run.updates]
     return median(late) if late else None
 
 
@@ -202,9 +202,9 @@ def _correlation(predictor: str, places: Sequence[Place]) -> Correlation:
         for values in (
             [place.early[predictor] for place in here],
             [place.late for place in here],
-            [place.early.get("a", math.nan) for place in here],
+            [place.early["a"] for place in here],
         )
     )
     found = spearman(early, late) if len(here) > 1 else None
-    within = spearman(early, late, strata=a) if len(here) > 1 and np.isfinite(a).all() else None
+    within = spearman(early, late, strata=a) if len(here) > 1 else None
     return Correlation(predictor, len(here), *(found or (None, None)), *(within or (None, None)))

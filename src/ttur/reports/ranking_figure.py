@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from ttur.reports.figures import save
-from ttur.reports.perturbation import DRAWABLE, PANEL, plain_ticks, setting_colours
+from ttur.reports.page import DRAWABLE, plain_ticks, save
+from ttur.reports.perturbation import PANEL, setting_colours
 from ttur.reports.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
 
 COLUMNS = 5
@@ -78,10 +78,8 @@ def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) ->
 
 
 def _joined(places: Sequence[Place]) -> dict[str, list[Place]]:
-    """Settings by generator rate, each in the order of b; one by one where rates are unknown."""
-    ordered = sorted(places, key=lambda place: (place.early.get("a", 0), place.early.get("b", 0)))
+    """Settings by generator rate, each in the order of b."""
     joined: dict[str, list[Place]] = {}
-    for place in ordered:
-        a = place.early.get("a")
-        joined.setdefault(place.title if a is None else f"a = {a:g}", []).append(place)
+    for place in sorted(places, key=lambda place: (place.early["a"], place.early["b"])):
+        joined.setdefault(f"a = {place.early['a']:g}", []).append(place)
     return joined

@@ -9,9 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from PIL import Image
 
-from ttur.evaluation.measures import lower_is_better
-from ttur.reports.figures import save
-from ttur.reports.groups import Group, Point, best_point, curve, in_rows
+from ttur.reports.groups import Group, Point, curve, in_rows
+from ttur.reports.page import save
 from ttur.training.record import RunRecord
 
 COLUMNS = 5  # settings beside each other; more of them go below
@@ -38,7 +37,7 @@ def draw_samples(groups: Sequence[Group], path: Path) -> Path | None:
         for (group, run, grid), axes in zip(grids, line, strict=False):
             update = _update(grid)
             title = f"{group.title}, {_told(run)}, {update:,} updates"
-            points = [p for p in curve(run, group.metric or "") if p.event["update"] == update]
+            points = [p for p in curve(run, group.metric or "") if p.event.update == update]
             below = f"{group.metric} {points[-1].value:.4g}" if points else ""
             _show(axes, grid, title, below)
         line[0].set_ylabel(grids[0][0].experiment)
@@ -58,7 +57,7 @@ def draw_samples_by_distance(groups: Sequence[Group], path: Path) -> Path | None
     panels = _panels(len(rows), max(len(stages) for _, stages in rows), 2.5)
     for (group, stages), line in zip(rows, panels, strict=True):
         for (run, point, remark), axes in zip(stages, line, strict=False):
-            update = point.event["update"]
+            update = point.event.update
             title = f"{update:,} update{'s' * (update != 1)}{remark}"
             _show(axes, _grid(run, point), title, f"{group.metric} {point.value:.4g}")
         line[0].set_ylabel(f"{group.experiment}\n{group.title}, seed {stages[0][0].seed}")
@@ -94,26 +93,26 @@ def _stages(group: Group) -> list[tuple[RunRecord, Point, str]]:
         run.seed: [point for point in curve(run, metric) if _grid(run, point).exists()]
         for run in group.runs
     }
-    best = best_point(metric, [point for points in scored.values() for point in points])
+    best = group.best(metric, [point for points in scored.values() for point in points])
     if best is None:
         return []
     run = next(run for run in group.runs if best in scored[run.seed])
     points = scored[run.seed]
     until = points[: points.index(best) + 1]
-    sign = 1 if lower_is_better(metric) else -1
+    sign = 1 if group.lower_is_better(metric) else -1
     space = np.geomspace if min(points[0].value, best.value) > 0 else np.linspace
     targets = space(points[0].value, best.value, STAGES)[1:-1]
     reached = [
         next((p for p in until if sign * p.value <= sign * target), best)  # targets are rounded
         for target in targets
     ]
-    chosen = {p.event["update"]: p for p in (points[0], *reached, best, points[-1])}
-    remarks = {points[-1].event["update"]: " (last)", best.event["update"]: " (best)"}
+    chosen = {p.event.update: p for p in (points[0], *reached, best, points[-1])}
+    remarks = {points[-1].event.update: " (last)", best.event.update: " (best)"}
     return [(run, chosen[update], remarks.get(update, "")) for update in sorted(chosen)]
 
 
 def _grid(run: RunRecord, point: Point) -> Path:
-    return run.directory / "samples" / f"update-{point.event['update']:07d}.png"
+    return run.directory / "samples" / f"update-{point.event.update:07d}.png"
 
 
 def _panels(rows: int, columns: int, side: float) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
-from ttur.experiments.experiment import PublishedBest
-from ttur.reports.groups import Group, best_point, curve
+from ttur.reports.groups import Group, Point, curve
 from ttur.reports.spread import Spread, counted, extent, minutes
-from ttur.training.record import RunRecord
+from ttur.training.events import Score
+from ttur.training.record import PublishedBest, RunRecord
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def summaries(groups: Sequence[Group]) -> list[Summary]:
 
 
 def _summary(group: Group, metric: str | None) -> Summary:
-    def curves(runs: Sequence[RunRecord]) -> list:
-        return [points for run in runs if metric and (points := curve(run, metric))]
+    def curves(runs: Sequence[RunRecord]) -> list[list[Point]]:
+        return [points for run in runs if (points := curve(run, name))]
 
-    name, theirs = metric or "", group.of_the_paper
-    best = best_point(name, [point for points in curves(group.runs) for point in points])
+    name = metric or ""
+    best = group.best(name, [point for points in curves(group.runs) for point in points])
     ended = curves(group.finished)
     return Summary(
         experiment=group.experiment,
@@ -65,10 +65,10 @@ def _summary(group: Group, metric: str | None) -> Summary:
         diverged=len(group.diverged),
         updates=tuple(run.updates for run in group.finished),
         best_of_all=best.value if best else None,
-        at_update=best.event["update"] if best else None,
-        at_seconds=best.event.get("training_seconds") if best else None,
-        published=theirs.published_best.get(group.label, {}).get(name) if theirs else None,
-        best=Spread.of(p.value for points in ended if (p := best_point(name, points))),
+        at_update=best.event.update if best else None,
+        at_seconds=best.event.training_seconds if best else None,
+        published=group.published.best.get(name),
+        best=Spread.of(p.value for points in ended if (p := group.best(name, points))),
         final=Spread.of(points[-1].value for points in ended),
         floor=group.floor.get(name),
     )
@@ -124,7 +124,7 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
     return table
 
 
-def _scored(score: dict | None) -> str:
+def _scored(score: Score | None) -> str:
     return f"{score['metric']} {score['value']:.4g} @ {score['update']:,}" if score else "–"
 
 

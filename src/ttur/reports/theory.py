@@ -6,10 +6,6 @@ from itertools import count
 from pathlib import Path
 from textwrap import fill
 
-import matplotlib
-
-matplotlib.use("Agg")  # figures go to files; no display is needed
-
 import numpy as np
 from jaxtyping import Shaped
 from matplotlib import pyplot as plt
@@ -18,6 +14,7 @@ from matplotlib.colors import to_rgb
 from rich.markup import escape
 from rich.table import Table
 
+from ttur.reports.page import DRAWABLE
 from ttur.runtime.files import replaced
 from ttur.theory.study import Curve, Panel, Row, Scale, StudyResult
 
@@ -25,7 +22,6 @@ PANEL = (5.4, 4.0)  # inches
 LETTERS = 10  # of a title, in an inch
 SUFFIXES = (".png", ".pdf")
 MARK = "ttur theory"  # the title of a file of ours, in its metadata
-DRAWABLE = 1e100  # what has exploded further ends its line
 COLOURS = 10  # of matplotlib's cycle
 
 
@@ -75,7 +71,7 @@ def figure_files(path: Path) -> list[Path]:
     for file in files:
         if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()):
             raise FileExistsError(
-                f"{file} is no figure of `{MARK}`; move it or choose another --out"
+                f"{file} is no figure of `{MARK}`; move it or choose another `out`"
             )
     return files
 
@@ -155,7 +151,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str | None, width:
 
 def _drawable(values: Shaped[np.ndarray, " points"]) -> Shaped[np.ndarray, " points"]:
     values = np.asarray(values, np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # what has exploded further ends its line
         return np.where(np.abs(values) < DRAWABLE, values, np.nan)
 
 

@@ -119,8 +119,8 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
     """
     known = dict.fromkeys(_paths(description))
     tree: dict[str, Any] = {}
-    chosen = [(_path(name, known, values), value) for name, value in values.items()]
-    for path, value in sorted(chosen, key=itemgetter(0)):
+    paths = [(_path(name, known, values), value) for name, value in values.items()]
+    for path, value in sorted(paths, key=itemgetter(0)):
         *outer, last = path
         place = tree
         for part in outer:
@@ -133,13 +133,12 @@ def with_fields(description: _Described, values: Mapping[str, Any]) -> _Describe
 
 
 def _branch(place: dict[str, Any], part: str) -> dict[str, Any]:
-    """What is to change below `part`; what is to stand there takes its fields along."""
-    inner = place.get(part, {})
-    inner = to_json(inner) if is_dataclass(inner) else _of_kind(inner)
+    """What is to change below `part`; a kind that is to stand there takes its fields along."""
+    inner = _of_kind(place.get(part, {}))
     if not isinstance(inner, dict):
-        raise ValueError(f"{part} cannot be {inner} and have fields; set one or the other")
-    place[part] = inner
-    return inner
+        raise ValueError(f"{part!r} is set as a whole and within; set one of them")
+    place[part] = dict(inner)
+    return place[part]
 
 
 def _grafted(value: Any, tree: dict[str, Any]) -> Any:
@@ -159,8 +158,8 @@ def _change(value: Any, tree: dict[str, Any], name: str) -> Any:
     return _grafted(value, change) if deeper else change
 
 
-def _path(name: str, known: Mapping[str, None], others: Iterable[str]) -> list[str]:
-    """The one path that `name` stands for; a field of a kind that stands there only by `others`."""
+def _path(name: str, known: Mapping[str, None], given: Iterable[str]) -> list[str]:
+    """The one path that `name`, one of those `given`, stands for."""
     if name in known:
         return name.split(".")
     found = [path for path in known if path.endswith(f".{name}")]
@@ -168,9 +167,9 @@ def _path(name: str, known: Mapping[str, None], others: Iterable[str]) -> list[s
         raise ValueError(f"{name!r} is the name of several fields; set {' or '.join(found)}")
     if found:
         return found[0].split(".")
-    is_within = any(f".{other}." in f".{name}" for other in others)
-    if is_within and name.rpartition(".")[0] in known:
-        return name.split(".")
+    outer = name.rpartition(".")[0]
+    if outer in known and any(f".{other}." in f".{outer}." for other in given):
+        return name.split(".")  # perhaps of a kind that stands there only now
     leaves = [leaf for path in known if not (leaf := path.rpartition(".")[2]).isdigit()]
     names = dict.fromkeys([*known, *leaves])
     raise ValueError(f"no field {name!r} to set; {closest(name, names)}")

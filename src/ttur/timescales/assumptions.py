@@ -51,6 +51,10 @@ def check_step_sizes(
 ) -> StepReport:
     """Assumption A2 and its relatives, exact for our sequences (constant, power law, halving).
 
+        >>> pair = ttur.LearningRatePair(ttur.PowerLaw(1e-2, p=0.6), ttur.PowerLaw(1e-2, p=0.9))
+        >>> ttur.check_step_sizes(pair).a2
+        True
+
     Takes the slow and the fast sequence, or a pair, whose floor turns what falls into a constant.
     Any other callable has its exponent estimated on n = 1e3 … 1e5, and nothing is claimed within
     0.02 of a boundary. `e_min`, the smallest |Re eigenvalue| of the slow linearisation, decides

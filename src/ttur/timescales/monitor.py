@@ -16,6 +16,18 @@ from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 class PerturbationMonitor:
     """Probes any two networks around an iteration of training, which never notices.
 
+        >>> import torch
+        >>> from ttur.losses import logistic, non_saturating
+        >>> from ttur.timescales.fields import Samples
+        >>> G, D = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
+        >>> monitor = ttur.PerturbationMonitor(G, D, logistic, non_saturating)
+        >>> monitor.before_step()
+        >>> with torch.no_grad():  # an iteration of your own loop
+        ...     _ = G.weight.add_(0.01), D.weight.add_(0.01)
+        >>> batch = Samples(real=torch.randn(8, 3), latents=torch.randn(8, 2), seed=0)
+        >>> monitor.after_step(batch, lr_g=1e-2, lr_d=1e-2).rho_D >= 0
+        True
+
     `before_step()`, then an iteration of any order and optimizer, then `after_step(batch, ...)`.
     The six gradients of a probe are of the losses as they are trained, at copies of the weights,
     with one batch and one seed (`fields.Fields`); an independent batch adds two. Networks stay in

@@ -42,7 +42,8 @@ class SGDDescription:
         return TorchOptimizer(torch.optim.SGD(parameters))
 
 
-OnePlayers = Annotated[AdamDescription | SGDDescription, ONE_OF]
+_One = AdamDescription | SGDDescription
+OnePlayers = Annotated[_One, ONE_OF]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -54,12 +55,9 @@ class EachPlayers:
     kind: Literal["each"] = "each"
 
 
-OptimizerDescription = Annotated[AdamDescription | SGDDescription | EachPlayers, ONE_OF]
+OptimizerDescription = Annotated[_One | EachPlayers, ONE_OF]
 
 
-def of_player(
-    chosen: AdamDescription | SGDDescription | EachPlayers,
-    player: Literal["discriminator", "generator"],
-) -> AdamDescription | SGDDescription:
+def of_player(chosen: _One | EachPlayers, player: Literal["discriminator", "generator"]) -> _One:
     """What `chosen` has for one player: the same for both, or its own."""
     return getattr(chosen, player) if isinstance(chosen, EachPlayers) else chosen

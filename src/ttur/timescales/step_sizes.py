@@ -71,7 +71,11 @@ class _Sequence:
 
 @dataclass(frozen=True, config=STRICT)
 class Constant(_Sequence):
-    """s(n) = value."""
+    """s(n) = value.
+
+    >>> float(ttur.Constant(1e-3)(7))
+    0.001
+    """
 
     scale = "value"
     value: Rate
@@ -86,6 +90,9 @@ class PowerLaw(_Sequence):
     """s(n) = c0 (n + offset)^-p log(n + offset)^-q.
 
     With q != 0 it exists only where n + offset > 1; offset = 1 makes that every n.
+
+    >>> float(ttur.PowerLaw(c0=1e-3, p=0.5)(4))
+    0.0005
     """
 
     scale = "c0"
@@ -109,7 +116,12 @@ class PowerLaw(_Sequence):
 
 @dataclass(frozen=True, config=STRICT)
 class Halving(_Sequence):
-    """s(n) = initial * 2^-floor((n-1) / every): update every + 1 is the first at half the rate."""
+    """s(n) = initial * 2^-floor((n-1) / every): update every + 1 is the first at half the rate.
+
+    >>> rate = ttur.Halving(initial=1e-3, every=100)
+    >>> float(rate(100)), float(rate(101))
+    (0.001, 0.0005)
+    """
 
     scale = "initial"
     initial: Rate
@@ -118,6 +130,11 @@ class Halving(_Sequence):
 
     def _values(self, n: Updates) -> Rates:
         return self.initial * 0.5 ** ((n - 1) // self.every)
+
+
+def rate_text(rate: float) -> str:
+    """A rate in the name of a run: `5e-4`, as many digits as it has."""
+    return np.format_float_scientific(rate, trim="-", exp_digits=1)
 
 
 StepSize = Annotated[Constant | PowerLaw | Halving, ONE_OF]
@@ -135,6 +152,10 @@ class LearningRatePair:
     """The discriminator's rate b and the generator's rate a; a number means a constant rate.
 
     Neither rate falls below `floor`.
+
+    >>> pair = ttur.LearningRatePair(discriminator=ttur.Halving(4e-4, every=10), generator=1e-4)
+    >>> pair.at(11), pair.label
+    ((0.0002, 0.0001), 'ttur_4e-4_1e-4')
     """
 
     discriminator: Member
@@ -172,5 +193,5 @@ class LearningRatePair:
     @property
     def label(self) -> str:
         """`ttur_1e-4_5e-4` (b, then a) or `orig_5e-4`: the rates of the first update."""
-        b, a = (np.format_float_scientific(rate, trim="-", exp_digits=1) for rate in self.at(1))
+        b, a = map(rate_text, self.at(1))
         return f"orig_{b}" if self.is_single_timescale else f"ttur_{b}_{a}"

@@ -169,6 +169,7 @@ def run(
         seed=config.seed,
         data_sha256=medium.sha256,
         rates=config.rates.at(1),
+        is_single_timescale=config.rates.is_single_timescale,
         configuration=config.to_json(),
         environment=environment(device),
         vocabulary=medium.vocabulary,

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 _FINITE = ConfigDict(allow_inf_nan=False)
+Whole = Annotated[int, Strict()]  # no word and no truth value: a damaged line is no event
+Real = Annotated[float, Strict()]
 
 
 @dataclass(frozen=True, config=_FINITE)
@@ -15,8 +17,8 @@ class Score:
     """One evaluation: the metric's name, its value, and the update it belongs to."""
 
     metric: str
-    value: float
-    update: int
+    value: Real
+    update: Whole
 
     def __getitem__(self, name: str) -> Any:
         """The same by name, as JSON has it."""
@@ -27,18 +29,23 @@ class Score:
 class Started:
     """A run of so many updates begins. `update` is 0."""
 
-    update: int
-    updates: int
+    update: Whole
+    updates: Whole
     event: Literal["started"] = "started"
 
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)
 class Resumed:
-    """It goes on from `update`; what later updates had written before is taken back."""
+    """It goes on from `update`; what later updates had written before is taken back.
 
-    update: int
-    updates: int = 0
+    `last` and `best` are what it had scored until then.
+    """
+
+    update: Whole
+    updates: Whole = 0
     problems: tuple[str, ...] = ()
+    last: Score | None = None
+    best: Score | None = None
     event: Literal["resumed"] = "resumed"
 
 
@@ -46,10 +53,10 @@ class Resumed:
 class Log:
     """Both losses of an update and what companions say; None for what is not finite."""
 
-    update: int
-    discriminator_updates: int
-    training_seconds: float
-    values: dict[str, float | None]
+    update: Whole
+    discriminator_updates: Whole
+    training_seconds: Real
+    values: dict[str, Real | None]
     event: Literal["log"] = "log"
 
 
@@ -60,12 +67,12 @@ class Evaluation:
     `best` is the best score of the run so far, this one included.
     """
 
-    update: int
-    discriminator_updates: int
-    training_seconds: float
-    evaluation_seconds: float
+    update: Whole
+    discriminator_updates: Whole
+    training_seconds: Real
+    evaluation_seconds: Real
     metric: str
-    values: dict[str, float]
+    values: dict[str, Real]
     best: Score | None = None
     event: Literal["evaluation"] = "evaluation"
 
@@ -78,11 +85,11 @@ class Evaluation:
 class Probe:
     """What the monitor saw of an update; None where a quantity has no value."""
 
-    update: int
-    discriminator_updates: int
-    training_seconds: float
-    probe_seconds: float
-    values: dict[str, float | None]
+    update: Whole
+    discriminator_updates: Whole
+    training_seconds: Real
+    probe_seconds: Real
+    values: dict[str, Real | None]
     event: Literal["probe"] = "probe"
 
 
@@ -90,8 +97,8 @@ class Probe:
 class Saved:
     """A checkpoint of this update is on disk."""
 
-    update: int
-    training_seconds: float
+    update: Whole
+    training_seconds: Real
     event: Literal["saved"] = "saved"
 
 
@@ -103,8 +110,8 @@ class Ended:
     finished before its last update has a cause too.
     """
 
-    update: int
-    discriminator_updates: int
+    update: Whole
+    discriminator_updates: Whole
     kind: Literal["finished", "interrupted", "diverged"]
     cause: str | None
     best: Score | None

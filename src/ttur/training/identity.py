@@ -148,8 +148,10 @@ class Describer:
         if not _is_of_a_library(kind):
             described["source"] = _source_of(kind)
         # What an object saves by itself is its state, and not a setting.
-        saved = part.state_dict().keys() if callable(getattr(part, "state_dict", None)) else ()
-        saved = {"parameters", "optimizer", *map(str, saved)}
+        saved = {"parameters", "optimizer"}
+        if callable(getattr(part, "state_dict", None)):
+            with suppress(AttributeError):  # a companion has none before it began
+                saved |= set(map(str, part.state_dict()))
         settings = getattr(part, "settings", None)
         if isinstance(settings, Mapping):  # it says itself what stays the same
             attributes = settings

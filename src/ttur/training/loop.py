@@ -151,8 +151,15 @@ class _Run:
         self.history = _History(**saved | scores)
         self._saved, self._first = self._done, self.game.update
         self.clock = Clock(self.history.training_seconds)
-        problems = loaded.problems
-        self.tell(Resumed(update=self.game.update, updates=self.updates, problems=problems))
+        self.tell(
+            Resumed(
+                update=self.game.update,
+                updates=self.updates,
+                problems=loaded.problems,
+                last=self.history.last,
+                best=self.history.best,
+            )
+        )
 
     def play(self) -> None:
         """One outer iteration, watched where the monitor is due; its time is not training's."""

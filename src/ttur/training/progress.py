@@ -29,8 +29,12 @@ class ProgressListener:
     def __call__(self, event: Event) -> None:
         self.progress = replace(self.progress, update=event.update)
         match event:
-            case Started() | Resumed():
+            case Started():
                 self.progress = replace(self.progress, updates=event.updates)
+                return
+            case Resumed():
+                scores = {"last": event.last, "best": event.best}
+                self.progress = replace(self.progress, updates=event.updates, **scores)
                 return
             case Log():
                 speed = self._speed(event)

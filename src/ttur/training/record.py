@@ -48,7 +48,8 @@ class Published:
 class RunDescription:
     """What config.json says of a run: all that makes it this run, and what is known beside.
 
-    `configuration` is a tree of plain values. `rates` are b and a of the first update.
+    `configuration` is a tree of plain values. `rates` are b and a of the first update; a single
+    time-scale has one sequence for both.
     `not_compared` names what a user passed and could not be described. `environment` decides the
     last bits. Checkpoints carry `identity`. The rest is known once a run was assembled:
     `lower_is_better` by name of all that its evaluations measure, what real samples score
@@ -61,6 +62,7 @@ class RunDescription:
     seed: int
     data_sha256: str
     rates: tuple[float, float]
+    is_single_timescale: bool
     configuration: dict[str, Any]
     environment: dict[str, Any]
     layout: int = LAYOUT
@@ -86,12 +88,12 @@ class RunDescription:
         if len(missing) == len(_NEEDED):
             raise ValueError(
                 f"{path} is not of a run of ttur (it lacks {', '.join(missing)}); remove the "
-                "folder, or choose another `directory`"
+                "folder, or name another"
             )
         if (layout := document.get("layout", 1)) != LAYOUT:
             raise ValueError(
                 f"{path} has the layout {layout} of another version of ttur, expected {LAYOUT}; "
-                "read it with that version, or choose another `directory`"
+                "read it with that version, or name another folder"
             )
         try:
             return _DESCRIPTION.validate_python(document)
@@ -226,6 +228,13 @@ def read_run(path: Path | str) -> RunRecord:
 
 def read_runs(path: Path | str) -> list[RunRecord]:
     """Every run in `path` or below it, sorted by folder. Other programs' config.json is no run.
+
+        >>> import tempfile
+        >>> few = {"updates": 2, "width": 2, "metric": "none"}
+        >>> folder = tempfile.mkdtemp()
+        >>> runs = list(ttur.run("demo", seeds=[0], settings=few, out=folder, device="cpu"))
+        >>> [(run.label, run.updates) for run in ttur.read_runs(folder)]
+        [('orig_5e-4', 2), ('ttur_1e-3_5e-4', 2)]
 
     Raises:
         FileNotFoundError: if there is none.

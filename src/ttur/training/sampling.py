@@ -60,6 +60,13 @@ def load_generator(
 ) -> TrainedGenerator:
     """The generator of the last checkpoint of `run`, or the one with the best score.
 
+        >>> import tempfile
+        >>> few = {"updates": 2, "width": 2, "metric": "none"}
+        >>> runs = ttur.run("demo", seeds=[0], settings=few, out=tempfile.mkdtemp(), device="cpu")
+        >>> made = ttur.load_generator(next(runs).directory, device="cpu")
+        >>> [image.shape for image in made.samples(2, seed=0)]
+        [(16, 16, 3), (16, 16, 3)]
+
     Raises:
         FileNotFoundError: if there is no run or nothing was saved yet.
         ValueError: if the file is damaged, or the networks were the user's own.

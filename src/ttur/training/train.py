@@ -246,6 +246,7 @@ def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
         seed=parts.seed,
         data_sha256=parts.medium.sha256,
         rates=parts.rates.at(1),
+        is_single_timescale=parts.rates.is_single_timescale,
         configuration=configuration,
         environment=environment(parts.device),
         not_compared=tuple(missing),

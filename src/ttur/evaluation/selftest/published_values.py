@@ -15,16 +15,14 @@ from jaxtyping import UInt8
 from ttur.data import catalogue
 from ttur.data.dataset import DataSet
 from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
-from ttur.metrics.extractors import DESIGNS, Extractor, Features, load_extractor
+from ttur.metrics.extractors import INCEPTION, Extractor, Features, load_extractor
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.moments import Moments
-from ttur.runtime.artifacts import Artifact, cache_directory
+from ttur.runtime.artifacts import cache_directory
 
 SEED = 2020  # of every random choice
 BATCH = 50
-_PUBLISHED = DESIGNS["inception"].weights
-assert isinstance(_PUBLISHED, Artifact)
 # Two cores look at some 1,200 images a minute; the self-test has two, with all else in it.
 QUICK_ON_CPU, QUICK_ON_GPU, A_MINUTE = 1000, 20_000, 1200
 
@@ -95,8 +93,8 @@ def _ready(images: int, installation: Installation) -> None:
     missing = []
     if installation.weights is None and not _cached_weights().is_file():
         missing.append(
-            "needs the published Inception weights: name them with --weights FILE, or run any "
-            f"`ttur fid` once online, or copy {_PUBLISHED.name} to {_cached_weights().parent}"
+            "needs the published Inception weights: name their file as `weights`, or run any "
+            f"`ttur fid` once online, or copy {INCEPTION.name} to {_cached_weights().parent}"
         )
     try:
         _cifar10("test", installation)
@@ -104,13 +102,13 @@ def _ready(images: int, installation: Installation) -> None:
         missing.append(str(reason))
     quick = QUICK_ON_CPU if installation.device == "cpu" else QUICK_ON_GPU
     if images > quick and not installation.full:
-        missing.append(f"takes {images // A_MINUTE} minutes on two cores: ask for it with --full")
+        missing.append(f"takes {images // A_MINUTE} minutes on two cores: ask for it by `full`")
     if missing:
         raise Skipped("; ".join(missing))
 
 
 def _cached_weights() -> Path:
-    return cache_directory() / _PUBLISHED.name
+    return cache_directory() / INCEPTION.name
 
 
 def _inception(installation: Installation) -> Extractor:
@@ -123,7 +121,7 @@ def _inception(installation: Installation) -> Extractor:
         made = load_extractor("inception", weights=installation.weights, device=installation.device)
         if not made.verified:
             raise ValueError(
-                f"expected SHA-256 {_PUBLISHED.sha256} of {installation.weights}, got "
+                f"expected SHA-256 {INCEPTION.sha256} of {installation.weights}, got "
                 f"{made.weights_sha256}; published values hold for the published weights only"
             )
         installation.kept["inception"] = made

@@ -12,7 +12,7 @@ from torch import Tensor
 from ttur.data.batches import Batches
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
-from ttur.runtime.description import STRICT
+from ttur.runtime.description import STRICT, Count
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Say
 from ttur.training.drawing import Drawing
@@ -24,6 +24,7 @@ class ArrayScoring:
     """There is no metric for samples of any kind."""
 
     metric: Literal["none"] = "none"
+    evaluation_batch_size: Count = 1000
     kind: Literal["arrays"] = "arrays"
 
     def passes(self, updates: Sequence[int], every: int) -> dict[int, int]:

@@ -47,7 +47,8 @@ class ImageScoring:
     (x + 1) · 127.5 before: clipped to 0..255, and then cut off or rounded to whole numbers (J.12),
     and `jpeg_round_trip` whether real and generated images are scored as JPEG would leave them
     (v3, J.10). `reference_images` random real images make the reference; None for all (J.7). So
-    many samples are drawn for an evaluation, so many of them at once.
+    many samples are drawn for an evaluation, so many of them at once; a kernel distance compares
+    subsets of `kid_subset_size`.
     """
 
     metric: str = "fid"
@@ -57,6 +58,7 @@ class ImageScoring:
     reference_images: Annotated[Count, Field(ge=2)] | None = None
     evaluation_samples: Annotated[Count, Field(ge=2)] = 50_000
     evaluation_batch_size: Count = 1000
+    kid_subset_size: Annotated[Count, Field(ge=4)] = 1000
     kind: Literal["images"] = "images"
 
     @property
@@ -134,6 +136,7 @@ class Images(Medium):
             weights=weights,
             device=drawing.device,
             interval=False,
+            kid_subset_size=scoring.kid_subset_size,
         )
         comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
         wanted, there = scoring.reference_images, len(self.data.images)

@@ -1,0 +1,94 @@
+"""Events on disk and back: what a resume takes back, and damaged lines."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ttur.runtime.run_directory import EVENTS, RunDirectory
+from ttur.training.events import (
+    Ended,
+    Evaluation,
+    Log,
+    Probe,
+    Resumed,
+    Saved,
+    Score,
+    Started,
+    to_document,
+)
+from ttur.training.record import read_events
+
+COUNTS = {"discriminator_updates": 1, "training_seconds": 0.5}
+LOG = Log(update=1, values={"generator_loss": 0.5, "k": None}, **COUNTS)
+SCORE = Score(metric="fid", value=3.0, update=1)
+EVALUATION = Evaluation(
+    update=1,
+    evaluation_seconds=1.0,
+    metric="fid",
+    values={"fid": 3.0, "is": 2.0},
+    best=SCORE,
+    **COUNTS,
+)
+PROBE = Probe(update=1, probe_seconds=0.1, values={"rho_D": 1e300, "Q": None}, **COUNTS)
+ENDED = Ended(
+    update=1,
+    discriminator_updates=1,
+    kind="finished",
+    cause=None,
+    best=SCORE,
+    final=None,
+    weights_sha256={"generator": "0", "discriminator": "1"},
+)
+EACH = [
+    Started(update=0, updates=5),
+    LOG,
+    EVALUATION,
+    PROBE,
+    Saved(update=1, training_seconds=0.5),
+    Resumed(update=1, updates=5, problems=("torn",)),
+    ENDED,
+]
+
+
+def test_every_event_comes_back_as_it_was_and_in_order(tmp_path):
+    with RunDirectory(tmp_path) as run:
+        for event in EACH:
+            run.append(to_document(event))
+    assert read_events(tmp_path) == EACH
+
+
+def test_a_resume_takes_back_later_updates_and_keeps_the_lines(tmp_path):
+    again = replace(LOG, update=3, values={"again": 1.0})
+    written = [*(replace(LOG, update=n) for n in (1, 2, 3)), Resumed(update=2, updates=9), again]
+    with RunDirectory(tmp_path) as run:
+        for event in written:
+            run.append(to_document(event))
+    assert read_events(tmp_path) == [*written[:2], *written[3:]]
+    assert len((tmp_path / EVENTS).read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("event", "damage"),
+    [
+        (LOG, {"update": "1"}),
+        (LOG, {"update": True}),
+        (LOG, {"update": 1e400}),
+        (LOG, {"update": None}),
+        (LOG, {"event": [1]}),
+        (LOG, {"event": "gossip"}),
+        (LOG, {"values": {"generator_loss": "0.5"}}),
+        (EVALUATION, {"values": {"fid": [1]}}),
+        (EVALUATION, {"values": {"fid": True}}),
+        (EVALUATION, {"values": {"fid": float("nan")}}),
+        (EVALUATION, {"best": {"metric": "fid", "value": "3", "update": 1}}),
+        (PROBE, {"values": {"rho_D": "abc", "Q": 1.0}}),
+        (PROBE, {"values": {"rho_D": True}}),
+        (ENDED, {"kind": "lost"}),
+    ],
+)
+def test_a_damaged_line_is_passed_over(tmp_path, event, damage):
+    second = replace(LOG, update=2)
+    lines = [json.dumps(to_document(event) | damage), json.dumps(to_document(second))]
+    (tmp_path / EVENTS).write_text("\n".join(lines) + "\n")
+    assert read_events(tmp_path) == [second]
