@@ -306,7 +306,7 @@ def test_one_pair_of_rates_replaces_the_settings(ttur):
         ("sample nowhere --grid x.png", "nowhere"),
         ("fid nowhere elsewhere --extractor digits", "nowhere"),
         ("selftest --device meta", "--device cpu"),
-        ("run demo --monitor --set monitor=None", "monitor cannot be None and have fields"),
+        ("run demo --monitor --set monitor=None", "'monitor' is set as a whole and within"),
         ("evaluate nowhere elsewhere --metrics fidd", "did you mean fid"),
         ("selftest --weights nowhere.pth", "nowhere.pth"),
         ("prepare cifar10 nowhere", "nowhere"),
