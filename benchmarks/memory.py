@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,6 @@ def child(task: dict) -> None:
         real,
         generated,
         extractor=extractor,
-        count=task["sources"][1]["count"] if callable(generated) else None,
         interval=task["interval"],
         cache=False,
     )
@@ -121,7 +120,7 @@ def child(task: dict) -> None:
     print(json.dumps({"seconds": seconds, "resident": resident, "private": watch.stop()}))
 
 
-def opened(description: dict, side: int) -> str | Callable | object:
+def opened(description: dict, side: int) -> str | Iterator[np.ndarray]:
     if description["kind"] != "generator":
         return description["path"]
     batch = 500

@@ -15,9 +15,9 @@ from dataclasses import replace
 
 import torch
 from noise_data import random_data, settings
-from ttur.training.build import build_game, build_monitor
 
 from ttur.runtime.distributed import pick_device
+from ttur.training.assembling import parts_of
 
 NAMES = ("demo", "dcgan_cifar10_small", "wgan_gp_cifar10_small", "began_cifar10_small")
 NAMES += ("language_demo", "dcgan_cifar10")
@@ -42,11 +42,13 @@ def main() -> None:
 
 def measured(name: str, words: argparse.Namespace) -> tuple[float, float, float]:
     """Seconds of an update; a probe and a tracking gap in updates."""
-    config = replace(settings(name), monitor_every_updates=1, tracking_gap_every_updates=10**9)
-    device = pick_device(words.device)
-    game = build_game(config, random_data(config), device)
-    monitor = build_monitor(config, game)
+    config = settings(name).but(monitor_every_updates=1, tracking_gap_every_updates=10**9)
+    parts = parts_of(config, random_data(config), pick_device(words.device))
+    game = parts.game()
+    monitor = parts.monitoring(game)
     assert monitor is not None
+    seldom = monitor.settings
+    always = replace(seldom, tracking_gap_every_updates=1)
 
     def probed() -> None:
         monitor.before_step()
@@ -54,11 +56,11 @@ def measured(name: str, words: argparse.Namespace) -> tuple[float, float, float]
         monitor.after_step()
 
     def gap() -> None:
-        monitor.tracking_every = 1
+        monitor.settings = always
         monitor.before_step()
         game.play()
         monitor.after_step()
-        monitor.tracking_every = 10**9
+        monitor.settings = seldom
 
     for _ in range(3):
         probed()

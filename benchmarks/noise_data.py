@@ -5,10 +5,9 @@ import numpy as np
 from ttur.data.dataset import DataSet
 from ttur.data.text import Sentences
 from ttur.experiments.registry import experiment
+from ttur.training import media
 from ttur.training.config import TrainingConfig
-
-SYMBOLS = 100
-Data = DataSet | Sentences
+from ttur.training.media import Medium
 
 
 def settings(name: str) -> TrainingConfig:
@@ -16,12 +15,14 @@ def settings(name: str) -> TrainingConfig:
     return next(iter(experiment(name).settings.values()))
 
 
-def random_data(config: TrainingConfig) -> Data:
+def random_data(config: TrainingConfig) -> Medium:
     """Noise of the right size: speed does not depend on what is in the pictures or sentences."""
     noise, card = np.random.default_rng(0), {"splits": {"train": {"sha256": ""}}}
-    if config.length is not None:
-        codes = noise.integers(0, SYMBOLS, (2_000, config.length), dtype=np.uint8)
-        return Sentences("noise", "train", codes, tuple(map(chr, range(SYMBOLS))), card)
-    assert config.image_size is not None
-    size = (2_000, config.image_size, config.image_size, 3)
-    return DataSet("noise", "train", noise.integers(0, 256, size, dtype=np.uint8), None, card)
+    shape = config.medium.assumed_shape(config.model)
+    if config.model.medium == "sentences":
+        length, symbols = shape
+        codes = noise.integers(0, symbols, (2_000, length), dtype=np.uint8)
+        data = Sentences("noise", "train", codes, tuple(map(chr, range(symbols))), card)
+        return media.Sentences(data, lambda: data)
+    pixels = noise.integers(0, 256, (2_000, *shape[1:], 3), dtype=np.uint8)
+    return media.Images(DataSet("noise", "train", pixels, None, card))

@@ -10,37 +10,40 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from ttur.training.build import build_networks
 
-from ttur.data.dataset import DataSet
-from ttur.data.text import Sentences
+from ttur.models import BEGAN, WGANGPImage, WGANGPLanguage
+from ttur.models.description import SampleShape
+from ttur.timescales.optimizer_choice import AdamDescription
+from ttur.training import media
+from ttur.training.assembling import networks_of
 from ttur.training.config import TrainingConfig
+from ttur.training.media import Medium
 
-Data = DataSet | Sentences
 Update = Callable[[], None]
 
 
-def plain(config: TrainingConfig, data: Data, device: torch.device) -> Update:
+def plain(config: TrainingConfig, data: Medium, device: torch.device) -> Update:
     """One update of the plain loop per call."""
-    symbols = len(data.vocabulary) if isinstance(data, Sentences) else 0
-    networks = ours = build_networks(config, symbols)
-    if config.model in NETWORKS:  # DCGAN's layers are already as one would write them
-        networks = NETWORKS[config.model](config, symbols)
+    kind, networks = config.model.kind, networks_of(config, data.sample_shape)
+    ours = networks
+    if kind in NETWORKS:  # DCGAN's layers are already as one would write them
+        networks = NETWORKS[kind](config.model, data.sample_shape)
     for network, of_ours in zip(networks, ours, strict=True):
         assert parameters(network) == parameters(of_ours)
     generator, discriminator = (network.to(device) for network in networks)
-    return LOOPS[config.model](config, generator, discriminator, batches(config, data, device))
+    return LOOPS[kind](config, generator, discriminator, batches(config, data, device))
 
 
 def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def batches(config: TrainingConfig, data: Data, device: torch.device) -> Iterator[Tensor]:
-    if isinstance(data, Sentences):
-        codes, symbols = torch.from_numpy(data.codes).to(device), len(data.vocabulary)
+def batches(config: TrainingConfig, data: Medium, device: torch.device) -> Iterator[Tensor]:
+    if isinstance(data, media.Sentences):
+        codes, symbols = torch.from_numpy(data.data.codes).to(device), len(data.vocabulary)
         return (F.one_hot(some.long(), symbols).float() for some in shuffled(codes, config))
-    pixels = torch.from_numpy(data.images).to(device)
+    assert isinstance(data, media.Images)
+    pixels = torch.from_numpy(data.data.images).to(device)
     return shuffled((pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(), config)
 
 
@@ -78,7 +81,7 @@ def wgan_gp(
     critic_adam, generator_adam = adams(config, generator, critic)
 
     def latents() -> Tensor:
-        return torch.randn(config.batch_size, config.latent_size, device=device_of(generator))
+        return torch.randn(config.batch_size, config.model.latent_size, device=device_of(generator))
 
     def update() -> None:
         generator_adam.zero_grad()
@@ -123,7 +126,7 @@ def began(
 
 
 def uniform(config: TrainingConfig, generator: nn.Module) -> Tensor:
-    size = (config.batch_size, config.latent_size)
+    size = (config.batch_size, config.model.latent_size)
     return torch.rand(size, device=device_of(generator)) * 2 - 1
 
 
@@ -136,7 +139,8 @@ def adams(
 ) -> tuple[torch.optim.Adam, torch.optim.Adam]:
     """(discriminator's, generator's)"""
     b, a = config.rates.at(1)
-    betas = (config.adam_beta1, config.adam_beta2)
+    assert isinstance(config.optimizer, AdamDescription)
+    betas = (config.optimizer.beta1, config.optimizer.beta2)
     return (
         torch.optim.Adam(discriminator.parameters(), b, betas),
         torch.optim.Adam(generator.parameters(), a, betas),
@@ -158,10 +162,9 @@ def conv3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=bias)
 
 
-def wgan_gp_image_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, nn.Module]:
-    assert config.image_size is not None
-    start = config.image_size // 16
-    channels = [multiple * config.width for multiple in (8, 8, 4, 2, 1)]
+def wgan_gp_image_networks(model: WGANGPImage, shape: SampleShape) -> tuple[nn.Module, nn.Module]:
+    start = model.image_size // 16
+    channels = [multiple * model.width for multiple in (8, 8, 4, 2, 1)]
 
     def up(before: int, after: int) -> nn.Module:
         first = nn.Sequential(
@@ -181,15 +184,15 @@ def wgan_gp_image_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Mod
         return Residual(first, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1)))
 
     generator = nn.Sequential(
-        nn.Linear(config.latent_size, channels[0] * start**2),
+        nn.Linear(model.latent_size, channels[0] * start**2),
         nn.Unflatten(1, (channels[0], start, start)),
         *(up(before, after) for before, after in pairwise(channels)),
-        *(nn.BatchNorm2d(config.width), nn.ReLU(), conv3(config.width, 3), nn.Tanh()),
+        *(nn.BatchNorm2d(model.width), nn.ReLU(), conv3(model.width, 3), nn.Tanh()),
     )
-    group = config.images_per_score
+    group = model.images_per_score
     units = channels[0] * start**2 * group
     critic = nn.Sequential(
-        conv3(3, config.width),
+        conv3(3, model.width),
         *(down(before, after) for before, after in pairwise(reversed(channels))),
         nn.Flatten(),
         nn.Unflatten(0, (-1, group)),
@@ -199,9 +202,8 @@ def wgan_gp_image_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Mod
     return generator, critic
 
 
-def began_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, nn.Module]:
-    assert config.image_size is not None
-    width, scales = config.width, config.image_size.bit_length() - 3
+def began_networks(model: BEGAN, shape: SampleShape) -> tuple[nn.Module, nn.Module]:
+    width, scales = model.width, model.image_size.bit_length() - 3
     channels = [width, *(scale * width for scale in range(1, scales + 1))]
 
     def decoder() -> nn.Module:
@@ -209,7 +211,7 @@ def began_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, nn.
         for scale in range(scales):
             blocks += [nn.Upsample(scale_factor=2)] * (scale > 0)
             blocks += [conv3(width, width), nn.ELU(), conv3(width, width), nn.ELU()]
-        start = [nn.Linear(config.latent_size, width * 64), nn.Unflatten(1, (width, 8, 8))]
+        start = [nn.Linear(model.latent_size, width * 64), nn.Unflatten(1, (width, 8, 8))]
         return nn.Sequential(*start, *blocks, conv3(width, 3))
 
     encoder: list[nn.Module] = [conv3(3, width), nn.ELU()]
@@ -218,7 +220,7 @@ def began_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, nn.
             halved = nn.Conv2d(before, before, 3, stride=2)
             encoder += [nn.ZeroPad2d((0, 1, 0, 1)), halved, nn.ELU()]
         encoder += [conv3(before, after), nn.ELU(), conv3(after, after), nn.ELU()]
-    encoder += [nn.Flatten(), nn.Linear(channels[-1] * 64, config.latent_size)]
+    encoder += [nn.Flatten(), nn.Linear(channels[-1] * 64, model.latent_size)]
     return decoder(), nn.Sequential(*encoder, decoder())
 
 
@@ -227,9 +229,9 @@ class Transposed(nn.Module):
         return x.transpose(1, 2)
 
 
-def language_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, nn.Module]:
-    assert config.length is not None
-    width, units = config.width, config.width * config.length
+def language_networks(model: WGANGPLanguage, shape: SampleShape) -> tuple[nn.Module, nn.Module]:
+    _, symbols = shape
+    width, units = model.width, model.width * model.length
 
     def blocks() -> list[nn.Module]:
         def conv() -> nn.Conv1d:
@@ -239,7 +241,7 @@ def language_networks(config: TrainingConfig, symbols: int) -> tuple[nn.Module, 
         return [Residual(branch, scale=0.3) for branch in branches]
 
     generator = nn.Sequential(
-        *(nn.Linear(config.latent_size, units), nn.Unflatten(1, (width, config.length))),
+        *(nn.Linear(model.latent_size, units), nn.Unflatten(1, (width, model.length))),
         *(*blocks(), nn.Conv1d(width, symbols, 1), Transposed(), nn.Softmax(2)),
     )
     critic = nn.Sequential(

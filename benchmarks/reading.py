@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ttur.data import reading
-from ttur.evaluation.sources import open_images
+from ttur.evaluation.openers import ImageSource, open_images
 
 COUNTS = {32: 5000, 256: 1000}
 
@@ -53,7 +53,7 @@ def tarred(folder: Path, suffix: str, mode: str) -> Path:
     return path
 
 
-def rate(source: object, threads: int) -> float:
+def rate(source: ImageSource, threads: int) -> float:
     """Images per second, the best of three passes."""
     reading._THREADS = threads
     rates = []

@@ -18,24 +18,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from noise_data import Data, random_data, settings
+from noise_data import random_data, settings
 from plain_loops import plain
-from ttur.training.build import build_game
 
 from ttur.runtime.distributed import pick_device
+from ttur.training.assembling import parts_of
 from ttur.training.config import TrainingConfig
+from ttur.training.media import Medium
 
 NAMES = ("demo", "dcgan_cifar10_small", "wgan_gp_cifar10_small", "began_cifar10_small")
 NAMES += ("language_demo", "dcgan_cifar10", "dcgan_lsun", "wgan_gp_cifar10", "wgan_gp_lsun")
 NAMES += ("began_celeba", "language_billion_word")
 
 
-def ours(config: TrainingConfig, data: Data, device: torch.device) -> Callable[[], None]:
-    game = build_game(config, data, device)
+def ours(config: TrainingConfig, data: Medium, device: torch.device) -> Callable[[], None]:
+    game = parts_of(config, data, device).game()
 
     def update() -> None:
         game.play()
-        if game.update % config.log_every_updates == 0:
+        if game.update % config.cadence.log_every_updates == 0:
             game.health.diagnosis()
 
     return update
