@@ -143,8 +143,9 @@ def _silent(node: ast.AST) -> list[ast.AST]:
 def _text(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) or "…" for part in node.values)
-    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return node.value if is_text else ""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""
 
 
 @pytest.mark.parametrize("room", [room for room in FLOOR if room not in ("cli", "__main__")])

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import numpy as np
@@ -227,7 +228,7 @@ class TestStatisticsAsInput:
             "protocol tf1 against torch",
             "scaling (x-128)/128 against x/127.5-1",
         )
-        options = {"allow_protocol_mismatch": True, "interval": False}
+        options: Any = {"allow_protocol_mismatch": True, "interval": False}
         assert fid(images, b, extractor=tiny, **options) == result
 
     def test_a_file_that_does_not_say_how_it_was_made_is_doubted(

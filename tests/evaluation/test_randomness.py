@@ -22,7 +22,8 @@ def drawn(count: int) -> torch.Tensor:
 
 
 def positions() -> tuple:
-    _, words, *rest = np.random.get_state()  # noqa: NPY002
+    numpy_state: Any = np.random.get_state()  # noqa: NPY002
+    _, words, *rest = numpy_state
     return torch.get_rng_state().tolist(), words.tolist(), rest, random.getstate()
 
 

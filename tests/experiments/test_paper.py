@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import re
 from contextlib import suppress
 from pathlib import Path

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_each_log_has_k_and_the_convergence_beside_the_losses(began_game, tmp_pa
     play(began_game(Balance(k_rate=0.01)), tmp_path)
     logs = [event for event in read_events(tmp_path) if isinstance(event, Log)]
     assert [event.update for event in logs] == list(range(1, 41))
-    values = [event.values for event in logs]
+    values: list[Any] = [event.values for event in logs]
     for each in values:
         assert 0 <= each["k"] <= 1
         assert each["convergence"] >= 0

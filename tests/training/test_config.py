@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import json
 from dataclasses import fields, is_dataclass
 from typing import Any

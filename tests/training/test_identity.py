@@ -263,7 +263,7 @@ def test_what_compile_wraps_around_is_no_part():
     assert described(torch.compile(net)) == before
     inner = nn.Sequential(nn.Linear(2, 2), Net())
     apart = described(inner)
-    inner[1] = torch.compile(inner[1])
+    inner[1] = torch.compile(inner[1])  # pyright: ignore[reportArgumentType]
     assert described(inner) == apart
     assert described(torch.compile(weighted)) == described(weighted)
 

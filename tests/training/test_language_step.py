@@ -57,7 +57,7 @@ def language_game(**fields: Any) -> TwoPlayerGame:
         order="generator_first",
         n_critic=N_CRITIC,
         batch_size=BATCH,
-        **({"beta2": 0.9} | fields),
+        **dict[str, Any]({"beta2": 0.9} | fields),
     )
     game = game_of(config, Sentences(data, lambda: data))
     next_real = game.next_real

@@ -164,6 +164,7 @@ def test_a_relativistic_loss_trains_under_every_order_and_resumes_to_the_bit(
     tiny_game, tmp_path, order
 ):
     ended = {}
+    game, before = tiny_game(RELATIVISTIC, order), []
     for name, ends in (("whole", [8]), ("pieces", [1, 2, 5, 8])):
         for end in ends:
             game = tiny_game(RELATIVISTIC, order)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -399,8 +400,8 @@ def test_how_often_one_looks_may_change_in_a_folder(tmp_path, change):
 def test_compiled_networks_continue_those_that_are_not_and_the_other_way(tmp_path, before, after):
     def piece(folder: str, compiled: str, updates: int):
         torch.manual_seed(0)
-        generator = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 2)))
-        discriminator = nn.Linear(2, 1)
+        generator: Any = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 2)))
+        discriminator: Any = nn.Linear(2, 1)
         if compiled == "all":
             generator, discriminator = (
                 torch.compile(network, backend="eager") for network in (generator, discriminator)
@@ -527,7 +528,7 @@ class Noisy(nn.Module):
 def noisy(path: Path, network: type[nn.Module] = Noisy, **fields):
     torch.manual_seed(0)
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 1))
-    words = {"updates": 8, "latents": 4, "batch_size": 16, "evaluation_samples": 80}
+    words: Any = {"updates": 8, "latents": 4, "batch_size": 16, "evaluation_samples": 80}
     words |= {"metric": "fd_digits", "evaluate_every_updates": 1000, "device": "cpu"}
     pixels = digits().images[:100]
     generator = network()
@@ -590,7 +591,7 @@ def test_an_interrupted_evaluation_continues_to_the_uninterrupted_weights(tmp_pa
                     signal.raise_signal(signal.SIGINT)
             return super().forward(latents)
 
-    words = {"evaluate_every_updates": 4, "evaluation_samples": 1200}
+    words: Any = {"evaluate_every_updates": 4, "evaluation_samples": 1200}
     whole = noisy(tmp_path / "whole", **words)
     with pytest.raises(KeyboardInterrupt, match="interrupted at update 4 and is saved"):
         noisy(tmp_path / "cut", Stops, **words)

@@ -1,4 +1,5 @@
 """What networks, losses and orders change outside any state dict is saved with a run."""
+# pyright: reportIncompatibleMethodOverride=false, reportCallIssue=false, reportFunctionMemberAccess=false, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import collections
 import functools

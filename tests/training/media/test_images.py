@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 def tiny_config(**changes) -> TrainingConfig:
-    fields = {"width": 2, "image_size": 16, "batch_size": 8, "evaluation_samples": 100}
+    fields: Any = {"width": 2, "image_size": 16, "batch_size": 8, "evaluation_samples": 100}
     return configuration(**fields, metric="fd_digits").but(**changes)
 
 

@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ class Row:
 
 
 def scoring(**changes) -> SentenceScoring:
-    fields = {
+    fields: Any = {
         "evaluation_samples": 30,
         "evaluation_batch_size": 7,
         "fine_evaluation_samples": 50,
