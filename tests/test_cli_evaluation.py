@@ -77,7 +77,7 @@ class TestEvaluate:
             ("--metrics kid --kid-subset-size 350", "350"),
             ("--value-range 1", "--value-range expects LOW,HIGH"),
             ("--protocol tf2", "expected a protocol out of tf1"),
-            ("--on-error ignore", "expected on_error fail or skip"),
+            ("--on-error ignore", "expected --on-error fail or skip"),
         ],
     )
     def test_mistakes_are_one_line_and_exit_code_2(self, ttur, words, said):

@@ -139,3 +139,13 @@ def test_batches_one_by_one_are_the_pass_over_them(images, other_images, embedde
     whole = evaluate(images, other_images, "fid,is,modes", extractor=embedded, interval=False)
     assert dict(made) == pytest.approx(dict(whole), rel=1e-5)
     assert np.isfinite(list(made.values())).all()
+
+
+def test_a_whole_name_where_the_extractor_is_apart_is_answered_with_both():
+    """`fd_digits` is what results, tables and `ttur run` call it."""
+    for name, remedy in (
+        ("fd_digits", "ask for fid, with digits as `extractor`"),
+        ("precision_recall_k5_cifar10", "ask for precision_recall_k5, with cifar10 as"),
+    ):
+        with pytest.raises(ValueError, match=f"no metric '{name}' here.*{remedy}"):
+            measures(name)

@@ -1,9 +1,11 @@
 """A result counts as its number, prints as a line, and says the whole as JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from ttur.evaluation.evaluate import evaluate, fid
 from ttur.metrics.extractors import Extractor
@@ -48,3 +50,26 @@ def test_an_evaluation_is_a_mapping_and_prints_a_line_a_number(
     assert len(repr(made)) < 300
     with pytest.raises(KeyError, match="no fid here; there are fd_patches, precision_k3_patches"):
         made["fid"]
+
+
+def test_a_result_compares_with_numbers_alone(images, other_images, tiny: Extractor):
+    result = fid(images, other_images, extractor=tiny)
+    for text in ("10", "abc", None):
+        with pytest.raises(TypeError, match="not supported between instances"):
+            result < text  # noqa: B015
+        assert result != text
+    half = replace(result, value=0.5)
+    assert half == np.float32(0.5)
+    assert np.float32(0.5) == half
+    assert half < torch.tensor(0.6)
+    assert half < np.float16(0.6)
+    assert half >= np.array(0.5)
+
+
+def test_an_evaluation_equals_the_mapping_of_its_numbers(images, other_images, tiny: Extractor):
+    made = evaluate(images, other_images, "fid,precision_recall", extractor=tiny)
+    assert made == dict(made)
+    assert dict(made) == made
+    assert made != {**made, "fd_patches": -1.0}
+    assert made == evaluate(images, other_images, "fid,precision_recall", extractor=tiny)
+    assert made != replace(made, warnings=("another",))  # says something else

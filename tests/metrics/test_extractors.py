@@ -470,3 +470,31 @@ def test_a_new_protocol_is_one_row(monkeypatch: pytest.MonkeyPatch):
     assert scale(white, "photographs")[0, :, 0, 0].tolist() == [2, 1.5, 1]
     with pytest.raises(ValueError, match="torch_antialias, photographs, got 'photos'"):
         load_extractor("digits", protocol="photos")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "reason"),
+    [
+        ("def broken(:", "name", "SyntaxError"),
+        ("raise KeyError('x')", "name", "KeyError: 'x'"),
+        ("def name(): raise RuntimeError('boom')", "name", "RuntimeError: boom"),
+        ("def name(width): return width", "name", "missing 1 required positional argument"),
+    ],
+)
+def test_an_extractor_whose_own_code_fails_is_named(tmp_path, monkeypatch, text, name, reason):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "failing_extractor.py").write_text(text + "\n")
+    monkeypatch.delitem(sys.modules, "failing_extractor", raising=False)
+    with pytest.raises(ValueError, match=f"at failing_extractor:{name}, got .*{reason}"):
+        load_extractor(f"failing_extractor:{name}")
+
+
+def test_autocast_around_changes_no_feature():
+    """It surrounds whoever evaluates within a training loop; the fingerprint says float32."""
+    digits = load_extractor("digits", device="cpu")
+    pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    expected = digits(pixels)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = digits(pixels)
+    assert torch.equal(got.features, expected.features)
+    assert torch.equal(got.logits, expected.logits)

@@ -47,7 +47,8 @@ def fid(
         print_json(result.to_json())
         return
     print(f"{result.metric} {result.value:.6g}  ({_circumstances(result)})")
-    print(_certainty(result.details))
+    if certainty := _certainty(result.details):
+        print(certainty)
 
 
 @grouped

@@ -37,6 +37,8 @@ class Settings:
     kid_subset_size: int = 1000
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"expected a `seed` of 0 or more, got {self.seed!r}")
         if self.kid_subset_size < 4:
             raise ValueError(
                 f"expected KID subsets of at least 4 images, got {self.kid_subset_size}"
@@ -112,6 +114,12 @@ def measures(names: str | Iterable[str]) -> list[Measure]:
     for name in _split(names):
         measure = _measure(name)
         if measure is None:
+            whole = _of_whole_name(name)
+            if whole is not None:
+                raise ValueError(
+                    f"no metric {name!r} here, where names carry no extractor; ask for {whole[0]}, "
+                    f"with {whole[1]} as `extractor`"
+                )
             raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, MEASURES)}")
         wanted[measure.name, measure.k] = measure
     return list(wanted.values())
@@ -181,15 +189,22 @@ def _measure(name: str) -> Measure | None:
 def _parsed(name: str) -> tuple[str, str]:
     if _measure(name) is not None:
         return name, PLAIN
+    if (whole := _of_whole_name(name)) is not None:
+        return whole
+    _, _, extractor = name.rpartition("_")
+    by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
+    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, [*MEASURES, *by_it])}")
+
+
+def _of_whole_name(name: str) -> tuple[str, str] | None:
+    """The metric and the extractor of a name that carries one."""
     # The longest first: fd_infinity_digits is of digits, not the distance by "infinity_digits".
     for measure in sorted(MEASURES.values(), key=lambda measure: -len(measure.name)):
         neighbours = "(_k[1-9][0-9]{0,3})?" if measure.k is not None else "()"
         match = re.fullmatch(f"{re.escape(_by_another(measure.name))}{neighbours}_(.+)", name)
         if match is not None:
             return measure.name + (match[1] or ""), match[2]
-    _, _, extractor = name.rpartition("_")
-    by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
-    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, [*MEASURES, *by_it])}")
+    return None
 
 
 def _fid(real: Side, generated: Side, settings: Settings) -> Numbers:

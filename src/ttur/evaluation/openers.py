@@ -49,7 +49,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.on_error not in ("fail", "skip"):
-            raise ValueError(f"expected on_error fail or skip, got {self.on_error!r}")
+            raise ValueError(f"expected `on_error` fail or skip, got {self.on_error!r}")
 
     def values(self, source: Any) -> Values:
         return Values(name_of(source), self.value_range)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from numbers import Real
+from typing import Any, SupportsFloat
 
 
 @dataclass(frozen=True)
@@ -81,27 +82,30 @@ class Result(Circumstances):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Result):
             return vars(self) == vars(other)
-        return self.value == other if isinstance(other, int | float) else NotImplemented
+        return bool(self.value == other) if isinstance(other, Real) else NotImplemented
 
-    def __lt__(self, other: "float | Result") -> bool:
-        return self.value < float(other)
+    def __lt__(self, other: object) -> bool:
+        return self.value < float(other) if isinstance(other, SupportsFloat) else NotImplemented
 
-    def __le__(self, other: "float | Result") -> bool:
-        return self.value <= float(other)
+    def __le__(self, other: object) -> bool:
+        return self.value <= float(other) if isinstance(other, SupportsFloat) else NotImplemented
 
-    def __gt__(self, other: "float | Result") -> bool:
-        return self.value > float(other)
+    def __gt__(self, other: object) -> bool:
+        return self.value > float(other) if isinstance(other, SupportsFloat) else NotImplemented
 
-    def __ge__(self, other: "float | Result") -> bool:
-        return self.value >= float(other)
+    def __ge__(self, other: object) -> bool:
+        return self.value >= float(other) if isinstance(other, SupportsFloat) else NotImplemented
 
     def to_json(self) -> dict[str, Any]:
         return self.measurement.to_json() | super().to_json()
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Evaluation(Circumstances, Mapping[str, float]):
-    """Several numbers from one pass: a mapping of full names, as `kid_cifar10`, to values."""
+    """Several numbers from one pass: a mapping of full names, as `kid_cifar10`, to values.
+
+    Two evaluations are equal if all they say is; one equals a mapping of the same names to values.
+    """
 
     measurements: tuple[Measurement, ...]
 
@@ -115,6 +119,11 @@ class Evaluation(Circumstances, Mapping[str, float]):
             if made.metric == metric:
                 return made.value
         raise KeyError(f"no {metric} here; there are {', '.join(self)}")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Evaluation):
+            return vars(self) == vars(other)
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
 
     def __iter__(self) -> Iterator[str]:
         return (made.metric for made in self.measurements)

@@ -31,7 +31,8 @@ class Values:
             low, high = self.value_range
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise ValueError(
-                    f"expected value_range=(black, white) with black < white, got {(low, high)}"
+                    "expected as `value_range` black and white, two numbers with black < white, "
+                    f"got {self.value_range!r}"
                 )
 
     def pictures_of(self, item: Any) -> Iterator[Picture]:
@@ -110,7 +111,7 @@ class Values:
         if dtype != np.uint8 and self.value_range is None:
             raise ValueError(
                 f"expected uint8 images in {self.where}, got {dtype} of an unknown range; say "
-                "which values are black and white, such as value_range=(0, 1) or (-1, 1)"
+                "by `value_range` which values are black and white, as 0,1 or -1,1"
             )
         if min(shape[1:3]) < 2:
             raise ValueError(

@@ -21,7 +21,7 @@ from ttur.runtime import digests
 from ttur.runtime.artifacts import Artifact, fetch
 from ttur.runtime.checkpoint import weights_sha256
 from ttur.runtime.distributed import pick_device
-from ttur.runtime.errors import closest, kind_of
+from ttur.runtime.errors import closest, error_of, kind_of
 
 GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by name
 
@@ -185,11 +185,12 @@ class Extractor:
         resize.check_pixels(pixels)
         device = self.device or pixels.device
         pixels = pixels.to(device)
-        if self.images_apart and device.type == "cpu":
-            features, logits = side_by_side(self._outputs, pixels)
-        else:
-            with without_tf32():
-                features, logits = self._outputs(pixels)
+        with torch.autocast(device.type, enabled=False):  # of a training loop around
+            if self.images_apart and device.type == "cpu":
+                features, logits = side_by_side(self._outputs, pixels)
+            else:
+                with without_tf32():
+                    features, logits = self._outputs(pixels)
         if features.shape != (len(pixels), self.dimension):
             raise ValueError(
                 f"expected features of shape ({len(pixels)}, {self.dimension}) from extractor "
@@ -334,11 +335,8 @@ def _of_others(name: str) -> "Design | Extractor":
         _check_own(attribute)
         try:
             found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(
-                f"expected an extractor at {name}, got {error}; give package.module:name of a "
-                "Design, an Extractor, or a function making one"
-            ) from error
+        except Exception as error:  # of a module of somebody else's
+            raise ValueError(_NOT_MADE.format(name, error_of(error))) from error
     else:
         known = (*DESIGNS, *others)
         raise ValueError(
@@ -346,13 +344,22 @@ def _of_others(name: str) -> "Design | Extractor":
             f"got {name!r}; {closest(name, known)}"
         )
     if callable(found) and not isinstance(found, Extractor):
-        found = found()
+        try:
+            found = found()
+        except Exception as error:  # of a function of somebody else's
+            raise ValueError(_NOT_MADE.format(name, error_of(error))) from error
     if not isinstance(found, Design | Extractor):
         raise ValueError(
             f"expected a Design or an Extractor from {name}, got {kind_of(found)}; make one of a "
             "network or function by Extractor.of(network, name=..., dimension=...)"
         )
     return found
+
+
+_NOT_MADE = (
+    "expected an extractor at {}, got {}; give package.module:name of a Design, an Extractor, or a "
+    "function without arguments making one"
+)
 
 
 def _check_own(name: str) -> None:

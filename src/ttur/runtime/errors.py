@@ -13,10 +13,15 @@ def closest(name: str, names: Iterable[str]) -> str:
 
     >>> closest("fdi", ["fid", "kid"])
     'did you mean fid?'
+    >>> closest("FID", ["fid", "kid"])
+    'did you mean fid or kid?'
     """
-    known = list(names)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+    known = {each.lower(): each for each in names}
+    found = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)
+    close = [known[each] for each in found]
+    return (
+        f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known.values())}"
+    )
 
 
 def kind_of(value: object) -> str:
@@ -29,3 +34,12 @@ def kind_of(value: object) -> str:
         return "None"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def error_of(error: Exception) -> str:
+    """What a message calls an error in the code of somebody else.
+
+    >>> error_of(KeyError("x")), error_of(ImportError("No module named 'x'"))
+    ("KeyError: 'x'", "ImportError: No module named 'x'")
+    """
+    return f"{type(error).__name__}: {error}"
