@@ -479,6 +479,15 @@ def test_only_places_whose_value_changed_are_kept():
     assert unseen.state_dict() == {"net.strength": 0.5}
 
 
+def test_a_place_that_was_put_back_is_kept_though_it_equals_what_it_began_with_here():
+    used = Attribute()
+    used.strength = 0.5
+    unseen = UnseenState({"net": used})
+    unseen.load_state_dict({"net.strength": 0.25})
+    used.strength = 0.5
+    assert unseen.state_dict() == {"net.strength": 0.5}
+
+
 def test_objects_that_others_hold_are_changed_in_place():
     """Generators, lists, dicts, deques, sets and tensors."""
     for value, change in (
