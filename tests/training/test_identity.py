@@ -5,12 +5,13 @@ import enum
 import functools
 import json
 import math
+import os
 import subprocess
 import sys
 from collections import OrderedDict
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -276,7 +277,7 @@ def test_a_part_that_holds_itself_is_described():
 
 def test_what_cannot_be_described_is_named():
     describe = Describer()
-    describe(Weighted(1.0, Slotted(2.0)), "the loss")
+    describe(Weighted(1.0, iter([2.0])), "the loss")
     describe({"a": [iter([1])]}, "latents")
     assert describe.not_compared == ["the loss.inner", "latents.a.0"]
 
@@ -333,7 +334,7 @@ def test_what_is_not_compared_is_said_and_recorded_and_a_name_stands_for_losses(
         return -d(round.fake).mean()
 
     def of(weight: float, name: str | None = None) -> Losses:
-        return Losses(functools.partial(loss, Slotted(weight)), generator_loss, name=name)
+        return Losses(functools.partial(loss, SimpleNamespace(weight=weight)), generator_loss, name=name)
 
     record = play(tmp_path / "unnamed", losses=of(1.0), say=said.append)
     # Who checks shapes here wraps our functions in what cannot be described.
@@ -377,3 +378,73 @@ ttur.train(Net(3, 2), Net(2, 1), torch.ones(32, 2), {str(tmp_path / "run")!r},
         assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "run" / CONFIG).read_text())
     assert document["not_compared"] == []
+
+
+# ruff: noqa: E501  modules in a line each
+SOURCES = {
+    "of a base class": "class B:\n  def __call__(self, d, r): return X\nclass A(B): pass\npart = A()",
+    "of a class without a file": "exec('class A:\\n  def __call__(self, d, r): return X')\npart = A()",
+    "of one of two classes": "if X == 1:\n  class A:\n    v = 1\nelse:\n  class A:\n    v = 2\npart = A()",
+    "of a class that is called": "class A:\n  v = X\ndef part(d, r): return A().v",
+    "of a wrapper": "import functools\ndef w(f):\n  @functools.wraps(f)\n  def g(d, r): return X * f(d, r)\n"
+    "  return g\n@w\ndef part(d, r): return 1",
+    "that a method reads": "V = X\nclass A:\n  def __call__(self, d, r): return V\npart = A()",
+    "that a helper of a method reads": "def h(): return X\nclass A:\n  def m(self, d, r): return h()\n"
+    "part = A().m",
+    "in slots": "class A:\n  __slots__ = ('v',)\n  def __init__(self, v): self.v = v\npart = A(X)",
+    "that is private": "from torch import nn\nclass A(nn.Module):\n  def __init__(self, v):\n    super().__init__()\n"
+    "    self._v = v\npart = A(X)",
+    "of an optimizer": "import torch\nclass A(torch.optim.SGD):\n  v = X\n"
+    "part = A([torch.zeros(1, requires_grad=True)])",
+    "of a layer that does not show it": "from torch import nn\npart = nn.MultiheadAttention(8, 2 * X)",
+    "of a hook": "from torch import nn\npart = nn.Linear(2, 1)\npart.register_forward_hook(lambda m, i, o: X * o)",
+    "of a range": "part = range(X)",
+    "beside what differs each time": "import os\nlatents = os.urandom(8)\nclass K: pass\nT = {K(): 1, len: 2}\n"
+    "def part(d, r): return X * r.latents.mean() * len(T)",
+    "beside weights": "from torch import nn\nps = list(nn.Linear(2, 1).parameters())\n"
+    "def part(d, r): return X * ps[0].sum()",
+    "in a set within a line": "a, part = (lambda: 0), (lambda n: X if n in {'a', 'b', 'c', 'd'} else 0)",
+}  # fmt: skip
+
+
+def test_a_value_tells_apart_and_nothing_else_does(tmp_path):
+    """Whatever the process: with hashes, addresses and weights of its own."""
+    script = "import importlib, json, sys; from ttur.training.identity import Describer as D; "
+    script += "part = lambda name: D()(importlib.import_module(name).part, 'it'); "
+    script += "print(json.dumps({name: part(name) for name in sys.argv[1:]}))"
+    names = {f"part_{i}_{value}": (kind, value) for i, kind in enumerate(SOURCES) for value in "12"}
+    for name, (kind, value) in names.items():
+        (tmp_path / f"{name}.py").write_text(SOURCES[kind].replace("X", value))
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    one, other = (
+        json.loads(
+            subprocess.check_output(
+                [sys.executable, "-c", script, *names],
+                env=os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": seed},
+                text=True,
+            ).replace("_2.", "_1.")
+        )
+        for seed in "12"
+    )
+    for i, kind in enumerate(SOURCES):
+        assert one[f"part_{i}_1"] == other[f"part_{i}_1"], kind
+        assert one[f"part_{i}_1"] != one[f"part_{i}_2"], kind
+
+
+def test_the_same_objects_continue_what_they_changed(tmp_path):
+    """Also where both losses share it."""
+
+    def losses() -> Losses:
+        count = 0
+
+        def discriminator(d, round):
+            nonlocal count
+            count += 1
+            return logistic(d, round)
+
+        return Losses(discriminator, lambda d, round: non_saturating(d, round) * (1 + count % 3))
+
+    used = losses()
+    play(tmp_path, losses=used)
+    assert play(tmp_path, updates=6, losses=used).updates == 6
+    assert play(tmp_path, updates=8, losses=losses()).updates == 8

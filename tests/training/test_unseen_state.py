@@ -2,7 +2,9 @@
 # pyright: reportIncompatibleMethodOverride=false, reportCallIssue=false, reportFunctionMemberAccess=false, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import collections
+import dataclasses
 import functools
+import itertools
 import random
 from pathlib import Path
 
@@ -288,7 +290,82 @@ def test_state_of_networks_continues(tmp_path, network, player):
     check_continues(tmp_path, **{player: network})
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+class ByClass:
+    count = 0
+
+    def __call__(self, d, round):
+        self.count += 1
+        return logistic(d, round) * self.count
+
+
+@dataclasses.dataclass(slots=True)
+class BySlot:
+    count: int = 0
+
+    def __call__(self, d, round):
+        self.count += 1
+        return logistic(d, round) * self.count
+
+
+class ByItem(dict):
+    def __call__(self, d, round):
+        self["count"] = self.get("count", 0) + 1
+        return logistic(d, round) * self["count"]
+
+
+COUNTED = {"count": 0}
+
+
+def by_global():
+    def loss(d, round):
+        COUNTED["count"] += 1
+        return logistic(d, round) * COUNTED["count"]
+
+    COUNTED["count"] = 0
+    return loss
+
+
+def by_default():
+    def loss(d, round, counted=[0]):  # noqa: B006
+        counted[0] += 1
+        return logistic(d, round) * counted[0]
+
+    return loss
+
+
+def by_shared_array():
+    def counting(seen):
+        def count():
+            seen[0] += 1
+
+        return count
+
+    def scaled(seen):
+        return lambda d, round: logistic(d, round) * float(seen[0])
+
+    seen = np.ones(1)
+    count, loss = counting(seen), scaled(seen)
+    return lambda d, round: (count(), loss(d, round))[1]
+
+
+def by_third_network():
+    average = Net().requires_grad_(False)
+
+    def loss(d, round):
+        with torch.no_grad():
+            for mean, weights in zip(average.parameters(), d.parameters(), strict=True):
+                mean.lerp_(weights, 0.3)
+        return logistic(d, round) + (d(round.real) - average(round.real)).square().mean()
+
+    return loss
+
+
+OTHERS = [
+    ByClass, BySlot, ByItem, by_global, by_default, by_shared_array, by_third_network
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, *OTHERS])
 def test_state_of_losses_continues(tmp_path, loss):
     check_continues(tmp_path, losses=lambda: Losses(loss(), non_saturating))
 
@@ -540,3 +617,25 @@ def test_a_place_that_is_gone_is_named():
     unseen = UnseenState({"losses.0": a_nonlocal()})
     with pytest.raises(ValueError, match=r"keeps losses\.0\.gone, which the parts of this run"):
         unseen.load_state_dict({"losses.0.gone": 1})
+
+
+@pytest.mark.parametrize("made", [lambda: itertools.count(1), lambda: (n for n in range(1, 99))])
+def test_iterators_that_move_are_refused(tmp_path, made):
+    steps = made()
+    losses = Losses(lambda d, round: next(steps) * logistic(d, round), non_saturating)
+    with pytest.raises(ValueError, match=r"losses\.0\.steps holds .* cannot store"):
+        play(tmp_path, 5, losses=lambda: losses)
+
+
+def test_an_object_that_training_makes_is_refused_at_the_first_save(tmp_path):
+    class Lazy(Net):
+        def start(self):
+            self.made = None
+
+        def factor(self):
+            self.made = self.made or ByClass()
+            self.made.count += 1
+            return 1.0
+
+    with pytest.raises(ValueError, match=r"discriminator\.made\.count belongs to an object"):
+        play(tmp_path, 5, make_critic=Lazy)

@@ -122,6 +122,8 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
         raise ValueError(f"{path} is torn or not a checkpoint ({reason})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of ttur (expected format {FORMAT})")
+    if not isinstance(content.get("state"), dict):
+        raise ValueError(f"{path} is a checkpoint without a state")
     if identity and content.get("identity") != identity:
         raise ValueError(f"{path} belongs to a run of another configuration")
     return decoded(content["state"])

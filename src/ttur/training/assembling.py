@@ -113,27 +113,34 @@ def conduct(
     claim: Claim,
     parts: Parts,
     *,
+    describe: Callable[[], dict[str, Any]] | None = None,
     weights: Path | str | None = None,
     listeners: Sequence[Listener] = (),
     say: Say,
 ) -> RunRecord:
-    """Play the parts to the end in the folder that is claimed for them."""
+    """Play the parts to the end in the folder that is claimed for them.
+
+    `describe` gives the configuration by the parts as they are when it is called.
+    """
     game = parts.game()
     evaluator = parts.evaluator(weights, say)
     monitor = parts.monitoring(game)
     claim.describe(evaluator)
-    run_loop(
-        game,
-        claim.folder,
-        parts.updates,
-        parts.cadence,
-        evaluator,
-        identity=claim.description.identity,
-        monitor=monitor,
-        listeners=listeners,
-        say=say,
-    )
-    claim.note_changing(tuple(slot.where for slot in game.unseen.changed()))
+    try:
+        run_loop(
+            game,
+            claim.folder,
+            parts.updates,
+            parts.cadence,
+            evaluator,
+            identity=claim.description.identity,
+            monitor=monitor,
+            listeners=listeners,
+            say=say,
+        )
+    finally:  # the same objects may be called with again, however this ended
+        if describe is not None:
+            claim.note_changing(describe())
     return read_run(claim.folder.path)
 
 

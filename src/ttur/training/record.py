@@ -96,9 +96,15 @@ class RunDescription:
                 "read it with that version, or name another folder"
             )
         try:
-            return _DESCRIPTION.validate_python(document)
+            described = _DESCRIPTION.validate_python(document)
         except ValidationError as error:
             raise ValueError(f"{path} is damaged ({reasons(error)})") from error
+        updates = described.configuration.get("updates")
+        if not isinstance(updates, int | float):
+            raise ValueError(
+                f"{path} is damaged (configuration.updates: expected a number, got {updates!r})"
+            )
+        return described
 
 
 _DESCRIPTION = TypeAdapter(RunDescription)

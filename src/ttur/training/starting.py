@@ -58,10 +58,13 @@ class Claim:
         )
         self.folder.write_config(self.description.to_json())
 
-    def note_changing(self, places: tuple[str, ...]) -> None:
-        """What of the description is no setting: training changes it (`unseen_state`)."""
-        if places and set(places) != set(self.description.changing):
-            self.description = replace(self.description, changing=places)
+    def note_changing(self, configuration: dict[str, Any]) -> None:
+        """What of the description is no setting, for training has changed it by now."""
+        known = self.description.changing
+        differing = differences(self.description.configuration, configuration)
+        places = dict.fromkeys([*known, *(place for place, *_ in differing)])
+        if tuple(places) != known:
+            self.description = replace(self.description, changing=tuple(places))
             self.folder.write_config(self.description.to_json())
 
 
@@ -97,7 +100,7 @@ def claimed(directory: Path, description: RunDescription, say: Say) -> Iterator[
         claim = Claim(folder, description, read_run(directory))
         if not claim.is_concluded:  # as it began
             claim.description = replace(description, environment=stored.environment)
-        elif stored.configuration["monitor"] != description.configuration["monitor"]:
+        elif stored.configuration.get("monitor") != description.configuration["monitor"]:
             say(f"{directory} has ended and is not monitored any more; give more `updates`")
         yield claim
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ttur.data.batches import are_pixels
 from ttur.losses import NON_SATURATING, Companion, Losses
 from ttur.runtime import checkpoint
-from ttur.runtime.description import Count, Whole, to_json
+from ttur.runtime.description import Count, Whole, from_json, to_json
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.errors import kind_of
 from ttur.timescales import LearningRatePair
@@ -130,6 +130,16 @@ def train(
         )
     )
     seed = _number(Whole, "seed", seed)
+    for name, value, is_right, expected in (
+        ("rates", rates, isinstance(rates, LearningRatePair), "a ttur.LearningRatePair"),
+        ("losses", losses, isinstance(losses, Losses), "ttur.Losses of two functions"),
+        ("order", order, callable(order), "a function of ttur.timescales.orders"),
+        ("companions", companions, _all(companions, Companion), "a list of ttur.losses.Companion"),
+        ("execution", execution, hasattr(execution, "phase"), "a ttur.training Execution"),
+        ("listeners", listeners, _all(listeners, Callable), "a list of functions of an event"),
+    ):
+        if not is_right:
+            raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
     generator = execution.placed(generator, target).train()
     discriminator = execution.placed(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
@@ -167,14 +177,17 @@ def train(
         evaluation_copy=_evaluation_copy,
         medium=medium,
         scoring=scoring,
-        cadence=Cadence(
-            log_every_updates=log_every_updates,
-            evaluate_every_updates=evaluate_every_updates,
-            checkpoint_every_updates=checkpoint_every_updates,
+        cadence=from_json(
+            Cadence,
+            {
+                "log_every_updates": log_every_updates,
+                "evaluate_every_updates": evaluate_every_updates,
+                "checkpoint_every_updates": checkpoint_every_updates,
+            },
         ),
         monitor=None
         if monitor_every_updates is None
-        else MonitorDescription(monitor_every_updates=monitor_every_updates),
+        else from_json(MonitorDescription, {"monitor_every_updates": monitor_every_updates}),
         execution=execution,
         device=target,
         companions=tuple(companions),
@@ -193,7 +206,14 @@ def train(
             _give_weights(claim.record, claim.description.identity, generator, discriminator, say)
             return claim.record
         told = (*listeners, *reporting(report))
-        record = conduct(claim, parts, weights=weights, listeners=told, say=say)
+        record = conduct(
+            claim,
+            parts,
+            describe=lambda: _configuration(parts, Describer()),
+            weights=weights,
+            listeners=told,
+            say=say,
+        )
     if record.outcome == "interrupted" and on_interrupt == "raise":
         raise KeyboardInterrupt(
             f"{record.directory} was interrupted at update {record.updates:,} and is saved; the "
@@ -205,8 +225,25 @@ def train(
 def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
     """All that makes it this run, by value."""
     describe = Describer()
+    configuration = _configuration(parts, describe)
+    if missing := describe.not_compared:
+        say(f"not compared when the folder is continued: {', '.join(missing)}")
+    return RunDescription(
+        experiment=experiment,
+        label=parts.rates.label,
+        seed=parts.seed,
+        data_sha256=parts.medium.sha256,
+        rates=parts.rates.at(1),
+        is_single_timescale=parts.rates.is_single_timescale,
+        configuration=configuration,
+        environment=environment(parts.device),
+        not_compared=tuple(missing),
+    )
+
+
+def _configuration(parts: Parts, describe: Describer) -> dict[str, Any]:
     named = parts.losses.name
-    configuration = {
+    return {
         "model": {
             "kind": OWN_NETWORKS,
             "generator": describe(parts.generator, "generator"),
@@ -238,19 +275,6 @@ def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
         "monitor": None if parts.monitor is None else to_json(parts.monitor),
         "execution": describe(parts.execution, "execution"),
     }
-    if missing := describe.not_compared:
-        say(f"not compared when the folder is continued: {', '.join(missing)}")
-    return RunDescription(
-        experiment=experiment,
-        label=parts.rates.label,
-        seed=parts.seed,
-        data_sha256=parts.medium.sha256,
-        rates=parts.rates.at(1),
-        is_single_timescale=parts.rates.is_single_timescale,
-        configuration=configuration,
-        environment=environment(parts.device),
-        not_compared=tuple(missing),
-    )
 
 
 class _StandardNormal:
@@ -304,6 +328,10 @@ def _optimizer(
             f"order, got others; build it from `{player}.parameters()`"
         )
     return optimizer
+
+
+def _all(values: Any, kind: Any) -> bool:
+    return isinstance(values, Sequence) and all(isinstance(value, kind) for value in values)
 
 
 def _number(kind: Any, name: str, value: Any) -> int:
