@@ -334,7 +334,9 @@ def test_what_is_not_compared_is_said_and_recorded_and_a_name_stands_for_losses(
         return -d(round.fake).mean()
 
     def of(weight: float, name: str | None = None) -> Losses:
-        return Losses(functools.partial(loss, SimpleNamespace(weight=weight)), generator_loss, name=name)
+        return Losses(
+            functools.partial(loss, SimpleNamespace(weight=weight)), generator_loss, name=name
+        )
 
     record = play(tmp_path / "unnamed", losses=of(1.0), say=said.append)
     # Who checks shapes here wraps our functions in what cannot be described.
