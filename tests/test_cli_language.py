@@ -190,4 +190,4 @@ def test_a_folder_of_another_version_is_refused_with_its_reason(ttur):
             code, out, err = ttur(words)
             assert (code, out) == (2, "")
             assert f"config.json has the layout {layout} of another version of ttur" in err
-            assert "--out" in err
+            assert "read it with that version, or name another folder" in err
