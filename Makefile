@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint
+.PHONY: demo test test-extras lint
 
 demo: .venv/installed
 	$(BIN)/ttur run demo
@@ -10,7 +10,11 @@ demo: .venv/installed
 
 # One thread per worker: the two share the cores instead of fighting for them.
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not extras"
+
+# What takes minutes: kills at random moments.
+test-extras: .venv/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m extras
 
 lint: .venv/installed-test
 	$(BIN)/ruff check

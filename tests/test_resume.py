@@ -46,6 +46,7 @@ def environment(cache: Path) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "TTUR_CACHE": str(cache)}
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(
     ("words", "kills"),
     [(IMAGES, 10), (SENTENCES, 3), (RESIDUAL, 3), (RECONSTRUCTING, 3)],

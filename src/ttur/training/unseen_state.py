@@ -156,11 +156,11 @@ class _Walk:
             case type():
                 self._class(part, where)
             case _:
+                if isinstance(part, list | tuple | dict):  # whose new keys come before attributes
+                    self._items(part, where, write)
                 if is_users_own(part):
                     self._attributes(part, attributes_of(part), where)
                     self.inside(type(part), where)
-                if isinstance(part, list | tuple | dict):
-                    self._items(part, where, write)
 
     def _was_seen(self, key: Any, holds: Any) -> bool:
         if key in self._seen:
@@ -298,7 +298,8 @@ def _fingerprint(value: Any) -> Any:
     except (ValueError, RecursionError):
         pass
     if isinstance(value, GeneratorType):
-        return _fingerprint(inspect.getgeneratorlocals(value))
+        there = inspect.getgeneratorlocals(value)
+        return tuple((name, _fingerprint(local)) for name, local in there.items())
     if isinstance(value, Iterator) and type(value).__module__ in ("builtins", "itertools"):
         with suppress(TypeError):  # not every one says where it stands
             return repr(value.__reduce__())
