@@ -205,7 +205,11 @@ def test_bfloat16_tensors_are_read():
 
 
 REFUSED = {
-    "floats without a range": (np.zeros((2, 4, 4, 3)), {}, "say by `value_range` which values are black and white, as 0,1"),
+    "floats without a range": (
+        np.zeros((2, 4, 4, 3)),
+        {},
+        "say by `value_range` which values are black and white, as 0,1",
+    ),
     "not a number": (np.full((2, 4, 4, 3), np.nan), {"value_range": (0.0, 1.0)}, "NaN"),
     "infinite": (np.full((2, 4, 4, 3), np.inf), {"value_range": (0.0, 1.0)}, "infinite"),
     "an empty range": (np.zeros((2, 4, 4, 3)), {"value_range": (1.0, 1.0)}, "black < white"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import CellType, FunctionType, GeneratorType, MethodType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -322,10 +322,10 @@ def _detached(value: Any) -> Any:
 
 def _restored(there: Any, value: Any) -> Any:
     """`value`, in the object that is there where others may hold the same one."""
-    if type(there) is not type(value) and not (
-        isinstance(there, Tensor) and isinstance(value, Tensor)
-    ):
+    are_tensors = isinstance(there, Tensor) and isinstance(value, Tensor)
+    if type(there) is not type(value) and not are_tensors:
         return value
+    value = cast(Any, value)
     match there:
         case torch.Generator():
             there.set_state(value.get_state())
