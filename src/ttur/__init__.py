@@ -10,7 +10,6 @@ The names below are the whole public face. Each is loaded when it is first used.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("ttur")
     raise AttributeError(f"module 'ttur' has no attribute {name!r}")
 
