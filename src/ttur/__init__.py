@@ -53,7 +53,7 @@ _PUBLIC = {
     "statistics": "ttur.evaluation.reference",
     "train": "ttur.training.train",
 }
-__all__ = [*_PUBLIC]
+__all__ = [*_PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
