@@ -363,13 +363,13 @@ def test_listeners_are_told_every_event_once_in_order_after_it_is_on_disk(tiny_g
         (Started, 0),
         (Evaluation, 1),
         (Log, 5),
-        (Log, 10),
         (Evaluation, 10),
+        (Log, 10),
         (Saved, 10),
         (Probe, 15),
         (Log, 15),
-        (Log, 20),
         (Evaluation, 20),
+        (Log, 20),
         (Saved, 20),
         (Ended, 20),
     ]
@@ -377,7 +377,7 @@ def test_listeners_are_told_every_event_once_in_order_after_it_is_on_disk(tiny_g
     play(tiny_game(), tmp_path, evaluator=SCORED, listeners=[later], updates=25)
     assert later.events == read_events(tmp_path)[12:]
     kinds = [type(event) for event in later.events]
-    assert kinds == [Resumed, Log, Evaluation, Saved, Ended]
+    assert kinds == [Resumed, Evaluation, Log, Saved, Ended]
 
 
 def test_a_listener_that_fails_is_dropped_and_said_and_the_run_goes_on(tiny_game, tmp_path):

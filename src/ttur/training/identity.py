@@ -161,12 +161,12 @@ class Describer:
         return {"class": self(type(optimizer), where), "groups": groups}
 
     def _function(self, function: FunctionType, where: str) -> Any:
-        is_ours = is_of_a_library(function)
-        if is_ours and not function.__closure__:
+        is_installed = is_of_a_library(function)
+        if is_installed and not function.__closure__:
             return _name(function)
         described: dict[str, Any] = {"function": _name(function)}
         values = variables_of(function) | defaults_of(function)
-        if not is_ours:
+        if not is_installed:
             described["source"] = _source_of(function)
             values |= {n: v for n, v in globals_of(function).items() if not _is_installed(v)}
         return described | {name: self(v, f"{where}.{name}") for name, v in values.items()}

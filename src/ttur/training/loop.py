@@ -71,10 +71,10 @@ def run_loop(
             if is_last or interrupted.is_set() or cadence.pauses(update, updates):
                 if diagnosis := game.diagnosis():
                     return run.end("diverged", *diagnosis)
-                if cadence.logs(update):
-                    run.log()
                 if cadence.evaluates(update, updates):
                     run.evaluate(interrupted)
+                if cadence.logs(update):  # after it: whoever hears of an update knows its score
+                    run.log()
                 cause = run.lost_patience(cadence.patience)
                 is_last = is_last or cause is not None
                 if is_last or interrupted.is_set() or cadence.saves(update):

@@ -49,8 +49,7 @@ class Slot:
 class UnseenState:
     """What is reachable from `parts`, by name, and no state dict; `known` are left out.
 
-    Raises:
-        ValueError: by `check`, of an attribute that changes and cannot be stored.
+    Nothing is copied: what changed is told by digests, which are taken anew at every save.
     """
 
     def __init__(self, parts: Mapping[str, Any] | None = None, known: tuple[Any, ...] = ()) -> None:
