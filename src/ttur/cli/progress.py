@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from ttur.training.events import Evaluation, Event, Log, Resumed, Score, Started
+from ttur.training.events import Event, Log
+from ttur.training.progress import Progress, ProgressListener
 
 SECONDS_BETWEEN_LOG_LINES = 15.0
 
@@ -44,10 +45,7 @@ class TerminalProgress:
     def start(self, title: str) -> None:
         """The next run is called `title`."""
         self.title = title
-        self._updates = 0
-        self._log: Log | None = None
-        self._last: Score | None = None
-        self._best: Score | None = None
+        self._run = ProgressListener()
         if self._live is not None:
             self._live.update(Text(title), refresh=True)
 
@@ -57,16 +55,9 @@ class TerminalProgress:
 
     def __call__(self, event: Event) -> None:
         """Remember what the line says; a log renews it."""
-        match event:
-            case Started():
-                self._updates = event.updates
-            case Resumed():
-                self._updates, self._last, self._best = event.updates, event.last, event.best
-            case Evaluation():
-                self._last, self._best = event.score, event.best
-            case Log():
-                self._show(self._line(event))
-                self._log = event
+        self._run(event)
+        if isinstance(event, Log):
+            self._show(self._line(self._run.progress))
 
     def _show(self, line: str) -> None:
         if self._live is not None:
@@ -75,27 +66,20 @@ class TerminalProgress:
             self._last_line = time.monotonic()
             self.say(line)
 
-    def _line(self, log: Log) -> str:
-        parts = [f"{self.title}  {log.update:,}/{self._updates:,}"]
-        if (speed := self._updates_per_second(log)) > 0:
-            parts.append(f"{speed:.1f} updates/s")
-            parts.append(f"{_duration((self._updates - log.update) / speed)} left")
-        known = {k: value for k, value in log.values.items() if value is not None}
+    def _line(self, run: Progress) -> str:
+        parts = [f"{self.title}  {run.update:,}/{run.updates:,}"]
+        if run.updates_per_second > 0:
+            parts.append(f"{run.updates_per_second:.1f} updates/s")
+            parts.append(f"{_duration((run.updates - run.update) / run.updates_per_second)} left")
+        known = {k: value for k, value in run.losses.items() if value is not None}
         short = {"discriminator_loss": "D", "generator_loss": "G"}
         parts += [f"{short.get(k, k)} {value:.3f}" for k, value in known.items()]
-        if self._last is not None and self._best is not None:
+        if run.last is not None and run.best is not None:
             parts.append(
-                f"{self._last['metric']} {self._last['value']:.4g}"
-                f" (best {self._best['value']:.4g} @ {self._best['update']:,})"
+                f"{run.last.metric} {run.last.value:.4g}"
+                f" (best {run.best.value:.4g} @ {run.best.update:,})"
             )
         return " · ".join(parts)
-
-    def _updates_per_second(self, log: Log) -> float:
-        """Since the log before; 0 at the first."""
-        before = self._log
-        if before is None or log.training_seconds <= before.training_seconds:
-            return 0.0
-        return (log.update - before.update) / (log.training_seconds - before.training_seconds)
 
 
 @contextmanager

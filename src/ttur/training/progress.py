@@ -20,9 +20,9 @@ class Progress:
 
 
 class ProgressListener:
-    """Tells `report` where the run stands, after every log and evaluation, and at the end."""
+    """Knows where a run stands; tells `report` after every log and evaluation, and at the end."""
 
-    def __init__(self, report: Callable[[Progress], None]) -> None:
+    def __init__(self, report: Callable[[Progress], None] = lambda progress: None) -> None:
         self.report, self.progress = report, Progress()
         self._logged: Log | None = None
 
