@@ -1,22 +1,26 @@
 """The program `ttur`: how it ends, and what it says of a mistake."""
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.models import OptionInfo
 
 FINISHED, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
-# Arguments that have another name on the command line.
-_FLAGS = {
-    "directory": "--out",
-    "data_directory": "--data",
-    "updates": "--steps",
-    "evaluation_samples": "--samples",
-    "evaluate_every_updates": "--evaluate-every",
-    "settings": "--set",
-    "target_name": "--name",
+# Arguments that commands have by another name.
+_RENAMED = {
+    "directory": "out",
+    "data_directory": "data",
+    "updates": "steps",
+    "evaluation_samples": "samples",
+    "evaluate_every_updates": "evaluate_every",
+    "target_name": "name",
 }
-# Fields of a configuration that messages name; `ttur run` has no flag of its own for them.
+# Fields of a configuration that messages name; where a command has no flag for them, --set has.
 _FIELDS = (
     "image_size",
     "kid_subset_size",
@@ -27,33 +31,57 @@ _FIELDS = (
 )
 
 
-def run_and_exit(app: Callable[[], object]) -> None:
+def run_and_exit(app: typer.Typer) -> None:
     """A mistake of the user is one line on stderr and exit code 2."""
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (ValueError, OSError) as error:
-        print(f"error: {in_flags(_message(error))}", file=sys.stderr)
+        print(f"error: {in_flags(_message(error), _called(app))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except MemoryError as error:
         print(f"error: out of memory; {error or 'make room and repeat'}", file=sys.stderr)
         sys.exit(FAILED)
 
 
-def in_flags(message: str) -> str:
-    """A message in which arguments, between backticks and alone, are words of the command line.
+def in_flags(message: str, command: Callable[..., Any] | None) -> str:
+    """A message in which arguments, between backticks and alone, are flags of the command.
 
-    >>> in_flags("choose another `directory` or `batch_size`; see `ttur run`")
-    'choose another --out or --batch-size; see `ttur run`'
+    What the command has no flag for keeps its name.
     """
-    return re.sub("`([a-z_]+)`", lambda found: _flag(found[1]), message)
+    flags = _flags(command) if command else {}
+
+    def flag(found: re.Match[str]) -> str:
+        argument = found[1]
+        name = _RENAMED.get(argument, argument)
+        if name not in flags and argument in _FIELDS and "settings" in flags:
+            return f"{flags['settings']} {argument}=..."
+        return flags.get(name, argument)
+
+    return re.sub("`([a-z_]+)`", flag, message)
 
 
-def _flag(argument: str) -> str:
-    if argument in _FIELDS and sys.argv[1:2] == ["run"]:
-        return f"--set {argument}=..."
-    return _FLAGS.get(argument) or f"--{argument.replace('_', '-')}"
+def _flags(command: Callable[..., Any]) -> dict[str, str]:
+    """The flag of each parameter that is an option."""
+    options = (
+        (name, part)
+        for name, parameter in inspect.signature(command).parameters.items()
+        for part in getattr(parameter.annotation, "__metadata__", ())
+        if isinstance(part, OptionInfo)
+    )
+    return {
+        name: max(option.param_decls or [f"--{name.replace('_', '-')}"], key=len)
+        for name, option in options
+    }
+
+
+def _called(app: typer.Typer) -> Callable[..., Any] | None:
+    """The command that the words of the program name."""
+    commands = {
+        each.callback.__name__: each.callback for each in app.registered_commands if each.callback
+    }
+    return next((commands[word] for word in sys.argv[1:] if word in commands), None)
 
 
 def _message(error: Exception) -> str:

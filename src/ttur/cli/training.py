@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,16 +143,17 @@ def run(
     chosen = chosen_experiment(
         name,
         only=only,
-        seeds=_seeds(seed, seeds),
+        seeds=_seeds(seed, seeds) or None,
         d_lr=d_lr,
         g_lr=g_lr,
         n_critic=n_critic,
         settings=changes,
     )
+    in_words = partial(in_flags, command=run)
     if dry_run:
-        _print_plan(chosen, out, as_json)
+        _print_plan(chosen, out, as_json, in_words)
         return
-    _run(chosen, out, data, device, weights, as_json)
+    _run(chosen, out, data, device, weights, as_json, in_words)
 
 
 def sample(
@@ -180,6 +182,7 @@ def _run(
     device: str,
     weights: Path | None,
     as_json: bool,
+    in_words: Callable[[str], str],
 ) -> None:
     """Every run, shown while it runs; then their table. Sets the exit code."""
     from ttur.cli.progress import TerminalProgress
@@ -192,7 +195,7 @@ def _run(
     with TerminalProgress() as terminal:
 
         def say(line: str) -> None:
-            terminal.say(in_flags(line))
+            terminal.say(in_words(line))
 
         for line in plan_lines(chosen):
             say(line)
@@ -222,7 +225,9 @@ def _run(
         raise typer.Exit(DIVERGED)
 
 
-def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
+def _print_plan(
+    chosen: "Experiment", out: Path, as_json: bool, in_words: Callable[[str], str]
+) -> None:
     from ttur.experiments.plan import plan_lines, planned
 
     runs_to_do = planned(chosen, out)
@@ -238,7 +243,8 @@ def _print_plan(chosen: "Experiment", out: Path, as_json: bool) -> None:
         ]
         print_json({"experiment": chosen.name, "plan": runs})
         return
-    print(in_flags("\n".join(plan_lines(chosen))))
+    lines = "\n".join(plan_lines(chosen))
+    print(in_words(lines))
     for _, _, _, directory in runs_to_do:
         print(f"  {directory}")
 
