@@ -54,6 +54,7 @@ def test_a_run_happens_when_its_record_is_asked_for(tmp_path):
     ("words", "message"),
     [
         ({"name": "dmeo"}, "no experiment 'dmeo'; did you mean demo"),
+        ({"seeds": []}, "expected `seeds` to name some, got none"),
         ({"only": "ttur"}, "demo has no setting 'ttur'; did you mean ttur_1e-3_5e-4"),
         ({"settings": {"widht": 3}}, "no field 'widht' to set; did you mean"),
         ({"settings": {"width": 0}}, "width: Input should be greater than or equal to 1"),

@@ -106,6 +106,8 @@ def chosen_experiment(
     Raises:
         ValueError: if there is no such experiment, label or field; names the closest.
     """
+    if seeds is not None and not len(seeds):
+        raise ValueError("expected `seeds` to name some, got none; leave them out for its own")
     chosen = experiment(name) if isinstance(name, str) else name
     if only is not None:
         chosen = chosen.only(only)
@@ -119,7 +121,7 @@ def chosen_experiment(
                     f"the first rates name the folder of a run; expected those of {label} to "
                     f"stay, got {first}: use `d_lr` and `g_lr`"
                 )
-    return replace(chosen, seeds=tuple(seeds)) if seeds else chosen
+    return chosen if seeds is None else replace(chosen, seeds=tuple(seeds))
 
 
 def published_of(chosen: Experiment, label: str, config: TrainingConfig) -> Published:
