@@ -184,3 +184,9 @@ def test_it_travels_with_networks_of_your_own(tmp_path):
     assert whole.seen == [2, 3, 4]
     with pytest.raises(ValueError, match=r"companions\.0\.decay was 0\.8, is 0\.9"):
         run("pieces", 6, Averaging(decay=0.9))
+
+
+def test_companions_of_one_name_are_refused(tiny_game):
+    """One would have the other's place in a checkpoint."""
+    with pytest.raises(ValueError, match="companions of different names, got average, average"):
+        tiny_game(companions=(Averaging(), Averaging()))

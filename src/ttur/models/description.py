@@ -1,6 +1,7 @@
 """What a model says of itself: the contract between its networks and whoever trains them."""
 
 import copy
+from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ class Networks(NamedTuple):
     discriminator: nn.Module
 
 
-class ModelDescription:
+class ModelDescription(ABC):
     """A frozen dataclass of sizes that builds its networks. Each model's file has its own below.
 
     A subclass sets what holds of all its networks: `medium`, the kind of samples they make (a key
@@ -39,17 +40,17 @@ class ModelDescription:
         """Samples that share one answer of the discriminator; a batch is a multiple of it."""
         return 1
 
+    @abstractmethod
     def networks(self, sample_shape: SampleShape) -> Networks:
         """The two players for samples of that shape, (3, H, W) or (length, symbols).
 
         Raises:
             ValueError: if a size does not suit them.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def initialize(self, network: nn.Module, rng: torch.Generator) -> None:
         """The first weights of either player, drawn from `rng`."""
-        raise NotImplementedError
 
     def evaluation_copy(self, generator: nn.Module, fixed_latents: Latents) -> nn.Module:
         """A copy that draws samples; `fixed_latents` are for models whose averages need a look."""

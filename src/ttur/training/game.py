@@ -114,6 +114,9 @@ class TwoPlayerGame:
         self.health = Health(self.rng.device)
         self._generator_parameters = trainable(self.generator)
         self._discriminator_parameters = trainable(self.discriminator)
+        names = [companion.name for companion in self.companions]
+        if len(set(names)) < len(names):  # each has its place in a checkpoint by its name
+            raise ValueError(f"expected companions of different names, got {', '.join(names)}")
         for companion in self.companions:
             companion.begin(self.rng.device)
 

@@ -144,7 +144,7 @@ def train(
     discriminator = execution.placed(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
     moves_discriminator = _optimizer("discriminator", discriminator_optimizer, discriminator)
-    medium: Medium = Images.of_array(np.asarray(data)) if are_pixels(data) else Arrays(data)
+    medium: Medium = Images.of_array(data) if are_pixels(data) else Arrays(data)
     if isinstance(medium, Images):
         scoring = ImageScoring(
             metric=metric,

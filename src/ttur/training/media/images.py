@@ -82,8 +82,9 @@ class Images(Medium):
         self.sample_shape = (3, height, width)
 
     @classmethod
-    def of_array(cls, pixels: np.ndarray) -> "Images":
-        """uint8 images (N, H, W, 3) of one's own."""
+    def of_array(cls, images: np.ndarray | Tensor) -> "Images":
+        """uint8 images (N, H, W, 3) of one's own, wherever they are."""
+        pixels = images.cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
         digest = digests.of_array(pixels)
         card = {"splits": {"train": {"sha256": digest}}}
         return cls(DataSet("data", "train", pixels, None, card))

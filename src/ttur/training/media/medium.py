@@ -1,5 +1,6 @@
 """The contract of a medium, one kind of samples."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from ttur.training.contracts import Evaluator, Say
 from ttur.training.drawing import Drawing
 
 
-class Medium:
+class Medium(ABC):
     """The samples of one run, opened.
 
     `kind` is the word for them in a model's description and in a configuration's scoring. `sha256`
@@ -28,6 +29,7 @@ class Medium:
     """The symbols that samples are spelt in, where they are."""
 
     @classmethod
+    @abstractmethod
     def load(
         cls, name: str, split: str, data_directory: Path | None, model: ModelDescription
     ) -> "Medium":
@@ -37,17 +39,17 @@ class Medium:
             FileNotFoundError: if it is not there; says how to get it.
             ValueError: if it is of another kind or size.
         """
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def assumed_shape(cls, model: ModelDescription) -> SampleShape:
         """The shape of a sample where no data are at hand to say it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
         """The samples in the order of training."""
-        raise NotImplementedError
 
+    @abstractmethod
     def evaluator(
         self,
         scoring: Any,
@@ -62,14 +64,14 @@ class Medium:
 
         It is looked at every so many updates, and after the last. What is missing is missed now.
         """
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[Any]:
         """Outputs of a generator as a person sees them, one by one: pixels, sentences."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def write(cls, samples: Sequence[Any], *, out: Path | None, grid: Path | None) -> str:
         """Samples as `shown`, kept at `out` or together in the file `grid`; what to print of it.
 
@@ -77,4 +79,3 @@ class Medium:
             ValueError: if this medium has another way of being kept; says which.
             FileExistsError: if something is there already.
         """
-        raise NotImplementedError
