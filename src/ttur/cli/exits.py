@@ -64,15 +64,18 @@ def in_flags(message: str, command: Callable[..., Any] | None) -> str:
 
 def _flags(command: Callable[..., Any]) -> dict[str, str]:
     """The flag of each parameter that is an option."""
-    options = (
-        (name, part)
+    options = {
+        name: part
         for name, parameter in inspect.signature(command).parameters.items()
         for part in getattr(parameter.annotation, "__metadata__", ())
         if isinstance(part, OptionInfo)
-    )
+    }
+    # Within Annotated, typer keeps the first word that names an option as its default.
+    words = {name: [each.default, *(each.param_decls or ())] for name, each in options.items()}
     return {
-        name: max(option.param_decls or [f"--{name.replace('_', '-')}"], key=len)
-        for name, option in options
+        name: max((word for word in of if isinstance(word, str)), key=len, default=None)
+        or f"--{name.replace('_', '-')}"
+        for name, of in words.items()
     }
 
 
