@@ -29,7 +29,7 @@ CPU, noise = torch.device("cpu"), np.random.default_rng(0)
 
 def updates(name):
     from ttur.data.dataset import DataSet
-    from ttur.data.text import Sentences
+    from ttur.data.vocabulary import Sentences
     from ttur.experiments.registry import experiment
 
     config = next(iter(experiment(name).settings.values()))
@@ -58,14 +58,14 @@ def updates(name):
 
 def features(name):
     try:
-        from ttur.metrics.extractors import load_extractor as load
+        from ttur.features.extractors import load_extractor as load
     except ImportError:
-        from ttur.metrics.extractors import extractor as load
+        from ttur.features.extractors import extractor as load
     weights, count = None, 200
     if name == "inception":
         import tempfile
         from safetensors.torch import save_file
-        from ttur.metrics.inception import Inception
+        from ttur.features.inception import Inception
         torch.manual_seed(0)
         weights, count = tempfile.mktemp(suffix=".safetensors"), 4
         save_file(Inception().state_dict(), weights)

@@ -19,9 +19,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ttur.metrics.extractors import load_extractor
-from ttur.metrics.inception import SIZE, Convolution, Inception
-from ttur.metrics.resize import PROTOCOLS, resize, scale
+from ttur.features.extractors import load_extractor
+from ttur.features.inception import SIZE, Convolution, Inception
+from ttur.features.resize import PROTOCOLS, resize, scale
 from ttur.runtime.distributed import pick_device
 
 Rates = dict[str, list[float]]

@@ -94,7 +94,7 @@ def child(task: dict) -> None:
     import torch
 
     from ttur.evaluation.evaluate import evaluate
-    from ttur.metrics.extractors import Extractor
+    from ttur.features.extractors import Extractor
 
     inputs = 3 * task["side"] ** 2
     projection = torch.randn(inputs, DIMENSION, generator=torch.Generator().manual_seed(0)) / (

@@ -16,7 +16,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from ttur.data.speeches import speeches
+from ttur.data.published.speeches import speeches
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
 
 SENTENCES = 640  # of one evaluation while training

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ttur.data.dataset import DataSet
-from ttur.data.text import Sentences
+from ttur.data.vocabulary import Sentences
 from ttur.experiments.registry import experiment
 from ttur.training import media
 from ttur.training.config import TrainingConfig

@@ -122,7 +122,7 @@ def relative_error(folder: Path, tool: str, peer: str) -> str:
 
 
 def ours(tool: str, folder: Path) -> Callable[[], float]:
-    from ttur.metrics.extractors import load_extractor
+    from ttur.features.extractors import load_extractor
 
     protocol, precision = OURS[tool]
     made = load_extractor(

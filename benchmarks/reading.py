@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ttur.data import reading
+from ttur.data.images import ahead as reading
 from ttur.evaluation.openers import ImageSource, open_images
 
 COUNTS = {32: 5000, 256: 1000}

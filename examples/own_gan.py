@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ttur
-from ttur.data.demo import digits
+from ttur.analysis.groups import group_runs
+from ttur.data.published.digits import digits
 from ttur.losses import Network, gradient_penalty, wasserstein_generator
 from ttur.reports.figures import draw_report
-from ttur.reports.groups import group_runs
 from ttur.reports.samples import draw_samples
 from ttur.reports.summary import groups_table
 from ttur.training.record import RunRecord

@@ -13,10 +13,13 @@ ORDER = [
     ["__main__"],
     ["cli"],
     ["reports"],
+    ["analysis"],
     ["experiments"],
     ["training"],
     ["evaluation"],
-    ["theory", "metrics", "data"],
+    ["theory"],
+    ["perturbation"],
+    ["features", "metrics", "data"],
     ["models", "losses"],
     ["timescales"],
     ["runtime"],
@@ -161,7 +164,7 @@ def test_every_public_constant_of_a_kind_stands_once():
     """The registries: a name in one table is not listed in a second file of the source."""
     tables = {
         "evaluation/measures.py": ("density_coverage", "fid_infinity"),
-        "metrics/resize.py": ("torch_antialias",),
+        "features/resize.py": ("torch_antialias",),
         "timescales/orders.py": ("generator_twice",),
     }
     for home, names in tables.items():

@@ -194,7 +194,7 @@ def test_another_configuration_in_the_folder_is_refused_by_field(ttur):
 def test_other_weights_do_not_mix_two_metrics_in_one_run(ttur, tmp_path):
     import torch
 
-    from ttur.metrics.compact import Compact
+    from ttur.features.compact import Compact
 
     for name in ("a", "b"):
         torch.save(Compact(16).state_dict(), tmp_path / f"{name}.pth")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.evaluation.selftest import closed_forms
 from ttur.evaluation.selftest.check import Check, Measured
 
@@ -57,7 +57,7 @@ class TestEvaluate:
 
     def test_an_extractor_of_ones_own_lies_in_the_folder(self, ttur, tmp_path: Path):
         (tmp_path / "networks_of_mine.py").write_text(
-            "from ttur.metrics.extractors import Extractor\n"
+            "from ttur.features.extractors import Extractor\n"
             "colour = Extractor.of(lambda x: x.mean(dim=(2, 3)), name='colour', dimension=3)\n"
         )
         code, out, err = ttur("fid a.npy b --extractor networks_of_mine:colour --json")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttur.data.prepare import prepare
+from ttur.data.preparing.prepare import prepare
 from ttur.experiments.registry import EXPERIMENTS
 
 SIZES = {"cifar10": 32, "svhn": 32, "celeba": 64, "lsun_bedroom": 64}

@@ -64,7 +64,7 @@ import contextlib, io, json, sys
 import numpy as np, torch, ttur
 from torch import nn
 from ttur.cli import main
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 
 found = {}
 images = digits().images
@@ -196,7 +196,7 @@ def extended(tmp_path_factory) -> Copy:
     )
     copy.kind = "protocol"
     copy.change(
-        "metrics/resize.py",
+        "features/resize.py",
         '    "clean": Protocol.of_graph(',
         '    "toy_nearest": Protocol.of_graph(\n'
         '        lambda pixels, size: F.interpolate(pixels, (size, size)), "a toy"\n'
@@ -205,7 +205,7 @@ def extended(tmp_path_factory) -> Copy:
     )
     copy.kind = "extractor"
     copy.change(
-        "metrics/extractors.py",
+        "features/extractors.py",
         '    "digits": Design(\n',
         '    "toy_digits": Design(\n'
         "        network=partial(Compact, width=16),\n"
@@ -311,14 +311,14 @@ def test_a_metric_is_its_module_and_one_row(extended, found):
 
 
 def test_a_protocol_is_one_row(extended, found):
-    assert extended.places["protocol"] == {"metrics/resize.py"}
+    assert extended.places["protocol"] == {"features/resize.py"}
     assert found["protocol"]["protocol"] == "toy_nearest"
     assert found["by protocol"]["outcome"] == "finished"
 
 
 def test_an_extractor_is_one_row(extended, found):
     """Its own protocol is the first of its own."""
-    assert extended.places["extractor"] == {"metrics/extractors.py"}
+    assert extended.places["extractor"] == {"features/extractors.py"}
     assert found["extractor"] == ["fd_toy_digits", "clean"]
     assert found["by extractor"]["final"]["metric"] == "fd_toy_digits"
 

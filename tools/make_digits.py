@@ -1,10 +1,10 @@
-"""Write src/ttur/data/digits.npz from scikit-learn's copy of the UCI handwritten digits.
+"""Write src/ttur/data/published/digits.npz from scikit-learn's copy of the UCI handwritten digits.
 
     pip install scikit-learn==1.9.1
     python tools/make_digits.py
 
 The file holds the 8x8 counts (0 to 16) and the labels as they are: 45 kB, where the 16x16 images
-would be 270 kB. `ttur.data.demo` doubles them at load time, in integers.
+would be 270 kB. `ttur.data.published.digits` doubles them at load time, in integers.
 
 Data: Alpaydin, E. and Kaynak, C. (1998), Optical Recognition of Handwritten Digits, UCI Machine
 Learning Repository, https://doi.org/10.24432/C50P49, CC BY 4.0.
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
 
-TARGET = Path(__file__).parent.parent / "src/ttur/data/digits.npz"
+TARGET = Path(__file__).parent.parent / "src/ttur/data/published/digits.npz"
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from reference.compact import features_and_logits
 from reference.frechet import naive_covariance, naive_distance, naive_mean
 from reference.inception import inception
 from reference.weights import SHAPES
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.evaluation.selftest.golden_activations import SEED, STRIDE, golden_images, golden_weights
 
 TARGET = Path(__file__).parent.parent / "src/ttur/evaluation/selftest/golden_activations.json"

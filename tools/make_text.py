@@ -1,4 +1,4 @@
-"""Write src/ttur/data/speeches.txt.xz from a file of sentences, one a line.
+"""Write src/ttur/data/published/speeches.txt.xz from a file of sentences, one a line.
 
     python tools/make_text.py us-presidential-addresses.txt
 
@@ -14,7 +14,7 @@ import lzma
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "src/ttur/data/speeches.txt.xz"
+TARGET = Path(__file__).parent.parent / "src/ttur/data/published/speeches.txt.xz"
 LENGTH, COUNT = 32, 12_000
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ttur.data.catalogue import load
 from ttur.data.dataset import DataSet
-from ttur.metrics.compact import Compact
+from ttur.features.compact import Compact
 
 CLASSES = 10
 
@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--out", type=Path, default=Path("src/ttur/metrics/weights"))
+    parser.add_argument("--out", type=Path, default=Path("src/ttur/features/weights"))
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.name]
     train, test = (load(arguments.name, arguments.data, split) for split in ("train", "test"))

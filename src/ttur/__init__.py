@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ttur.evaluation.evaluate import fid as fid
     from ttur.evaluation.reference import statistics as statistics
     from ttur.experiments.running import run as run
+    from ttur.features.extractors import Extractor as Extractor
+    from ttur.features.extractors import load_extractor as load_extractor
     from ttur.losses import Losses as Losses
-    from ttur.metrics.extractors import Extractor as Extractor
-    from ttur.metrics.extractors import load_extractor as load_extractor
+    from ttur.perturbation.monitor import PerturbationMonitor as PerturbationMonitor
     from ttur.timescales.assumptions import check_step_sizes as check_step_sizes
-    from ttur.timescales.monitor import PerturbationMonitor as PerturbationMonitor
     from ttur.timescales.orders import Round as Round
     from ttur.timescales.step_sizes import Constant as Constant
     from ttur.timescales.step_sizes import Halving as Halving
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Accumulator": "ttur.evaluation.accumulator",
     "Constant": "ttur.timescales.step_sizes",
-    "Extractor": "ttur.metrics.extractors",
+    "Extractor": "ttur.features.extractors",
     "Halving": "ttur.timescales.step_sizes",
     "LearningRatePair": "ttur.timescales.step_sizes",
     "Losses": "ttur.losses",
-    "PerturbationMonitor": "ttur.timescales.monitor",
+    "PerturbationMonitor": "ttur.perturbation.monitor",
     "PowerLaw": "ttur.timescales.step_sizes",
     "Round": "ttur.timescales.orders",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
     "fid": "ttur.evaluation.evaluate",
-    "load_extractor": "ttur.metrics.extractors",
+    "load_extractor": "ttur.features.extractors",
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
     "run": "ttur.experiments.running",

@@ -6,7 +6,7 @@ from PIL import Image
 
 from reference import archives
 from ttur.data import catalogue
-from ttur.data.prepare import prepare
+from ttur.data.preparing.prepare import prepare
 
 
 @pytest.fixture

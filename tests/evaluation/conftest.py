@@ -5,7 +5,7 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttur.metrics.extractors import Extractor, load_extractor
+from ttur.features.extractors import Extractor, load_extractor
 
 
 def patch_means(images: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.evaluate import Evaluation, evaluate
 from ttur.evaluation.reference import statistics
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 METRICS = ("fid", "kid", "precision_recall", "density_coverage")
 OPTIONS = {"kid_subset_size": 20, "cache": False}
@@ -253,7 +253,7 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         import datetime, json, sys
         import numpy as np, torch.distributed as dist
         from ttur.evaluation.accumulator import Accumulator
-        from ttur.metrics.extractors import Extractor
+        from ttur.features.extractors import Extractor
         import torch.nn.functional as F
         rank = int(sys.argv[1])
         dist.init_process_group(

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from ttur.data.images import Picture
+from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit, findings
 
 

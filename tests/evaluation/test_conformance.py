@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.evaluation.evaluate import evaluate
 from ttur.evaluation.measures import MEASURES, measures
 from ttur.evaluation.result import Evaluation
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 # Train against test digits; the 64 features need four images each for fid_infinity.
 REAL, GENERATED = digits("train").images[:600], digits("train").images[600:900]

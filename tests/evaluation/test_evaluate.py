@@ -22,7 +22,7 @@ from ttur.evaluation.collector import side_of_batches
 from ttur.evaluation.evaluate import compare, fid
 from ttur.evaluation.reference import statistics
 from ttur.evaluation.statistics import Statistics
-from ttur.metrics.extractors import Extractor, load_extractor
+from ttur.features.extractors import Extractor, load_extractor
 
 
 def save_images(images, folder: Path) -> Path:
@@ -89,7 +89,7 @@ def test_every_input_path_gives_the_same_bits(images: np.ndarray, tiny: Extracto
 
 
 def test_a_prepared_data_set_is_read_by_its_folder(tiny: Extractor, tmp_path: Path, images):
-    from ttur.data.prepare import prepare
+    from ttur.data.preparing.prepare import prepare
 
     folder = save_images(images, tmp_path / "folder")
     prepare("images", [folder], tmp_path / "data", target_name="mine", size=10)

@@ -14,13 +14,13 @@ import torch
 
 from golden import inputs
 from ttur.evaluation.evaluate import fid
-from ttur.metrics.extractors import Extractor, Features, load_extractor
+from ttur.features.extractors import Extractor, Features, load_extractor
+from ttur.features.resize import resize
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_scores
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import precision_recall
 from ttur.metrics.moments import Moments
-from ttur.metrics.resize import resize
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden" / "peers.json").read_text("utf-8")

@@ -13,7 +13,7 @@ from ttur.evaluation.measures import (
     metric_name,
     parse_metrics,
 )
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 
 @pytest.mark.parametrize(

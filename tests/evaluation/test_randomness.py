@@ -12,7 +12,7 @@ import torch
 from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.evaluate import evaluate, fid
 from ttur.evaluation.reference import statistics
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 
 def drawn(count: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ttur.evaluation.evaluate import evaluate, fid
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 
 def test_a_result_counts_as_its_number(images, other_images, tiny: Extractor):
@@ -28,7 +28,7 @@ def test_a_result_counts_as_its_number(images, other_images, tiny: Extractor):
 
 
 def test_a_result_prints_as_one_line(embedded: Extractor):
-    from ttur.data.demo import digits
+    from ttur.data.published.digits import digits
 
     result = fid(digits("train").images[:400], digits("test").images, extractor=embedded)
     low, high = (result.details["interval"][end] for end in ("low", "high"))

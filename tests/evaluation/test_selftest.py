@@ -20,7 +20,7 @@ from reference.compact import features_and_logits
 from reference.frechet import naive_distance_of_samples
 from reference.weights import SHAPES
 from ttur.data import catalogue
-from ttur.data.prepare import prepare
+from ttur.data.preparing.prepare import prepare
 from ttur.evaluation.selftest import closed_forms, published_values
 from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
 from ttur.evaluation.selftest.golden_activations import (
@@ -29,13 +29,13 @@ from ttur.evaluation.selftest.golden_activations import (
     golden_weights,
 )
 from ttur.evaluation.selftest.run import CheckResult, checks, selftest
-from ttur.metrics import extractors, inception
-from ttur.metrics.extractors import Extractor
+from ttur.features import extractors, inception
+from ttur.features.extractors import Extractor
+from ttur.features.resize import PROTOCOLS
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.kernel import KernelDistance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.moments import Moments
-from ttur.metrics.resize import PROTOCOLS
 
 
 def run(name: str) -> CheckResult:

@@ -19,9 +19,10 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from reference import archives
-from ttur.data import archives as data_archives
-from ttur.data import image_files, reading
-from ttur.data.prepare import prepare
+from ttur.data.images import ahead as reading
+from ttur.data.images import archives as data_archives
+from ttur.data.images import files as image_files
+from ttur.data.preparing.prepare import prepare
 from ttur.evaluation.openers import open_images
 
 NAMES = ["b/2.png", "a.PNG", "b/10.png", "c.Png", "Z.png", "d/e/f.png", "g.png"]

@@ -18,7 +18,7 @@ from ttur.evaluation.openers import open_images
 from ttur.evaluation.reference import reference_statistics, statistics
 from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ttur.analysis.published import published_curves, published_unit
 from ttur.experiments.plan import cost_line, plan_lines, published_line, with_rates
 from ttur.experiments.registry import EXPERIMENTS, experiment
 from ttur.losses import GradientPenalty, LossDescription, NonSaturating, Wasserstein
 from ttur.models import BEGAN, DCGAN, WGANGPImage, WGANGPLanguage
-from ttur.reports.published import published_curves, published_unit
 from ttur.runtime.settings import setting_value
 from ttur.timescales.optimizer_choice import AdamDescription
 from ttur.training.assembling import parameter_counts

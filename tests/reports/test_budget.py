@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from reports.records import RUNS, cells_of, ended, record, text_of, with_events
+from ttur.analysis.groups import group_runs
 from ttur.reports.budget import BUDGETS, EqualBudget, budget_table, equal_budgets
-from ttur.reports.groups import group_runs
 
 
 def language(label: str, seed: int, values: dict[int, float], seconds: float):

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ttur.experiments.disturbance_result import (
+from ttur.evaluation.disturbances.result import (
     CONSTANTS,
     DisturbanceStudy,
     Row,

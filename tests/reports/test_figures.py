@@ -18,8 +18,8 @@ from reports.records import (
     with_logs,
     with_values,
 )
+from ttur.analysis.groups import group_runs
 from ttur.reports.figures import draw_report, figure_path
-from ttur.reports.groups import group_runs
 from ttur.reports.losses import draw_losses
 from ttur.reports.perturbation import QUANTITIES, draw_monitor
 from ttur.training.events import Probe

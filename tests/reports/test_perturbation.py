@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from reports.records import at_rates, cells_of, described, ended, record, written
-from ttur.reports.groups import group_runs
+from ttur.analysis.groups import group_runs
+from ttur.analysis.rank_correlation import spearman
 from ttur.reports.perturbation import QUANTITIES, draw_monitor, running_median
-from ttur.reports.rank_correlation import spearman
 from ttur.reports.ranking import PREDICTORS, ranking_table, rankings
 from ttur.training.events import Probe
 from ttur.training.record import RunRecord

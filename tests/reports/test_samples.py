@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from reports.records import RUNS, at_rates, record
-from ttur.reports.groups import group_runs
+from ttur.analysis.groups import group_runs
 from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
 from ttur.training.record import RunRecord
 

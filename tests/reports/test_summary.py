@@ -15,8 +15,8 @@ from reports.records import (
     text_of,
     with_values,
 )
-from ttur.reports.groups import curve, group_runs
-from ttur.reports.spread import Spread
+from ttur.analysis.groups import curve, group_runs
+from ttur.analysis.spread import Spread
 from ttur.reports.summary import groups_table, runs_table, summaries
 from ttur.training.record import Published
 

@@ -44,8 +44,8 @@ def images(tmp_path) -> Path:
 def test_a_folder_of_images_is_read(images):
     program = """
 from pathlib import Path
-from ttur.data.archives import image_files
-from ttur.data.reading import read_pictures
+from ttur.data.images.archives import image_files
+from ttur.data.images.ahead import read_pictures
 files = image_files(Path(sys.argv[1]))
 for entry, picture in read_pictures(files, files.entries):
     print(entry.path, picture.pixels.mean())
@@ -57,7 +57,7 @@ def test_a_data_set_is_prepared_by_one_process_at_a_time(images):
     program = """
 from pathlib import Path
 from ttur.data import catalogue
-from ttur.data.prepare import prepare
+from ttur.data.preparing.prepare import prepare
 source, data = Path(sys.argv[1]), Path(sys.argv[1]).parent / "data"
 
 def second(done, total):

@@ -8,13 +8,13 @@ import torch
 
 from theory_rows import rows_of
 from ttur.metrics.frechet import frechet_distance
+from ttur.perturbation.probe import tracking_gap
 from ttur.theory.diagnosis import diagnose, dirac_map, separation
 from ttur.theory.games import LQGAN, DiracGAN, MeanOnlyGAN
 from ttur.theory.iterate import simulate
 from ttur.theory.studies.perturbation import STUDY
 from ttur.theory.two_players import momentum_step, play
 from ttur.timescales import Constant
-from ttur.timescales.perturbation import tracking_gap
 
 GAMES = [MeanOnlyGAN(0.4, 1.5), DiracGAN(), LQGAN(), LQGAN((1.0, 0.5, -2.0), (1.0, 2.0, 3.0))]
 OPTIMA = [np.zeros(1), np.zeros(1), np.array([2, -1, 1, 0.5]), np.array([1, 0.5, -2, 1, 2, 3])]

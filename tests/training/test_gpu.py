@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.experiments.registry import experiment
 from ttur.losses import Round
-from ttur.timescales.fields import Samples
-from ttur.timescales.monitor import PerturbationMonitor
+from ttur.perturbation.fields import Samples
+from ttur.perturbation.monitor import PerturbationMonitor
 from ttur.training.assembling import parts_of, run
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame

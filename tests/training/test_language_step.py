@@ -14,7 +14,7 @@ from recording import largest_difference, parameters, record_updates
 from reference import wgan_gp_language as reference
 from reference.adam import Player, Update
 from reference.wasserstein import CriticDraws
-from ttur.data import text
+from ttur.data import vocabulary as text
 from ttur.losses import (
     Losses,
     Network,

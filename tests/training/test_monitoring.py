@@ -10,8 +10,8 @@ import torch
 
 from configurations import CPU, WASSERSTEIN, configuration
 from ttur import train
+from ttur.analysis.groups import group_runs
 from ttur.losses import NON_SATURATING, Balance, Losses
-from ttur.reports.groups import group_runs
 from ttur.reports.perturbation import draw_monitor
 from ttur.timescales import Halving, LearningRatePair
 from ttur.training.assembling import parts_of, run

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import ttur
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.losses import Losses, non_saturating, wasserstein_gradient_penalty
 from ttur.runtime.run_directory import read_lines
 from ttur.timescales import Halving, LearningRatePair

@@ -36,7 +36,7 @@ def prepare(
     where they were interrupted.
     """
     from ttur.cli.progress import progress_bar
-    from ttur.data.prepare import prepare
+    from ttur.data.preparing.prepare import prepare
 
     side = crop if crop == "began" else _number("--crop", crop, "a number of pixels or began")
     most = lines if lines == "all" else _number("--lines", lines, "a number of lines or all")

@@ -133,8 +133,8 @@ def disturb(
     as_json: Json = False,
 ) -> None:
     """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
-    from ttur.experiments.disturbance_study import disturbance_study, images_of
-    from ttur.metrics.extractors import load_extractor
+    from ttur.evaluation.disturbances.study import disturbance_study, images_of
+    from ttur.features.extractors import load_extractor
     from ttur.reports.disturbances import markdown_table, write_study
 
     features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)

@@ -25,9 +25,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
+    from ttur.analysis.groups import group_runs
     from ttur.reports.budget import budget_table, equal_budgets
     from ttur.reports.figures import draw_report, figure_path
-    from ttur.reports.groups import group_runs
     from ttur.reports.losses import draw_losses
     from ttur.reports.perturbation import draw_monitor
     from ttur.reports.ranking import places_table, ranking_table, rankings

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ttur.data import demo
 from ttur.data.dataset import Card, DataSet, code_type, mapped
-from ttur.data.speeches import speeches
-from ttur.data.text import Sentences
+from ttur.data.published import digits as demo
+from ttur.data.published.speeches import speeches
+from ttur.data.vocabulary import Sentences
 from ttur.runtime import digests
 
 

@@ -15,7 +15,7 @@ from ttur.evaluation.measures import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.values import Values
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 from ttur.runtime.distributed import from_every_rank, rank_zero_first, world_size
 from ttur.runtime.randomness import global_noise, restore_global_noise
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt64
 
-from ttur.data.images import Picture
+from ttur.data.images.decode import Picture
 from ttur.runtime import digests
 
 _KINDS = 50  # rows of a table; what comes later is counted as "other"

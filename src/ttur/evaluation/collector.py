@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from ttur.data.images import Picture
+from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
 from ttur.evaluation.sources import Images, check_batch_size, to_pixels
 from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import Values
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
 
 KEPT = ("features", "logits")

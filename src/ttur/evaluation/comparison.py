@@ -16,7 +16,7 @@ from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Side, Statistics, holds_statistics, mismatches
-from ttur.metrics.extractors import Extractor, load_extractor, stated_before
+from ttur.features.extractors import Extractor, load_extractor, stated_before
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
 

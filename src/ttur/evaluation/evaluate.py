@@ -9,7 +9,7 @@ from ttur.evaluation.comparison import Comparison, Source, open_source
 from ttur.evaluation.measures import Settings, measures
 from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
-from ttur.metrics.extractors import Extractor
+from ttur.features.extractors import Extractor
 
 
 def fid(

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
 from ttur.data import catalogue
-from ttur.data.archives import image_files, nonempty
-from ttur.data.array_files import ArrayFile
 from ttur.data.dataset import DataSet
-from ttur.data.images import Picture
-from ttur.data.reading import read_pictures
+from ttur.data.images.ahead import read_pictures
+from ttur.data.images.archives import image_files, nonempty
+from ttur.data.images.arrays import ArrayFile
+from ttur.data.images.decode import Picture
 from ttur.evaluation.sources import Images, Outcome
 from ttur.evaluation.values import Values, channels_last, many_shaped
 from ttur.runtime import digests

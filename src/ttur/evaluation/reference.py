@@ -10,7 +10,7 @@ from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Statistics, mismatches
-from ttur.metrics.extractors import DESIGNS, Extractor, load_extractor
+from ttur.features.extractors import DESIGNS, Extractor, load_extractor
 from ttur.runtime import digests
 from ttur.runtime.artifacts import cache_directory
 from ttur.runtime.randomness import randomness_from

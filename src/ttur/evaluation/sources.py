@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from ttur.data.image_files import ImageFiles
-from ttur.data.images import Picture
+from ttur.data.images.decode import Picture
+from ttur.data.images.files import ImageFiles
 from ttur.evaluation.audit import Audit
-from ttur.metrics.resize import resize
+from ttur.features.resize import resize
 
 # What an entry of a source became: its picture, or its name and why there is none.
 Outcome = Picture | tuple[str, ValueError]

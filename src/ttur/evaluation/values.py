@@ -10,7 +10,7 @@ from jaxtyping import Int, Num, UInt8
 from PIL import Image
 from torch import Tensor
 
-from ttur.data.images import Picture, check_pixels, picture_of
+from ttur.data.images.decode import Picture, check_pixels, picture_of
 
 _NOT_FINITE = "a value of the images in {} is NaN or infinite"
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from ttur.reports.groups import Group, by_experiment, curve, differ_in_cost
-from ttur.reports.spread import Spread, counted, extent, minutes
+from ttur.analysis.groups import Group, by_experiment, curve, differ_in_cost
+from ttur.analysis.spread import Spread, counted, extent, minutes
 from ttur.training.events import Evaluation
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ttur.experiments.disturbance_result import CONSTANTS, DisturbanceStudy, published_values
+from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, published_values
 from ttur.reports.page import save
 
 TITLES = {

@@ -9,10 +9,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ttur.reports.bands import Segment, segments
-from ttur.reports.groups import CROWD, Group, Point, curve, differ_in_cost, shares
+from ttur.analysis.bands import Segment, segments
+from ttur.analysis.groups import CROWD, Group, Point, curve, differ_in_cost, shares
+from ttur.analysis.published import published_curves, published_unit
 from ttur.reports.page import save
-from ttur.reports.published import published_curves, published_unit
 from ttur.runtime.errors import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.

@@ -6,9 +6,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from ttur.reports.bands import segments
+from ttur.analysis.bands import segments
+from ttur.analysis.groups import Group, in_rows
 from ttur.reports.figures import PANEL, draw_mean
-from ttur.reports.groups import Group, in_rows
 from ttur.reports.page import save
 
 COLUMNS = 4  # settings beside each other; more of them go below

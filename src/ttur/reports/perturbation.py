@@ -10,9 +10,9 @@ from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from ttur.reports.bands import segments
+from ttur.analysis.bands import segments
+from ttur.analysis.groups import Group, by_experiment, shares
 from ttur.reports.figures import draw_mean
-from ttur.reports.groups import Group, by_experiment, shares
 from ttur.reports.page import DRAWABLE, plain_ticks, save
 from ttur.training.record import RunRecord
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from ttur.reports.groups import Group, by_experiment, curve
+from ttur.analysis.groups import Group, by_experiment, curve
+from ttur.analysis.rank_correlation import spearman
 from ttur.reports.perturbation import QUANTITIES
-from ttur.reports.rank_correlation import spearman
 from ttur.training.record import RunRecord
 
 EARLY = 0.2  # of a run's updates: its first probes

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from PIL import Image
 
-from ttur.reports.groups import Group, Point, curve, in_rows
+from ttur.analysis.groups import Group, Point, curve, in_rows
 from ttur.reports.page import save
 from ttur.training.record import RunRecord
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.table import Table
 
-from ttur.reports.groups import Group, Point, curve
-from ttur.reports.spread import Spread, counted, extent, minutes
+from ttur.analysis.groups import Group, Point, curve
+from ttur.analysis.spread import Spread, counted, extent, minutes
 from ttur.training.events import Score
 from ttur.training.record import PublishedBest, RunRecord
 

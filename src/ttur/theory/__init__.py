@@ -5,6 +5,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ttur.perturbation.probe import (
+    ProbeResult,
+    field_probe,
+    reduced_two_mode_stability,
+    tracking_gap,
+)
 from ttur.theory.actor_critic import (
     ActorCriticRun,
     actor_critic_run,
@@ -157,15 +163,9 @@ from ttur.timescales import Constant as ConstantSchedule
 from ttur.timescales import PowerLaw as PowerSchedule
 from ttur.timescales import StepReport
 from ttur.timescales import check_step_sizes as check_step_assumptions
-from ttur.timescales.perturbation import (
-    ProbeResult,
-    field_probe,
-    reduced_two_mode_stability,
-    tracking_gap,
-)
 
 if TYPE_CHECKING:
-    from ttur.timescales.monitor import PerturbationMonitor
+    from ttur.perturbation.monitor import PerturbationMonitor
 
 __all__ = [
     "CMN",
@@ -286,7 +286,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name == "PerturbationMonitor":  # which needs torch; nothing else here does
-        from ttur.timescales.monitor import PerturbationMonitor
+        from ttur.perturbation.monitor import PerturbationMonitor
 
         return PerturbationMonitor
     raise AttributeError(f"module 'ttur.theory' has no attribute {name!r}")

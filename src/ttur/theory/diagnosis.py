@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ttur.perturbation.probe import ProbeResult, field_probe, tracking_gap
 from ttur.theory.games import LQGAN, DiracGAN
 from ttur.theory.iterate import Order
 from ttur.theory.two_players import play
-from ttur.timescales.perturbation import ProbeResult, field_probe, tracking_gap
 
 PairValues = Float[np.ndarray, " pairs"]
 

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ttur.runtime import checkpoint
+from ttur.runtime.clock import Clock
+from ttur.runtime.interruption import interruption
 from ttur.runtime.randomness import randomness_from
 from ttur.runtime.run_directory import RunDirectory, finite_or_none
 from ttur.training.cadence import Cadence
-from ttur.training.clock import Clock
 from ttur.training.contracts import Evaluator, Interrupted, Monitor, Say
 from ttur.training.events import (
     Ended,
@@ -31,7 +32,6 @@ from ttur.training.events import (
     to_document,
 )
 from ttur.training.game import TwoPlayerGame
-from ttur.training.interruption import interruption
 from ttur.training.record import read_events
 
 BEST = "best.pt"

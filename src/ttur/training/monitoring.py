@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ttur.data.batches import Batches
+from ttur.perturbation.fields import Samples
+from ttur.perturbation.monitor import PerturbationMonitor
 from ttur.runtime.randomness import Stream, randomness_from
-from ttur.timescales.fields import Samples
-from ttur.timescales.monitor import PerturbationMonitor
 from ttur.training.config import MonitorDescription
 from ttur.training.game import TwoPlayerGame
 

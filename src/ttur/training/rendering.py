@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ttur.data.dataset import DataSet
-from ttur.data.images import Picture
+from ttur.data.images.decode import Picture
 from ttur.evaluation.openers import open_images
 from ttur.evaluation.sources import Images, Outcome
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from configurations import CPU, configuration
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.runtime.randomness import stream
 from ttur.training.assembling import parts_of
 from ttur.training.config import TrainingConfig

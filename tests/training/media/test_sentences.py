@@ -9,7 +9,7 @@ from configurations import CPU
 from reference import ngrams
 from reference.ngrams import divergence
 from ttur.data.catalogue import load_text
-from ttur.data.text import Sentences
+from ttur.data.vocabulary import Sentences
 from ttur.experiments.registry import experiment
 from ttur.runtime.randomness import stream
 from ttur.training import media

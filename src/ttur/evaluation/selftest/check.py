@@ -9,7 +9,7 @@ from typing import Any
 import safetensors.torch
 
 from ttur.evaluation.selftest.golden_activations import golden_weights
-from ttur.metrics.extractors import DESIGNS, Embedded, Extractor, load_extractor
+from ttur.features.extractors import DESIGNS, Embedded, Extractor, load_extractor
 
 
 class Skipped(Exception):

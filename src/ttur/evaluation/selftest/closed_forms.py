@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from ttur.evaluation.selftest.check import Check, Installation, Measured
+from ttur.features.resize import resize
 from ttur.metrics.frechet import TOLERANCE, frechet_distance
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.moments import Moments
-from ttur.metrics.resize import resize
 
 # One image, 11 rows to 4 and 3 columns to 4: smaller and larger at once. A pixel is the sum of an
 # entry of each list, and so is what any filter makes of it, whose weights sum to one.

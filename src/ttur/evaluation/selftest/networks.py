@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from ttur.data.demo import digits
+from ttur.data.published.digits import digits
 from ttur.evaluation.evaluate import fid
 from ttur.evaluation.selftest.check import Check, Installation, Measured
 from ttur.evaluation.selftest.golden_activations import golden_activations, golden_images
-from ttur.metrics.extractors import DESIGNS, Embedded, Extractor
+from ttur.features.extractors import DESIGNS, Embedded, Extractor
 
 # float32 through 48 layers errs by some 1e-6 of the norm. TF32 and bfloat16, which GPUs may slip
 # in for float32, err by 1e-3 and 1e-2; a pool of the wrong kind by more.

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from ttur.data import catalogue
 from ttur.data.dataset import DataSet
 from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
-from ttur.metrics.extractors import INCEPTION, Extractor, Features, load_extractor
+from ttur.features.extractors import INCEPTION, Extractor, Features, load_extractor
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.moments import Moments

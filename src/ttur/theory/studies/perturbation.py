@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ttur.perturbation.probe import field_probe
 from ttur.theory.checks import check_at_least, check_in_range, check_momentum
 from ttur.theory.diagnosis import (
     DIRAC_MOMENTA,
@@ -17,7 +18,6 @@ from ttur.theory.diagnosis import (
 )
 from ttur.theory.games import LQGAN, MeanOnlyGAN
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
-from ttur.timescales.perturbation import field_probe
 
 EARLY = {
     "tracking_gap": "tracking gap T_50",

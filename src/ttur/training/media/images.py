@@ -17,7 +17,7 @@ from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.measures import parse_metrics
-from ttur.metrics.resize import check_protocol
+from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
 from ttur.runtime.description import STRICT, Count

@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from ttur.data import text
+from ttur.data import vocabulary as text
 from ttur.data.batches import Batches, to_one_hot
 from ttur.data.catalogue import load_text
 from ttur.evaluation.text import reference_models

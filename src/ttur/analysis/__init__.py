@@ -1,0 +1,1 @@
+"""NUMBERS FROM RUNS. What is computed from records of runs; nothing here draws."""

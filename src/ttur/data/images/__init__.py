@@ -1,0 +1,1 @@
+"""Image files → pixels: decoding, archives, arrays, reading ahead."""

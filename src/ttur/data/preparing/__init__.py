@@ -1,0 +1,1 @@
+"""A data set on disk, whole or not at all."""

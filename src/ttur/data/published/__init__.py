@@ -1,0 +1,1 @@
+"""One published data set, one file: its card and its reader."""

@@ -1,0 +1,250 @@
+"""FID against the Inception Distance (IND) under six disturbances at four levels (Figure 3)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+
+from ttur.data import catalogue
+from ttur.evaluation.disturbances.images import (
+    PAPER_SIDE,
+    BlackRectangles,
+    Contamination,
+    Disturbance,
+    GaussianBlur,
+    GaussianNoise,
+    SaltAndPepper,
+    Swirl,
+    squashed,
+)
+from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, Row
+from ttur.evaluation.measures import metric_name
+from ttur.evaluation.openers import ImageSource, open_images
+from ttur.features.extractors import Extractor
+from ttur.metrics.frechet import frechet_distance
+from ttur.metrics.inception_score import SPLITS, inception_distance, inception_score
+from ttur.metrics.moments import Moments
+from ttur.runtime import digests
+from ttur.runtime.errors import closest
+
+LEVELS = range(4)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One of the two parameter sets that were published; None stands for all images.
+
+    "v3" also passed every image through JPEG on its way to the network; here none is.
+    """
+
+    samples: int
+    reference: int | None
+    swirl_radius: float
+
+
+VERSIONS = {"final": Version(50_000, None, 70.0), "v3": Version(5_000, 100_000, 25.0)}
+
+
+def disturbance_study(
+    images: UInt8[np.ndarray, "count height width 3"],
+    extractor: Extractor,
+    *,
+    contamination: UInt8[np.ndarray, "others _ _ 3"] | None = None,
+    version: str = "final",
+    seed: int = 0,
+    samples: int | None = None,
+    batch_size: int = 100,
+    say: Callable[[str], None] = lambda line: None,
+) -> DisturbanceStudy:
+    """Disturb `images` in six ways at four levels, and measure each against them undisturbed.
+
+    Square images, in memory or mapped from a file; memory does not grow with their number, except
+    by the class logits of one level. `version` is a key of VERSIONS; `samples` replaces its number
+    of disturbed images. Without `contamination` (images of another kind, of any one size) there
+    are five disturbances. Every level disturbs the same images, drawn and ordered at random: a
+    folder sorted by class would give consecutive splits of one class each, and a score of 1.
+
+    Raises:
+        ValueError: if the images are not square, are too few, or the extractor has no classes.
+    """
+    if version not in VERSIONS:
+        raise ValueError(
+            f"expected a version of the study, got {version!r}; {closest(version, VERSIONS)}"
+        )
+    published = VERSIONS[version]
+    total, side = len(images), images.shape[1]
+    if images.shape[2] != side:
+        raise ValueError(
+            f"expected square images, got {images.shape[2]}x{side}; "
+            "prepare them with a `size`, which makes them square"
+        )
+    count = min(total, published.samples if samples is None else samples)
+    if count < SPLITS:
+        raise ValueError(f"expected at least {SPLITS} images to disturb, got {count}")
+    if extractor(torch.zeros(1, 3, side, side)).logits.shape[1] < 2:
+        raise ValueError(
+            f"expected an extractor with class logits, which the score needs; {extractor.name} "
+            "has none"
+        )
+    # First, for it may refuse; the noise takes a pass of its own.
+    last = [] if contamination is None else [Contamination(contamination, count, seed)]
+    disturbances: list[Disturbance] = [
+        GaussianNoise.of(count, side, seed),
+        GaussianBlur(),
+        BlackRectangles(seed),
+        Swirl(seed, published.swirl_radius),
+        SaltAndPepper(seed),
+        *last,
+    ]
+
+    random = np.random.default_rng((seed, *b"study"))
+    disturbed = random.permutation(total)[:count]
+    reference = np.sort(random.permutation(total)[: published.reference])
+    say(f"reference: {len(reference):,} of {total:,} images")
+    real, _ = _measured(_batches(images, reference, batch_size), extractor)
+
+    is_name = metric_name("is", extractor.fd_name)
+
+    def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
+        alpha = disturbance.alphas[level]
+        batches = _disturbed(images, disturbed, batch_size, disturbance, alpha)
+        generated, logits = _measured(batches, extractor)
+        distance = frechet_distance(
+            real.mean, real.covariance, generated.mean, generated.covariance
+        )
+        score = inception_score(logits, SPLITS)
+        say(
+            f"{disturbance.name} level {level} (α {alpha:g}): "
+            f"{extractor.fd_name} {distance:.4g}, {is_name} {score:.4g}"
+        )
+        return distance, score
+
+    # Level 0 leaves every image as it is: measured once, for all.
+    undisturbed = measure(disturbances[0], 0)
+    rows: list[Row] = []
+    for disturbance in disturbances:
+        values = [undisturbed, *(measure(disturbance, level) for level in LEVELS[1:])]
+        rows.extend(_rows(disturbance, values, count))
+    return DisturbanceStudy(
+        version,
+        extractor.fd_name,
+        is_name,
+        tuple(rows),
+        counts={"reference": len(reference), "disturbed": count}
+        | ({} if contamination is None else {"contamination": len(contamination)}),
+        fingerprint=extractor.fingerprint()
+        | {
+            "side": side,
+            "swirl_radius": published.swirl_radius * side / PAPER_SIDE,
+            "splits": SPLITS,
+            "seed": seed,
+            "ddof": 1,
+            "data_sha256": _sha256(images),
+            "contamination_sha256": None if contamination is None else _sha256(contamination),
+            "versions": {name: version_of(name) for name in ("ttur", "torch", "numpy", "scipy")},
+        },
+        thumbnails={d.name: _thumbnails(images, disturbed, d) for d in disturbances},
+    )
+
+
+def images_of(
+    source: ImageSource, side: int | None = None
+) -> UInt8[np.ndarray, "count height width 3"]:
+    """All images of a source as one array: for a prepared data set or an .npy, mapped from disk.
+
+    With a `side`, images of other shapes are squashed to that square, as the contamination is.
+
+    Raises:
+        ValueError: if they have several sizes and no `side` is given.
+    """
+    opened = open_images(source)  # refuses what holds no images
+    path = Path(source).resolve() if isinstance(source, str | Path) else Path("-")
+    if (path / "card.json").is_file():
+        return catalogue.load(path.name, path.parent).images
+    if path.suffix.lower() == ".npy":
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        if mapped.dtype == np.uint8 and mapped.ndim == 4:
+            return mapped
+    pictures = [
+        picture if side is None else squashed(picture, side)
+        for batch in opened.batches(256)
+        for picture in batch
+    ]
+    shapes = {picture.shape[:2] for picture in pictures}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"expected images of one size in {opened.name}, got {len(shapes)} sizes; "
+            "prepare them with a `size`, which brings them to one"
+        )
+    return np.stack(pictures)
+
+
+def _rows(disturbance: Disturbance, values: list[tuple[float, float]], count: int) -> Iterator[Row]:
+    highest = max(score for _, score in values)
+    wholes = {"constant": CONSTANTS[disturbance.name], "samples": count, "maximum": highest}
+    for level, (distance, score) in enumerate(values):
+        ind = {reading: inception_distance(score, whole) for reading, whole in wholes.items()}
+        alpha = disturbance.alphas[level]
+        yield Row(disturbance.name, level, alpha, distance, score, ind, count)
+
+
+def _batches(images: np.ndarray, indices: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(indices), batch_size):
+        yield images[indices[start : start + batch_size]].astype(np.float32)
+
+
+def _disturbed(
+    images: np.ndarray,
+    indices: np.ndarray,
+    batch_size: int,
+    disturbance: Disturbance,
+    alpha: float,
+) -> Iterator[np.ndarray]:
+    place = 0
+    for pixels in _batches(images, indices, batch_size):
+        yield disturbance(pixels, alpha, np.arange(place, place + len(pixels)))
+        place += len(pixels)
+
+
+def _measured(
+    batches: Iterable[Float32[np.ndarray, "_ _ _ 3"]], extractor: Extractor
+) -> tuple[Moments, Float32[np.ndarray, "samples classes"]]:
+    """Moments of the features and all logits, from one pass."""
+    logits: list[np.ndarray] = []
+
+    def features() -> Iterator[torch.Tensor]:
+        for pixels in batches:
+            seen = extractor(torch.from_numpy(pixels).movedim(-1, 1))
+            logits.append(seen.logits.float().cpu().numpy())
+            yield seen.features
+
+    moments = Moments.of_batches(features(), extractor.dimension)
+    return moments, np.concatenate(logits)
+
+
+def _thumbnails(
+    images: np.ndarray, indices: np.ndarray, disturbance: Disturbance
+) -> UInt8[np.ndarray, "4 _ _ 3"]:
+    """One image at the four levels; of the contamination four images, one more replaced at each."""
+    if not isinstance(disturbance, Contamination):
+        pixels = images[indices[:1]].astype(np.float32)
+        shown = [disturbance(pixels, alpha, np.arange(1))[0] for alpha in disturbance.alphas]
+        return np.stack(shown).round().astype(np.uint8)
+    # The first place replaced at each level, and one that never is: 0, 1, 2, 3 strangers of four.
+    count = len(indices)
+    first = [0, *(round(alpha * count) for alpha in disturbance.alphas[1:])]
+    places = np.argsort(disturbance.rank)[first]
+    pixels = images[indices[places]].astype(np.float32)
+    shown = (disturbance(pixels, alpha, places) for alpha in disturbance.alphas)
+    tiles = [np.vstack([np.hstack([*tile[:2]]), np.hstack([*tile[2:]])]) for tile in shown]
+    return np.stack(tiles).astype(np.uint8)
+
+
+def _sha256(images: np.ndarray) -> str:
+    """Of the pixels; what is mapped from disk is not read at once."""
+    starts = range(0, len(images), 1000)
+    return digests.of_pieces(images[start : start + 1000].tobytes() for start in starts)

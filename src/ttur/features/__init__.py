@@ -1,0 +1,1 @@
+"""FEATURES FROM PIXELS. Images in, features out: networks, their weights, resize protocols."""

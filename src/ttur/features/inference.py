@@ -1,0 +1,150 @@
+"""The same network, run faster: batch norm folded away, channels last, images shared among cores.
+
+What a compiler does to a frozen network, without a compiler: no step to wait for, nothing that
+pays off only above some number of images.
+"""
+
+import copy
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+from ttur.features.inception import Convolution
+
+PRECISIONS = ("float32", "bfloat16")
+# Matrices large enough for the CPU, activations small enough for its cache. Measured.
+IMAGES_AT_ONCE = 8
+_PACKING = threading.Lock()
+
+
+def prepared(network: nn.Module, precision: str = "float32") -> nn.Module:
+    """A copy for measuring: every `Convolution` of Inception becomes one operation.
+
+    float32: the same outputs to rounding. bfloat16: images, kernels and activations are rounded to
+    8 bits of mantissa, sums are not. It takes float32 images on the device the network is on now.
+    """
+    network = copy.deepcopy(network)
+    dtype = getattr(torch, precision)
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    fused = OneDnnConvolution if on_cpu and onednn_fuses(dtype) else FusedConvolution
+    layers = [(name, m) for name, m in network.named_modules() if isinstance(m, Convolution)]
+    for name, layer in layers:
+        network.set_submodule(name, fused(layer, dtype))
+    return network
+
+
+class FusedConvolution(nn.Module):
+    """max(0, w ∗ x + b), batch norm within w and b: folded in float64, then rounded once."""
+
+    def __init__(self, layer: Convolution, dtype: torch.dtype) -> None:
+        super().__init__()
+        factor = layer.bn.weight.double() / (layer.bn.running_var.double() + layer.bn.eps).sqrt()
+        kernel = layer.conv.weight.double() * factor[:, None, None, None]
+        self.kernel = kernel.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = (layer.bn.bias.double() - layer.bn.running_mean.double() * factor).to(dtype)
+        self.stride = list(layer.conv.stride)
+        self.padding = [side for side in layer.conv.padding if isinstance(side, int)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(self._ready(x), self.kernel, self.bias, self.stride, self.padding).relu_()
+
+    def _ready(self, x: Tensor) -> Tensor:
+        """In our numbers, channels last: so is everything but the images before the first layer."""
+        return x.to(self.bias.dtype).contiguous(memory_format=torch.channels_last)
+
+
+class OneDnnConvolution(FusedConvolution):
+    """The same in one call of oneDNN, with the kernel laid out once as this CPU reads it.
+
+    Torch's compiler emits this call for frozen networks; it is not a public one.
+    """
+
+    packed: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self._ready(x)
+        if self.packed is None:
+            self._pack([IMAGES_AT_ONCE, *x.shape[1:]])
+        assert self.packed is not None
+        return _convolution_relu(x, self.packed, self.bias, self.padding, self.stride)
+
+    def __deepcopy__(self, memo: dict) -> "OneDnnConvolution":
+        return self  # it never changes, and torch cannot copy a packed kernel
+
+    def _pack(self, shape: list[int]) -> None:
+        """Once the side of the images is known: the best layout depends on it."""
+        with _PACKING:  # several threads may come to the first image together
+            if self.packed is None:
+                self.packed = _packed(self.kernel, self.padding, self.stride, shape)
+                del self.kernel
+
+
+def _packed(kernel: Tensor, padding: list[int], stride: list[int], shape: list[int]) -> Tensor:
+    return torch.ops.aten.mkldnn_reorder_conv2d_weight(
+        kernel.to_mkldnn(), padding, stride, [1, 1], 1, shape
+    )
+
+
+def _convolution_relu(
+    x: Tensor, kernel: Tensor, bias: Tensor, padding: list[int], stride: list[int]
+) -> Tensor:
+    return torch.ops.mkldnn._convolution_pointwise(
+        x, kernel, bias, padding, stride, [1, 1], 1, "relu", [], ""
+    )
+
+
+@cache
+def onednn_fuses(dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the two private calls, and this CPU their numbers."""
+    x = torch.ones(1, 16, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    kernel, bias = torch.ones(16, 16, 1, 1, dtype=dtype), torch.ones(16, dtype=dtype)
+    try:
+        packed = _packed(kernel, [0, 0], [1, 1], list(x.shape))
+        return bool((_convolution_relu(x, packed, bias, [0, 0], [1, 1]) == 17).all())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def without_tf32() -> AbstractContextManager[None]:
+    """cuDNN would round the factors of a float32 convolution to 10 bits of mantissa."""
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
+
+
+def side_by_side(
+    function: Callable[[Num[Tensor, "_ channels height width"]], tuple[Tensor, Tensor]],
+    images: Num[Tensor, "batch channels height width"],
+) -> tuple[Float[Tensor, "batch _"], Float[Tensor, "batch _"]]:
+    """`function` of a few images at a time, on as many threads as torch has, joined in order.
+
+    A thread works alone on its images and waits for no other: two cores do twice the work of one,
+    where threads that share every convolution wait at its end, and longer if a core is busy.
+    `function` is called from several threads at once, without gradients.
+    """
+    threads = torch.get_num_threads()
+    rounds = -(-len(images) // (threads * IMAGES_AT_ONCE))
+    # As many parts for each thread, and as large: none waits for another at the end.
+    parts = images.tensor_split(max(1, min(rounds * threads, len(images))))
+    without_gradients = torch.no_grad()(function)  # the setting is each thread's own
+    if threads == 1 or len(parts) == 1:
+        outputs = [without_gradients(part) for part in parts]
+    else:
+        try:
+            with ThreadPoolExecutor(threads, "images", torch.set_num_threads, (1,)) as pool:
+                outputs = list(pool.map(without_gradients, parts))
+        finally:
+            torch.set_num_threads(threads)  # a thread's setting is also that of threads to come
+    first, second = zip(*outputs, strict=True)
+    return torch.cat(first), torch.cat(second)
