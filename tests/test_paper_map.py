@@ -42,6 +42,26 @@ def test_what_is_not_here_names_no_code():
     assert not re.search(r"src/|\.py", UNMAPPED)
 
 
+def test_labels_in_the_code_stand_on_a_page_that_ships():
+    """ "J.40" and the like are first words of a row, of the map or of the numerics."""
+    pages = "\n".join(
+        (ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("paper_map", "numerics")
+    )
+    label = re.compile(r"(?<![\w.])[A-J]\.\d+\b")
+    rows = {
+        each
+        for first in re.findall(r"^\| ((?:[A-J]\.\d+(?:, | (?=\w)))+)", pages, flags=re.MULTILINE)
+        for each in label.findall(first)
+    }
+    assert len(rows) > 40
+    used = {
+        (str(path.relative_to(ROOT)), each)
+        for path in (ROOT / "src").rglob("*.py")
+        for each in label.findall(path.read_text("utf-8"))
+    }
+    assert not {where for where in used if where[1] not in rows}
+
+
 @cache
 def functions_in(file: str) -> set[str]:
     """Names of the test functions of a file, those in classes as `TestClass::test_name`."""

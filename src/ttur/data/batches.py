@@ -18,7 +18,7 @@ class Batches:
     """An endless stream of batches, drawn without workers from an array or memory map.
 
     uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
-    x / 127.5 - 1 (spec A.5); other arrays (N, ...) come out as they are. Any other `form` is a
+    x / 127.5 - 1 (A.5); other arrays (N, ...) come out as they are. Any other `form` is a
     function of a batch, which lies on the device already. Every epoch is one permutation; its
     incomplete last batch is dropped. The state is three integers.
 
@@ -98,7 +98,7 @@ def to_images(pixels: Tensor) -> Tensor:
 def to_one_hot(
     codes: Integer[Tensor, "batch length"], symbols: int
 ) -> Float[Tensor, "batch length {symbols}"]:
-    """Indices below `symbols` → float32, 1 at the index and 0 elsewhere (spec C.1)."""
+    """Indices below `symbols` → float32, 1 at the index and 0 elsewhere (C.1)."""
     hot = torch.zeros((*codes.shape, symbols), dtype=torch.float32, device=codes.device)
     return hot.scatter_(2, codes.long()[..., None], 1.0)
 

@@ -1,6 +1,7 @@
 """Every experiment of the paper as a function that returns it whole. A variant changes its parent.
 
-Where the sources contradict each other, the reading is that of spec J; the other one is an option.
+Where the sources contradict each other, one reading is run and the other is an option:
+docs/numerics.md, J.
 """
 
 from dataclasses import replace
@@ -30,7 +31,7 @@ V3_SCORING: dict[str, Any] = {
 
 
 def dcgan_celeba() -> Experiment:
-    """Figure 5 and Table 1, CelebA: 64 px, the rates of spec A.4, plotted to 255,000 updates."""
+    """Figure 5 and Table 1, CelebA: 64 px, the rates of A.4, plotted to 255,000 updates."""
     return Experiment(
         name="dcgan_celeba",
         source="Figure 5 (top left), Table 1 row DCGAN CelebA",
@@ -49,7 +50,7 @@ def dcgan_celeba() -> Experiment:
 
 
 def dcgan_cifar10() -> Experiment:
-    """Figure 5 and Table 1, CIFAR-10: 32 px, the rates of spec A.4, plotted to 120,000 updates."""
+    """Figure 5 and Table 1, CIFAR-10: 32 px, the rates of A.4, plotted to 120,000 updates."""
     return Experiment(
         name="dcgan_cifar10",
         source="Figure 5 (top right), Table 1 row DCGAN CIFAR-10",
@@ -68,7 +69,7 @@ def dcgan_cifar10() -> Experiment:
 
 
 def dcgan_svhn() -> Experiment:
-    """Figure 5 and Table 1, SVHN: 32 px, the rates of spec A.4, plotted to 185,000 updates."""
+    """Figure 5 and Table 1, SVHN: 32 px, the rates of A.4, plotted to 185,000 updates."""
     return Experiment(
         name="dcgan_svhn",
         source="Figure 5 (bottom left), Table 1 row DCGAN SVHN",
@@ -87,7 +88,7 @@ def dcgan_svhn() -> Experiment:
 
 
 def dcgan_lsun() -> Experiment:
-    """Figure 5 and Table 1, LSUN: 64 px, the rates of spec A.4, plotted to 400,000 updates."""
+    """Figure 5 and Table 1, LSUN: 64 px, the rates of A.4, plotted to 400,000 updates."""
     return Experiment(
         name="dcgan_lsun",
         source="Figure 5 (bottom right), Table 1 row DCGAN LSUN",
@@ -306,7 +307,7 @@ def began_celeba_divergence() -> Experiment:
 
 
 def language_billion_word() -> Experiment:
-    """Figure 7 and Table 1, language: WGAN-GP on characters, spec C.3.
+    """Figure 7 and Table 1, language: WGAN-GP on characters, C.3.
 
     One time-scale takes ten discriminator updates per generator update, two take one. 200,000
     iterations are the upper limit; the published runs were stopped after about 1,330 minutes, at

@@ -21,7 +21,7 @@ class Balance:
     """BEGAN's k, steered so that generated samples are γ times as hard to reconstruct as real ones.
 
     After both players have moved, k ← clip(k + k_rate · (γ L(x) - L(G(z))), 0, 1), and the
-    convergence measure is L(x) + |γ L(x) - L(G(z))| (Berthelot et al. 2017, section 3.4; spec D.2).
+    convergence measure is L(x) + |γ L(x) - L(G(z))| (Berthelot et al. 2017, section 3.4; D.2).
     The losses are those of a fresh batch by the moved networks, as in the code of the paper, or
     with batch="same" those that the players moved by (J.17). k_rate = 0 leaves k where it is.
 

@@ -56,6 +56,6 @@ NON_SATURATING = NonSaturating().build()
 
 
 def wasserstein_gradient_penalty(weight: float = 10.0) -> Losses:
-    """Both losses of WGAN-GP: the Wasserstein estimate plus `weight` × the penalty (spec B.4)."""
+    """Both losses of WGAN-GP: the Wasserstein estimate plus `weight` × the penalty (B.4)."""
     penalties = (GradientPenalty(weight=weight),)
     return LossDescription(adversarial=Wasserstein(), penalties=penalties).build()

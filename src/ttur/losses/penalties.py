@@ -36,7 +36,7 @@ def gradient_penalty(critic: Network, round: Round) -> Loss:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class GradientPenalty:
-    """`weight` times `gradient_penalty`; 10 in the paper (spec B.4)."""
+    """`weight` times `gradient_penalty`; 10 in the paper (B.4)."""
 
     weight: Positive = 10.0
     kind: Literal["gradient_penalty"] = "gradient_penalty"

@@ -1,4 +1,4 @@
-"""The BEGAN: the discriminator is an auto-encoder, the generator its decoder (spec D.1).
+"""The BEGAN: the discriminator is an auto-encoder, the generator its decoder (D.1).
 
 3×3 convolutions and ELU throughout, no normalisation. Images are not confined to [-1, 1].
 """

@@ -1,4 +1,4 @@
-"""The DCGAN of the paper: transposed convolutions against strided ones (spec A.1, A.2).
+"""The DCGAN of the paper: transposed convolutions against strided ones (A.1, A.2).
 
 Layers are TensorFlow's: "SAME" padding at stride 2 puts one row and column of zeros before the
 image and two after it, and moving averages take the population variance. See docs/numerics.md.
@@ -125,7 +125,7 @@ class Discriminator(nn.Module):
 
 @torch.no_grad()
 def initialize(network: nn.Module, rng: torch.Generator) -> None:
-    """Weights N(0, 0.02²), those of convolutions cut at two deviations; biases 0 (spec A.2)."""
+    """Weights N(0, 0.02²), those of convolutions cut at two deviations; biases 0 (A.2)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04, generator=rng)
@@ -159,7 +159,7 @@ class DCGAN(ModelDescription):
 
     @torch.no_grad()
     def evaluation_copy(self, generator: nn.Module, fixed_latents: Latents) -> nn.Module:
-        """Moving averages, after an evaluation's fifth update (spec A.2).
+        """Moving averages, after an evaluation's fifth update (A.2).
 
         Before it draws, the 2017 code runs the generator once in training mode on the latents of
         its sample grid. Here that update reaches the copy only: looking does not change training.

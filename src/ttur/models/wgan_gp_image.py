@@ -1,4 +1,4 @@
-"""The residual WGAN-GP for images: one up-sampling, one down-sampling network (spec B.1 to B.3).
+"""The residual WGAN-GP for images: one up-sampling, one down-sampling network (B.1 to B.3).
 
 The generator has no inference mode: its batch normalisation always takes the statistics of the
 batch, when samples are drawn as well.
@@ -91,7 +91,7 @@ class Discriminator(nn.Module):
     """The critic: images (batch, 3, size, size) → scores of any size, (batch / images_per_score,).
 
     The published code gives 32 px images the head of 64 px ones, so that four consecutive images of
-    a batch share one score (`images_per_score=4`, spec J.21).
+    a batch share one score (`images_per_score=4`, J.21).
 
     Raises:
         ValueError: if image_size is not a multiple of 16, or a size is not positive; at a call, if

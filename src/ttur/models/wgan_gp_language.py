@@ -1,4 +1,4 @@
-"""The character language model of the paper: residual 1-D convolutions, WGAN-GP (spec C.2).
+"""The character language model of the paper: residual 1-D convolutions, WGAN-GP (C.2).
 
 Text lies as (batch, width, 1, length) within both networks. A 1-D convolution is a 2-D one over one
 row, which channels-last memory makes faster than torch's own 1-D form (docs/benchmarks.md);

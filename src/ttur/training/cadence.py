@@ -22,7 +22,7 @@ class Cadence:
         return update > 0 and update % self.log_every_updates == 0
 
     def evaluates(self, update: int, last: int) -> bool:
-        """The first update, every multiple, and the last (spec A.6)."""
+        """The first update, every multiple, and the last (A.6)."""
         multiple = update > 0 and update % self.evaluate_every_updates == 0
         return multiple or update in (1, last)
 

@@ -174,7 +174,7 @@ class TwoPlayerGame:
     def settle(self, latents: Tensor) -> None:
         """What follows from the weights that both players have moved to.
 
-        Moving averages see them, where the model asks for it (spec A.2); companions take their
+        Moving averages see them, where the model asks for it (A.2); companions take their
         step.
         """
         if self.settle_moving_averages:

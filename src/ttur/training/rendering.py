@@ -1,4 +1,4 @@
-"""How the outputs of a generator become the pixels that are scored (spec J.7, J.10, J.12)."""
+"""How the outputs of a generator become the pixels that are scored (J.7, J.10, J.12)."""
 
 import hashlib
 import io

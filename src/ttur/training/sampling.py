@@ -40,7 +40,7 @@ class TrainedGenerator:
     def samples(self, count: int, seed: int) -> Sequence[Any]:
         """The first `count` samples of a seed: uint8 pixels (H, W, 3), or sentences.
 
-        Where the statistics of a batch normalise its images (spec B.5), each depends on those drawn
+        Where the statistics of a batch normalise its images (B.5), each depends on those drawn
         with it; whole batches of an evaluation's size are drawn, so that count still does not
         matter.
         """

@@ -30,7 +30,7 @@ HEADLINE = "jsd_4"
 FINE = "_fine"  # ends the names of the values on more sentences
 MOST_PARTS_FOR_FLOOR = 10
 MOST_SENTENCES_WRITTEN = 640
-# The published parameter counts are for so many symbols (spec C.2).
+# The published parameter counts are for so many symbols (C.2).
 ASSUMED_SYMBOLS = 100
 
 Codes = UInt16[np.ndarray, "count length"]
@@ -191,7 +191,7 @@ class Sentences(Medium):
 
 
 def likeliest(probabilities: Tensor) -> Codes:
-    """The likeliest symbol at each position (spec C.2), as places in the vocabulary."""
+    """The likeliest symbol at each position (C.2), as places in the vocabulary."""
     return probabilities.argmax(2).cpu().numpy().astype(np.uint16)
 
 
