@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ttur.runtime import artifacts
 from ttur.runtime.artifacts import Artifact, cache_directory, fetch
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB: more than two chunks of the download
@@ -23,6 +24,7 @@ class Served:
 
     url: str = ""
     content: bytes = CONTENT
+    first: bytes | None = None  # what the first request gets instead, as if it broke off
     announced_bytes: int | None = None
     together: threading.Barrier | None = None  # hold every answer until so many have asked
     requests: list[str] = field(default_factory=list)
@@ -40,7 +42,8 @@ def served() -> Iterator[Served]:
             self.send_response(200)
             self.send_header("Content-Length", str(state.announced_bytes or len(state.content)))
             self.end_headers()
-            self.wfile.write(state.content)
+            first = state.first if len(state.requests) == 1 else None
+            self.wfile.write(state.content if first is None else first)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -58,6 +61,7 @@ def served() -> Iterator[Served]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TTUR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(artifacts, "RETRIES", 0)  # they wait; one test is of them
     return tmp_path / "cache"
 
 
@@ -94,6 +98,17 @@ def test_a_download_that_breaks_off_is_refused_and_nothing_is_left(served: Serve
     with pytest.raises((ConnectionError, ValueError), match=r"file\.bin"):
         fetch(artifact(served.url))
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", [CONTENT[:-1000], CONTENT[:-1] + b"!"], ids=["short", "other"])
+def test_a_download_that_fails_once_is_tried_again(
+    first: bytes, served: Served, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(artifacts, "RETRIES", 1)
+    served.first, served.announced_bytes = first, len(CONTENT)
+    assert fetch(artifact(served.url)).read_bytes() == CONTENT
+    assert served.requests == ["/file.bin"] * 2
+    assert [file.name for file in cache.iterdir()] == ["file.bin"]
 
 
 def test_offline_the_error_names_the_file_its_digest_its_place_and_the_remedies(cache: Path):

@@ -2,14 +2,14 @@ import os
 
 import pytest
 
-from ttur.runtime.files import open_plain, remove_unfinished, replaced
+from ttur.runtime.files import open_plain, remove_unfinished, replacement
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     (tmp_path / "a").write_bytes(b"old")
 
     def fail() -> None:
-        with replaced(tmp_path / "a") as file:
+        with replacement(tmp_path / "a") as file:
             file.write(b"new")
             raise KeyboardInterrupt
 
@@ -19,7 +19,7 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
 
 
 def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path):
-    with replaced(tmp_path / "a.png"):
+    with replacement(tmp_path / "a.png"):
         (beside,) = tmp_path.iterdir()
         mine, other = beside.name, beside.name.replace(str(os.getpid()), str(os.getpid() + 1))
         (tmp_path / other).touch()

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ttur.runtime.lock import held
+from ttur.runtime.lock import exclusive_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ttur.runtime.lock import held
-with held(Path(sys.argv[1]), "busy"):
+from ttur.runtime.lock import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), "busy"):
     print("held", flush=True)
     sys.stdin.readline()
 print("given back", flush=True)
@@ -44,7 +44,7 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def is_free(path: Path) -> bool:
     try:
-        with held(path, "busy"):
+        with exclusive_lock(path, "busy"):
             return True
     except BlockingIOError:
         return False
@@ -56,7 +56,10 @@ def test_what_another_process_holds_is_refused_until_it_gives_it_back(tmp_path):
         assert holder.stdin is not None
         assert holder.stdout is not None
         assert not is_free(path)
-        with pytest.raises(BlockingIOError, match=r"^wait for it$"), held(path, "wait for it"):
+        with (
+            pytest.raises(BlockingIOError, match=r"^wait for it$"),
+            exclusive_lock(path, "wait for it"),
+        ):
             pass
         print(file=holder.stdin, flush=True)
         assert holder.stdout.readline() == "given back\n"
@@ -75,7 +78,7 @@ def test_a_killed_process_holds_nothing(tmp_path):
 
 def test_this_process_holds_it_once(tmp_path):
     path = tmp_path / "lock"
-    with held(path, "busy"):
+    with exclusive_lock(path, "busy"):
         assert not is_free(path)
         assert is_free(tmp_path / "another")
         elsewhere = []
@@ -88,7 +91,7 @@ def test_this_process_holds_it_once(tmp_path):
 
 def test_a_block_that_fails_gives_it_back(tmp_path):
     def fail() -> None:
-        with held(tmp_path / "lock", "busy"):
+        with exclusive_lock(tmp_path / "lock", "busy"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -98,7 +101,7 @@ def test_a_block_that_fails_gives_it_back(tmp_path):
 
 def test_a_thread_may_give_back_what_another_has_taken(tmp_path):
     """As the collector does, which ends a generator in any thread."""
-    block = held(tmp_path / "lock", "busy")
+    block = exclusive_lock(tmp_path / "lock", "busy")
     block.__enter__()
     thread = threading.Thread(target=block.__exit__, args=(None, None, None))
     thread.start()
@@ -113,7 +116,10 @@ def test_a_thread_may_give_back_what_another_has_taken(tmp_path):
 )
 def test_whatever_else_has_its_name_is_refused_and_not_waited_for(tmp_path, make):
     make(tmp_path / "lock")
-    with pytest.raises(FileExistsError, match=r"delete it.*lock"), held(tmp_path / "lock", "busy"):
+    with (
+        pytest.raises(FileExistsError, match=r"delete it.*lock"),
+        exclusive_lock(tmp_path / "lock", "busy"),
+    ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
@@ -121,6 +127,6 @@ def test_whatever_else_has_its_name_is_refused_and_not_waited_for(tmp_path, make
 def test_a_link_to_a_file_is_not_followed(tmp_path):
     (tmp_path / "victim").write_bytes(b"precious")
     (tmp_path / "lock").symlink_to("victim")
-    with pytest.raises(FileExistsError), held(tmp_path / "lock", "busy"):
+    with pytest.raises(FileExistsError), exclusive_lock(tmp_path / "lock", "busy"):
         pass
     assert (tmp_path / "victim").read_bytes() == b"precious"

@@ -12,15 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttur.runtime.storable import decoded, encoded
+from ttur.runtime.storable import pack, unpack
 
 
 def there_and_back(value: Any) -> Any:
     """By way of a file that torch reads without pickled objects."""
     file = io.BytesIO()
-    torch.save(encoded(value), file)
+    torch.save(pack(value), file)
     file.seek(0)
-    return decoded(torch.load(file, weights_only=True))
+    return unpack(torch.load(file, weights_only=True))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_arrays_of_several_fields_and_infinite_numbers_come_back():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.bool, torch.int64])
 def test_tensors_stand_for_themselves(dtype):
     tensor = torch.arange(6).reshape(2, 3).to(dtype)
-    assert encoded(tensor) is tensor
+    assert pack(tensor) is tensor
     assert torch.equal(there_and_back([tensor])[0], tensor)
 
 
@@ -114,7 +114,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_whatever_is_made_of_them_comes_back(value):
-    assert decoded(encoded(value)) == value
+    assert unpack(pack(value)) == value
 
 
 class Odd:
@@ -137,7 +137,7 @@ class Odd:
 )
 def test_what_cannot_be_stored_is_refused_by_its_place(value, place):
     with pytest.raises(ValueError, match=place):
-        encoded(value)
+        pack(value)
 
 
 def test_subclasses_are_refused_and_not_flattened():
@@ -151,7 +151,7 @@ def test_subclasses_are_refused_and_not_flattened():
 
     for value in (Words(), Number(3)):
         with pytest.raises(ValueError, match="cannot store"):
-            encoded({"it": value})
+            pack({"it": value})
 
 
 def test_a_pure_path_stays_a_path():

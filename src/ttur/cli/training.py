@@ -228,9 +228,9 @@ def _run(
 def _print_plan(
     chosen: "Experiment", out: Path, as_json: bool, in_words: Callable[[str], str]
 ) -> None:
-    from ttur.experiments.plan import plan_lines, planned
+    from ttur.experiments.plan import plan_lines, planned_runs
 
-    runs_to_do = planned(chosen, out)
+    runs_to_do = planned_runs(chosen, out)
     if as_json:
         runs = [
             {

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ttur.evaluation.audit import Audit
 from ttur.metrics.moments import Moments
-from ttur.runtime.files import replaced
+from ttur.runtime.files import replacement
 
 UNKNOWN = {"source": "unknown"}
 # What two sides must share. Quantisation is not among them: it belongs to the images.
@@ -64,7 +64,7 @@ class Statistics:
             arrays["group_means"] = np.stack([group.mean for group in self.groups])
             arrays["group_scatters"] = np.stack([group.scatter[triangle] for group in self.groups])
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as file:
+        with replacement(path) as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
 
     @classmethod

@@ -49,7 +49,7 @@ def _differing(chosen: Experiment) -> list[str]:
     return [path for path in dict.fromkeys(paths) if path.partition(".")[0] != "rates"]
 
 
-def planned(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfig, Path]]:
+def planned_runs(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfig, Path]]:
     """(label, seed, configuration, folder) of every run: all settings of a seed, then the next."""
     return [
         (label, seed, config.with_seed(seed), out / chosen.name / label / f"seed-{seed}")

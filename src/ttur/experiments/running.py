@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ttur.experiments.experiment import Experiment
-from ttur.experiments.plan import planned, with_rates
+from ttur.experiments.plan import planned_runs, with_rates
 from ttur.experiments.registry import EXPERIMENTS, experiment
 from ttur.runtime.distributed import pick_device
 from ttur.training import assembling
@@ -69,7 +69,7 @@ def run(
     target = pick_device(str(device))
 
     def records() -> Iterator[RunRecord]:
-        for label, seed, config, directory in planned(chosen, Path(out)):
+        for label, seed, config, directory in planned_runs(chosen, Path(out)):
             on_start(label, seed)
             record = assembling.run(
                 config,

@@ -19,7 +19,7 @@ from jaxtyping import Int64, Integer, Shaped
 
 from ttur.metrics import key_counts
 from ttur.metrics.key_counts import KeyCounts, added, count_blocks, union, workers
-from ttur.runtime.files import replaced
+from ttur.runtime.files import replacement
 
 NUMBERS = 2**64  # keys that fit one machine word
 LOADING_ERRORS = (
@@ -70,7 +70,7 @@ class NgramModel:
     def save(self, path: Path) -> None:
         """Written beside, flushed, then renamed: never half a file under that name."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as file:
+        with replacement(path) as file:
             np.savez(
                 file,  # pyright: ignore[reportArgumentType]
                 keys=self.keys,

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ttur.reports.page import DRAWABLE
-from ttur.runtime.files import replaced
+from ttur.runtime.files import replacement
 from ttur.theory.study import Curve, Panel, Row, Scale, StudyResult
 
 PANEL = (5.4, 4.0)  # inches
@@ -54,7 +54,7 @@ def draw_study(result: StudyResult, path: Path, title: str = "") -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for file in written:  # without a date: the same numbers give the same bytes
         undated = {"CreationDate": None} if file.suffix == ".pdf" else {}
-        with replaced(file) as stream:
+        with replacement(file) as stream:
             kind = file.suffix.removeprefix(".")
             figure.savefig(stream, format=kind, dpi=110, metadata={"Title": MARK} | undated)
     plt.close(figure)

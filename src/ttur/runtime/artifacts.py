@@ -8,6 +8,8 @@ from ttur.runtime import digests
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
+RETRIES = 2
+"""Of a download that breaks off or gives other bytes, after one second and after two."""
 
 # What this process has already hashed; size and time tell when a file was replaced since.
 _verified: dict[tuple[Path, int, int], str] = {}
@@ -62,11 +64,14 @@ def _fetched(artifact: Artifact) -> Path:
         timeout=CONNECT_AND_READ_TIMEOUT_SECONDS, chunk_size=CHUNK_BYTES
     )
     try:
-        pooch.retrieve(
-            artifact.url,
-            known_hash=f"sha256:{artifact.sha256}",
-            fname=artifact.name,
+        pooch.create(
             path=path.parent,
+            base_url="",
+            registry={artifact.name: f"sha256:{artifact.sha256}"},
+            urls={artifact.name: artifact.url},
+            retry_if_failed=RETRIES,
+        ).fetch(
+            artifact.name,
             downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
         )
     except RequestException as cause:

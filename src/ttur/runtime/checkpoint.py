@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ttur.runtime.files import flush_directory, replaced
-from ttur.runtime.storable import decoded, encoded
+from ttur.runtime.files import flush_directory, replacement
+from ttur.runtime.storable import pack, unpack
 
 FORMAT = "ttur-checkpoint-1"
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -56,14 +56,14 @@ def check(state: dict[str, Any]) -> None:
     Raises:
         ValueError: if a part of the state cannot be stored; names it.
     """
-    encoded(state, "the run")
+    pack(state, "the run")
 
 
 def save_file(path: Path, state: dict[str, Any], identity: str = "") -> None:
     """Replace the one file `path` as a whole, without generations."""
-    content = {"format": FORMAT, "identity": identity, "state": encoded(state, "the run")}
+    content = {"format": FORMAT, "identity": identity, "state": pack(state, "the run")}
     try:
-        with replaced(path) as file:
+        with replacement(path) as file:
             torch.save(content, file)
     except RuntimeError as error:  # how torch's zip writer reports a full disk
         raise OSError(f"{path} could not be written ({error}); is the disk full?") from error
@@ -126,7 +126,7 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
         raise ValueError(f"{path} is a checkpoint without a state")
     if identity and content.get("identity") != identity:
         raise ValueError(f"{path} belongs to a run of another configuration")
-    return decoded(content["state"])
+    return unpack(content["state"])
 
 
 def plain_name(name: str) -> str:

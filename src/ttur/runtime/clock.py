@@ -14,11 +14,13 @@ class Clock:
 
     @property
     def seconds(self) -> float:
+        """Those before, and those of this process while it was not paused."""
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self._before + running
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
+        """The block does not count; it may end by an error."""
         self._before, self._since = self.seconds, None
         try:
             yield

@@ -1,11 +1,11 @@
 """This process among its peers. Without a process group it is a group of one."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.distributed
+from safetensors.torch import load, save
 from torch import Tensor
 
 
@@ -22,28 +22,29 @@ def world_size() -> int:
 def from_every_rank(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """What each process of the group calls this with, by rank, one after the other.
 
-    Names, types and shapes may differ from process to process. Every process must take them all.
-    Nothing is pickled, unlike by `torch.distributed.all_gather_object`.
+    Names, types and shapes may differ from process to process. Every process must take them all;
+    those of others come on the CPU. Nothing is pickled, unlike by
+    `torch.distributed.all_gather_object`.
     """
+    if world_size() == 1:
+        yield tensors
+        return
+    mine = torch.frombuffer(bytearray(save(_stored(tensors))), dtype=torch.uint8)
     # NCCL moves what is on the GPU, other backends what is on the CPU.
-    is_nccl = world_size() > 1 and torch.distributed.get_backend() == "nccl"
+    is_nccl = torch.distributed.get_backend() == "nccl"
     device = torch.device("cuda" if is_nccl else "cpu")
     for source in range(world_size()):
-        described = [(k, str(v.dtype).removeprefix("torch."), v.shape) for k, v in tensors.items()]
-        header = torch.tensor(list(json.dumps(described).encode()), dtype=torch.uint8)
-        length = _broadcast(torch.tensor(len(header)), source, device)
-        if rank() != source:
-            header = torch.empty(int(length), dtype=torch.uint8)
-        header = _broadcast(header, source, device)
-        received = {}
-        for name, dtype, shape in json.loads(bytes(header.tolist())):
-            mine = (
-                tensors[name]
-                if rank() == source
-                else torch.empty(shape, dtype=getattr(torch, dtype))
-            )
-            received[name] = _broadcast(mine, source, device)
-        yield received
+        size = torch.tensor(len(mine), device=device)
+        torch.distributed.broadcast(size, source)
+        content = mine.to(device) if rank() == source else mine.new_empty(int(size), device=device)
+        torch.distributed.broadcast(content, source)
+        yield tensors if rank() == source else load(content.cpu().numpy().tobytes())
+
+
+def _stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Whole and apart from one another, as safetensors wants them."""
+    apart = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    return {name: tensor.contiguous() for name, tensor in apart.items()}
 
 
 @contextmanager
@@ -74,15 +75,6 @@ def pick_device(name: str = "auto") -> torch.device:
             f"device {name!r} is not usable here ({str(error).splitlines()[0]}); try `device` cpu"
         ) from error
     return device
-
-
-def _broadcast(tensor: Tensor, source: int, device: torch.device) -> Tensor:
-    """The tensor of the process `source`, here."""
-    if world_size() == 1:
-        return tensor
-    travelling = tensor.to(device).contiguous()
-    torch.distributed.broadcast(travelling, source)
-    return travelling.to(tensor.device)
 
 
 def _in_group() -> bool:

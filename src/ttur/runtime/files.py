@@ -16,7 +16,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replacement(path: Path) -> Iterator[BinaryIO]:
     """A file to write; it takes the name `path` when the block ends, flushed, and never before.
 
     A block that fails leaves what stood at `path` as it was, and nothing beside it.
@@ -35,7 +35,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_unfinished(folder: Path, process: int) -> None:
-    """What a killed process was writing there by `replaced`."""
+    """What a killed process was writing there by `replacement`."""
     for left in folder.glob(f".*.{process}{_WRITING}"):
         left.unlink(missing_ok=True)
 

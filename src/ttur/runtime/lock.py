@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def held(path: Path, busy: str) -> Iterator[None]:
+def exclusive_lock(path: Path, busy: str) -> Iterator[None]:
     """The lock `path`, a file in a folder that is there, or `BlockingIOError(busy)` at once.
 
     Nobody waits. The file may stay when the lock is given back; a killed process holds none.

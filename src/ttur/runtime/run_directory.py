@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ttur.runtime.files import replaced
-from ttur.runtime.lock import held
+from ttur.runtime.files import replacement
+from ttur.runtime.lock import exclusive_lock
 
 CONFIG, EVENTS, LOCK = "config.json", "events.jsonl", "lock"
 
@@ -32,7 +32,7 @@ class RunDirectory:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         busy = f"another process is running in {self.path}; wait for it, or choose another "
-        self._held = held(self.path / LOCK, busy + "`directory`")
+        self._held = exclusive_lock(self.path / LOCK, busy + "`directory`")
         self._held.__enter__()
         return self
 
@@ -67,7 +67,7 @@ class RunDirectory:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace config.json as a whole."""
-        with replaced(self.path / CONFIG) as file:
+        with replacement(self.path / CONFIG) as file:
             file.write((json.dumps(config, indent=2) + "\n").encode())
 
     def append(self, event: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, torch.dtype, torch.device,
 _FACTORIES: dict[str, Callable[[], Any]] = {f.__name__: f for f in (int, float, list, dict, set)}
 
 
-def encoded(value: Any, where: str = "state") -> Any:
+def pack(value: Any, where: str = "state") -> Any:
     """`value` as `torch.load(weights_only=True)` reads it back.
 
     Raises:
@@ -28,14 +28,14 @@ def encoded(value: Any, where: str = "state") -> Any:
     if kind in _PLAIN or isinstance(value, torch.Tensor):
         return value
     if kind in (list, tuple):
-        return kind(encoded(part, f"{where}[{index}]") for index, part in enumerate(value))
+        return kind(pack(part, f"{where}[{index}]") for index, part in enumerate(value))
     if kind in (dict, OrderedDict):
         if _TAG in value:
             raise ValueError(f"{where} has a key {_TAG!r}, which is ttur's own; use another")
-        return _encoded_items(value, where)
+        return _packed_items(value, where)
     for name, (kinds, encode, _) in _CODECS.items():
         if kind in kinds:
-            return {_TAG: name, **encoded(encode(value), where)}
+            return {_TAG: name, **pack(encode(value), where)}
     if isinstance(value, np.generic) and not value.dtype.hasobject:
         return {_TAG: "scalar", "array": _array(np.asarray(value))}
     raise ValueError(
@@ -44,13 +44,13 @@ def encoded(value: Any, where: str = "state") -> Any:
     )
 
 
-def decoded(value: Any) -> Any:
-    """The inverse of `encoded`."""
+def unpack(value: Any) -> Any:
+    """The inverse of `pack`."""
     if type(value) in (list, tuple):
-        return type(value)(decoded(part) for part in value)
+        return type(value)(unpack(part) for part in value)
     if type(value) not in (dict, OrderedDict):
         return value
-    items = type(value)((name, decoded(part)) for name, part in value.items())
+    items = type(value)((name, unpack(part)) for name, part in value.items())
     if _TAG not in items:
         return items
     tag = items.pop(_TAG)
@@ -59,13 +59,13 @@ def decoded(value: Any) -> Any:
     return _CODECS[tag][2](items)
 
 
-def _encoded_items(value: dict[Any, Any], where: str) -> dict[Any, Any]:
+def _packed_items(value: dict[Any, Any], where: str) -> dict[Any, Any]:
     for key in value:
         if type(key) not in (str, int, float, bool, type(None), tuple):
             raise ValueError(
                 f"{where} has a key that is {_article(type(key))}, expected words or numbers"
             )
-    return type(value)((name, encoded(part, f"{where}.{name}")) for name, part in value.items())
+    return type(value)((name, pack(part, f"{where}.{name}")) for name, part in value.items())
 
 
 def _article(kind: type) -> str:

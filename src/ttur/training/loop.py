@@ -172,14 +172,14 @@ class _Run:
 
     def _play_watched(self, monitor: Monitor) -> None:
         self.game.wait()
-        with self.clock.paused():
+        with self.clock.pause():
             started = time.perf_counter()
             monitor.before_step()
             self.game.wait()
             seconds = time.perf_counter() - started
         self.game.play()
         self.game.wait()
-        with self.clock.paused():
+        with self.clock.pause():
             started = time.perf_counter()
             values = monitor.after_step()
             seconds += time.perf_counter() - started
@@ -204,7 +204,7 @@ class _Run:
         try:
             # Whatever a network draws while it is looked at, training does not miss.
             looking = randomness_from(game.rng.initial_seed(), game.rng.device)
-            with self.clock.paused(), looking:
+            with self.clock.pause(), looking:
                 self._score(poll)
                 if self.evaluator.write_samples is not None:
                     samples = self.directory.samples / f"update-{game.update:07d}"
@@ -216,7 +216,7 @@ class _Run:
     def save(self) -> None:
         if self._done == self._saved:
             return
-        with self.clock.paused():
+        with self.clock.pause():
             self.history.training_seconds = self.clock.seconds
             state = {"game": self.game.state_dict(), "history": asdict(self.history)}
             checkpoint.save(self.directory.path, state, self.identity)

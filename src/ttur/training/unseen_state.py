@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ttur.runtime import digests
-from ttur.runtime.storable import encoded
+from ttur.runtime.storable import pack
 from ttur.training.slots import Slot, Walk
 
 PLAYERS = ("model.generator", "model.discriminator")  # whose state dicts are saved anyway
@@ -101,7 +101,7 @@ class UnseenState:
 def _fingerprint(value: Any) -> Any:
     """Equal as long as the value is; of what cannot be stored, as long as it is the same object."""
     try:
-        return _digest(encoded(_detached(value), "it"))
+        return _digest(pack(_detached(value), "it"))
     except (ValueError, RecursionError):
         pass
     if isinstance(value, GeneratorType):

@@ -13,7 +13,7 @@ from ttur.data.dataset import Card, mapped
 from ttur.data.preparing.unfinished import Unfinished
 from ttur.runtime import digests
 from ttur.runtime.files import flush_directory
-from ttur.runtime.lock import held
+from ttur.runtime.lock import exclusive_lock
 
 Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
@@ -147,5 +147,5 @@ def directory_lock(directory: Path) -> Iterator[None]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     busy = f"another `ttur prepare` is writing in {directory}; wait until it has ended"
-    with held(directory / _LOCK, busy):
+    with exclusive_lock(directory / _LOCK, busy):
         yield

@@ -18,7 +18,7 @@ import numpy as np
 from ttur.data.contents import Contents
 from ttur.data.dataset import Card, SplitCard
 from ttur.runtime import digests
-from ttur.runtime.files import open_plain, replaced
+from ttur.runtime.files import open_plain, replacement
 
 _FLUSH_BYTES = 64 * 2**20  # of samples; a killed process has lost no more
 _CHUNK_BYTES = 4 * 2**20
@@ -115,7 +115,7 @@ class Unfinished:
         for array in arrays:  # before the card that says they are there
             array.flush()
         self.card = replace(self.card, splits=self.card.splits | {split: reached})
-        with replaced(self.folder / "card.json") as file:
+        with replacement(self.folder / "card.json") as file:
             file.write(json.dumps(self.card.document(), indent=2).encode() + b"\n")
 
 

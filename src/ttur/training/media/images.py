@@ -21,7 +21,7 @@ from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
 from ttur.runtime.description import STRICT, Count
-from ttur.runtime.files import replaced
+from ttur.runtime.files import replacement
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -216,5 +216,5 @@ def write_grid(pixels: UInt8[np.ndarray, "n h w channels"], path: Path) -> None:
     for index, image in enumerate(pixels):
         row, column = divmod(index, columns)
         canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
-    with replaced(path) as file:
+    with replacement(path) as file:
         Image.fromarray(canvas).save(file, format="PNG")

@@ -19,7 +19,7 @@ from ttur.evaluation.text import reference_models
 from ttur.metrics.ngrams import jensen_shannon, ngram_models
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime.description import STRICT, Count
-from ttur.runtime.files import replaced
+from ttur.runtime.files import replacement
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -129,7 +129,7 @@ class Sentences(Medium):
             """The sentences that are scored, at most 640, one a line."""
             count = min(scoring.evaluation_samples, MOST_SENTENCES_WRITTEN)
             found = lines(codes(generator, count, 0, lambda: None), self.vocabulary)
-            with replaced(path.with_suffix(".txt")) as file:
+            with replacement(path.with_suffix(".txt")) as file:
                 file.write("".join(f"{line}\n" for line in found).encode())
 
         if scoring.metric == "none":
