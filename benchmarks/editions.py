@@ -29,7 +29,10 @@ CPU, noise = torch.device("cpu"), np.random.default_rng(0)
 
 def updates(name):
     from ttur.data.dataset import DataSet
-    from ttur.data.vocabulary import Sentences
+    try:  # the edition of 980e01c
+        from ttur.data.text import Sentences
+    except ImportError:
+        from ttur.data.vocabulary import Sentences
     from ttur.experiments.registry import experiment
 
     config = next(iter(experiment(name).settings.values()))
@@ -48,24 +51,24 @@ def updates(name):
         return build_game(config, data, CPU).play
     except ImportError:
         from ttur.training.assembling import parts_of
-        from ttur.training.media import Images
-        from ttur.training.media import Sentences as OfSentences
+        from ttur.training.media import ImageMedium, SentenceMedium
         if isinstance(data, DataSet):
-            medium = Images(data)
+            medium = ImageMedium(data)
         else:
-            medium = OfSentences(data, lambda: data)
+            medium = SentenceMedium(data, lambda: data)
         return parts_of(config, medium, CPU).game().play
 
 def features(name):
-    try:
-        from ttur.features.extractors import load_extractor as load
+    try:  # the edition of 980e01c
+        from ttur.metrics.extractors import extractor as load
+        from ttur.metrics.inception import Inception
     except ImportError:
-        from ttur.features.extractors import extractor as load
+        from ttur.features.extractors import load_extractor as load
+        from ttur.features.inception import Inception
     weights, count = None, 200
     if name == "inception":
         import tempfile
         from safetensors.torch import save_file
-        from ttur.features.inception import Inception
         torch.manual_seed(0)
         weights, count = tempfile.mktemp(suffix=".safetensors"), 4
         save_file(Inception().state_dict(), weights)

@@ -23,6 +23,6 @@ def random_data(config: TrainingConfig) -> Medium:
         length, symbols = shape
         codes = noise.integers(0, symbols, (2_000, length), dtype=np.uint8)
         data = Sentences("noise", "train", codes, tuple(map(chr, range(symbols))), card)
-        return media.Sentences(data, lambda: data)
+        return media.SentenceMedium(data, lambda: data)
     pixels = noise.integers(0, 256, (2_000, *shape[1:], 3), dtype=np.uint8)
-    return media.Images(DataSet("noise", "train", pixels, None, card))
+    return media.ImageMedium(DataSet("noise", "train", pixels, None, card))

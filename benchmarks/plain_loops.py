@@ -39,10 +39,10 @@ def parameters(network: nn.Module) -> int:
 
 
 def batches(config: TrainingConfig, data: Medium, device: torch.device) -> Iterator[Tensor]:
-    if isinstance(data, media.Sentences):
+    if isinstance(data, media.SentenceMedium):
         codes, symbols = torch.from_numpy(data.data.codes).to(device), len(data.vocabulary)
         return (F.one_hot(some.long(), symbols).float() for some in shuffled(codes, config))
-    assert isinstance(data, media.Images)
+    assert isinstance(data, media.ImageMedium)
     pixels = torch.from_numpy(data.data.images).to(device)
     return shuffled((pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(), config)
 

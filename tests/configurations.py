@@ -8,7 +8,7 @@ from ttur.data.dataset import DataSet
 from ttur.training.assembling import parts_of
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
-from ttur.training.media import Images, Medium
+from ttur.training.media import ImageMedium, Medium
 
 CPU = torch.device("cpu")
 WASSERSTEIN = {"adversarial": "wasserstein", "penalties": ["gradient_penalty"]}
@@ -47,5 +47,5 @@ def game_of(config: TrainingConfig, data: DataSet | Medium | None = None) -> Two
     if data is None:
         medium = config.medium.load(config.data.name, config.data.split, None, config.model)
     else:
-        medium = Images(data) if isinstance(data, DataSet) else data
+        medium = ImageMedium(data) if isinstance(data, DataSet) else data
     return parts_of(config, medium, CPU).game()

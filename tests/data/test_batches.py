@@ -88,10 +88,10 @@ def test_codes_on_disk_become_one_hot_in_the_same_order_as_any_samples(tmp_path,
     np.save(tmp_path / "codes.npy", codes)
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
 
-    def form(batch: torch.Tensor) -> torch.Tensor:
+    def transform(batch: torch.Tensor) -> torch.Tensor:
         return to_one_hot(batch, 140)
 
-    hot = Batches(mapped, 4, stream=Stream(2), device=CPU, form=form)
+    hot = Batches(mapped, 4, stream=Stream(2), device=CPU, transform=transform)
     plain = Batches(codes.astype(np.int64), 4, stream=Stream(2), device=CPU)
     for _ in range(7):
         batch, expected = hot.next(), plain.next()
@@ -116,7 +116,7 @@ def test_on_a_gpu_codes_are_resident_and_one_hot(dtype):
             8,
             stream=Stream(0),
             device=torch.device(d),
-            form=lambda batch: to_one_hot(batch, 90),
+            transform=lambda batch: to_one_hot(batch, 90),
         )
         for d in ("cpu", "cuda")
     )

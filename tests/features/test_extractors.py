@@ -26,7 +26,7 @@ from ttur.features.inception import Inception
 from ttur.features.resize import PROTOCOLS, Protocol, half_pixel_bilinear, resize, scale
 from ttur.runtime.digests import of_file as sha256_of
 
-WEIGHTS = Path(str(resources.files("ttur.metrics") / "weights"))
+WEIGHTS = Path(str(resources.files("ttur.features") / "weights"))
 EMBEDDED = ("digits", "cifar10")
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ttur.models.resampling import convolved_after_doubling, convolved_before_pooling, doubled
+from ttur.models.resampling import convolved_after_doubling, convolved_before_pooling, doubling
 
 
 def doubled_first(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -40,5 +40,5 @@ def test_values_and_derivatives(joined, separate, bias):
 def test_doubling_repeats_every_pixel():
     x = torch.arange(6.0).reshape(1, 1, 2, 3)
     expected = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-    assert torch.equal(doubled(x), expected)
-    assert torch.equal(F.avg_pool2d(doubled(x), 2), x)
+    assert torch.equal(doubling(x), expected)
+    assert torch.equal(F.avg_pool2d(doubling(x), 2), x)

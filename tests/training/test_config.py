@@ -272,7 +272,7 @@ def test_the_evaluation_with_less_noise_joins_the_first_one_due(every, fine_ever
         fine_evaluation_samples=10,
     )
     evaluated = sorted({1, 2500, *range(every, 2501, every)})
-    assert config.cadence.evaluated(2500) == evaluated
+    assert config.cadence.evaluations(2500) == evaluated
     assert [u for u in evaluated if config.scoring.is_fine(u, every, 2500)] == expected
     assert config.evaluations == {640: len(evaluated), 10: len(expected)}
     assert not sentences().scoring.is_fine(10, every, 10)

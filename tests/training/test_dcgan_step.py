@@ -12,7 +12,7 @@ from reference import dcgan as reference
 from ttur.timescales import LearningRatePair
 from ttur.timescales.orders import Phase, simultaneous
 from ttur.training.game import TwoPlayerGame
-from ttur.training.media import Images
+from ttur.training.media import ImageMedium
 
 B, A = 2e-3, 5e-3
 UPDATES = 3
@@ -32,7 +32,7 @@ def dcgan_game(**fields: str) -> TwoPlayerGame:
     config = configuration(
         image_size=32, width=3, rates=rates, updates=UPDATES, batch_size=8, **fields
     )
-    return game_of(config, Images.of_array(pixels))
+    return game_of(config, ImageMedium.of_array(pixels))
 
 
 class Recorder:

@@ -11,7 +11,7 @@ from ttur.perturbation.monitor import PerturbationMonitor
 from ttur.training.assembling import parts_of, run
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
-from ttur.training.media import Images
+from ttur.training.media import ImageMedium
 
 pytestmark = pytest.mark.gpu
 CUDA = torch.device("cuda")
@@ -23,7 +23,7 @@ def config(**changes) -> TrainingConfig:
 
 
 def game_on(device: torch.device) -> TwoPlayerGame:
-    return parts_of(config(), Images(digits()), device).game()
+    return parts_of(config(), ImageMedium(digits()), device).game()
 
 
 def test_an_update_waits_for_nothing():

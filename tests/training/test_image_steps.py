@@ -28,7 +28,7 @@ from ttur.timescales.orders import discriminator_first
 from ttur.timescales.step_sizes import Halving
 from ttur.training.config import TrainingConfig
 from ttur.training.game import TwoPlayerGame
-from ttur.training.media import Images
+from ttur.training.media import ImageMedium
 
 B, A = 2e-3, 5e-3
 ITERATIONS, HALVED_EVERY = 3, 2
@@ -81,7 +81,7 @@ def _everything_in_float64() -> Iterator[None]:
 def game_on_noise(config: TrainingConfig) -> TwoPlayerGame:
     """An epoch is four batches."""
     pixels = np.random.default_rng(0).integers(0, 256, (4 * BATCH, 32, 32, 3), dtype=np.uint8)
-    game = game_of(config, Images.of_array(pixels))
+    game = game_of(config, ImageMedium.of_array(pixels))
     next_real = game.next_real
     game.next_real = lambda: next_real().double()
     return game

@@ -26,7 +26,7 @@ from ttur.losses import (
 from ttur.timescales import LearningRatePair
 from ttur.timescales.orders import discriminator_first
 from ttur.training.game import TwoPlayerGame
-from ttur.training.media import Sentences
+from ttur.training.media import SentenceMedium
 
 B, A = 2e-3, 5e-3
 N_CRITIC, ITERATIONS = 2, 3
@@ -59,7 +59,7 @@ def language_game(**fields: Any) -> TwoPlayerGame:
         batch_size=BATCH,
         **dict[str, Any]({"beta2": 0.9} | fields),
     )
-    game = game_of(config, Sentences(data, lambda: data))
+    game = game_of(config, SentenceMedium(data, lambda: data))
     next_real = game.next_real
     game.next_real = lambda: next_real().double()
     return game

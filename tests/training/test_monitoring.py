@@ -143,7 +143,7 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     found = monitoring.after_step()
     b, a = game.rates.at(4)
     assert (b, a) == (4e-3, 1e-3)
-    draw = monitoring._samples(4)
+    draw = monitoring.samples(4)
     monitoring.monitor._before = kept
     probe = monitoring.monitor.after_step(
         draw(), lr_g=2 * a, lr_d=3 * b, independent=draw(), update=4

@@ -18,7 +18,7 @@ class Batches:
     """An endless stream of batches, drawn without workers from an array or memory map.
 
     uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
-    x / 127.5 - 1 (A.5); other arrays (N, ...) come out as they are. Any other `form` is a
+    x / 127.5 - 1 (A.5); other arrays (N, ...) come out as they are. Any other `transform` is a
     function of a batch, which lies on the device already. Every epoch is one permutation; its
     incomplete last batch is dropped. The state is three integers.
 
@@ -33,14 +33,18 @@ class Batches:
         *,
         stream: Stream,
         device: torch.device,
-        form: Callable[[Tensor], Tensor] | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
     ):
         if len(samples) < batch_size or batch_size < 1:
             raise ValueError(
                 f"a batch of {batch_size} needs at least as many samples, got {len(samples)}; "
                 "prepare more, or lower batch_size"
             )
-        if form is None and samples.dtype in (np.uint8, torch.uint8) and not are_pixels(samples):
+        if (
+            transform is None
+            and samples.dtype in (np.uint8, torch.uint8)
+            and not are_pixels(samples)
+        ):
             raise ValueError(
                 f"uint8 data must be images (N, H, W, 3), got {tuple(samples.shape)}; "
                 "repeat grey three times, or convert to floats"
@@ -48,7 +52,7 @@ class Batches:
         self.batch_size, self.stream, self.device = batch_size, stream, device
         self.epoch, self.batch = 0, 0
         self._samples = _resident(samples, device)
-        self._form = form or (to_images if are_pixels(samples) else lambda batch: batch)
+        self._transform = transform or (to_images if are_pixels(samples) else lambda batch: batch)
         self._order = self._permutation()
 
     def next(self) -> Tensor:
@@ -80,7 +84,7 @@ class Batches:
             picked = self._samples[chosen.to(self._samples.device)].to(self.device)
         else:
             picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
-        return self._form(picked)
+        return self._transform(picked)
 
     def _permutation(self) -> Tensor:
         """Indices of this epoch, of shape (batches, batch_size), beside the samples."""

@@ -71,7 +71,7 @@ class Experiment:
             )
         return replace(self, settings={label: self.settings[label]})
 
-    def changed(self, change: Callable[[TrainingConfig], TrainingConfig]) -> "Experiment":
+    def with_configs(self, change: Callable[[TrainingConfig], TrainingConfig]) -> "Experiment":
         """The same settings, each configuration passed through `change`."""
         return replace(self, settings={k: change(v) for k, v in self.settings.items()})
 

@@ -127,7 +127,7 @@ def dcgan_celeba_losses() -> Experiment:
     return replace(
         dcgan_celeba()
         .only("orig_5e-4")
-        .changed(lambda c: c.but(updates=20_000, metric="none", log_every_updates=20)),
+        .with_configs(lambda c: c.but(updates=20_000, metric="none", log_every_updates=20)),
         name="dcgan_celeba_losses",
         source="v3 Figure A51",
         question="Do the losses say anything about the samples?",
@@ -190,7 +190,7 @@ def wgan_gp_cifar10() -> Experiment:
 def wgan_gp_cifar10_one_score() -> Experiment:
     """wgan_gp_cifar10 with one score per image, as everybody else would build it (J.21)."""
     return replace(
-        wgan_gp_cifar10().changed(lambda config: config.but(images_per_score=1)),
+        wgan_gp_cifar10().with_configs(lambda config: config.but(images_per_score=1)),
         name="wgan_gp_cifar10_one_score",
         source="none: Figure 6 (left) with one score per image",
         question="Does the comparison of wgan_gp_cifar10 hang on four images sharing a score?",

@@ -114,7 +114,7 @@ def chosen_experiment(
     chosen = with_rates(chosen, d_lr, g_lr, n_critic)
     if settings:
         before = chosen.settings
-        chosen = chosen.changed(lambda config: config.but(**settings))
+        chosen = chosen.with_configs(lambda config: config.but(**settings))
         for label, config in chosen.settings.items():
             if (first := config.rates.at(1)) != before[label].rates.at(1):
                 raise ValueError(

@@ -112,7 +112,7 @@ def dcgan_cifar10_small() -> Experiment:
         )
 
     return replace(
-        paper.dcgan_cifar10().changed(small),
+        paper.dcgan_cifar10().with_configs(small),
         name="dcgan_cifar10_small",
         source="none: Figure 5 (top right) at width 16, scored by fd_cifar10",
         question="Does the comparison of dcgan_cifar10 come out alike at a quarter of the width?",

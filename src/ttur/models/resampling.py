@@ -13,13 +13,13 @@ from torch.nn import functional as F
 Maps = Float[Tensor, "batch _ _ _"]
 
 
-def doubled(x: Maps) -> Maps:
+def doubling(x: Maps) -> Maps:
     """Every pixel twice in each direction (nearest neighbour)."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def convolved_after_doubling(conv: nn.Conv2d, x: Maps) -> Maps:
-    """`conv(doubled(x))` for a 3×3 convolution with padding 1."""
+    """`conv(doubling(x))` for a 3×3 convolution with padding 1."""
     # Four neighbouring outputs see the same pixel through different taps of the kernel.
     kernel = _spread(conv.weight).transpose(0, 1).flip(2, 3)
     return F.conv_transpose2d(x, kernel, conv.bias, stride=2, padding=1)

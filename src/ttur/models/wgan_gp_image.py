@@ -18,7 +18,7 @@ from ttur.models.resampling import (
     Maps,
     convolved_after_doubling,
     convolved_before_pooling,
-    doubled,
+    doubling,
 )
 from ttur.runtime.description import STRICT, Count, Width
 
@@ -42,7 +42,7 @@ class ResidualUp(nn.Module):
     def forward(self, x: Maps) -> Maps:
         branch = convolved_after_doubling(self.conv1, F.relu(self.norm1(x)))
         branch = self.conv2(F.relu(self.norm2(branch)))
-        return branch + doubled(self.shortcut(x))  # 1×1 and repetition may change places
+        return branch + doubling(self.shortcut(x))  # 1×1 and repetition may change places
 
 
 class ResidualDown(nn.Module):

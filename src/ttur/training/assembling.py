@@ -193,7 +193,7 @@ def run(
 def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Parts:
     """What `config` describes, on `device`."""
     generator, discriminator = (
-        config.execution.placed(network, device)
+        config.execution.place(network, device)
         for network in networks_of(config, medium.sample_shape)
     )
     discriminators = of_player(config.optimizer, "discriminator")

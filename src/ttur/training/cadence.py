@@ -33,7 +33,7 @@ class Cadence:
         """Whether anything is due after this update."""
         return self.logs(update) or self.evaluates(update, last) or self.saves(update)
 
-    def evaluated(self, last: int) -> list[int]:
+    def evaluations(self, last: int) -> list[int]:
         """The updates of a run of so many that are evaluated."""
         every = self.evaluate_every_updates
         return sorted({1, last, *range(every, last + 1, every)})

@@ -126,7 +126,7 @@ class TrainingConfig:
         if self.scoring.metric == "none":
             return {}
         every = self.cadence.evaluate_every_updates
-        return self.scoring.passes(self.cadence.evaluated(self.updates), every)
+        return self.scoring.passes(self.cadence.evaluations(self.updates), every)
 
     @property
     def real_samples(self) -> int:

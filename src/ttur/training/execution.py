@@ -21,7 +21,7 @@ class Execution:
     channels_last: bool = False
     """Networks lie channels last in memory, as the pixels of the data do: no conversions."""
 
-    def placed(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def place(self, network: nn.Module, device: torch.device) -> nn.Module:
         """The network on the device, in the memory that the steps want. Its own object."""
         if not self.channels_last:
             return network.to(device)

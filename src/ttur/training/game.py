@@ -22,7 +22,7 @@ NEVER = 2**62
 
 
 @runtime_checkable
-class Stream(Protocol):
+class SampleStream(Protocol):
     """An endless, resumable supply of real samples."""
 
     def next(self) -> Tensor: ...
@@ -98,7 +98,7 @@ class TwoPlayerGame:
     rates: LearningRatePair
     order: Order
     n_critic: int
-    real: Stream
+    real: SampleStream
     latents: Callable[[torch.Generator], Tensor]  # draws one batch
     rng: torch.Generator
     companions: tuple[Companion, ...] = ()

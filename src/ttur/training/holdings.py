@@ -22,7 +22,7 @@ _READS = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"}
 _WRITTEN = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__"}
 
 
-def unwrapped(part: Any) -> Any:
+def unwrap(part: Any) -> Any:
     """A network or function without what `torch.compile` put around it."""
     if isinstance(part, nn.Module):
         part = getattr(part, "_orig_mod", part)

@@ -40,7 +40,7 @@ from ttur.training.holdings import (
     is_users_own,
     members_of,
     own_classes,
-    unwrapped,
+    unwrap,
     variables_of,
 )
 
@@ -60,7 +60,7 @@ class Describer:
 
     def __call__(self, part: Any, where: str) -> Any:
         """`part` as plain values of JSON; `where` is what a message calls it."""
-        part = unwrapped(part)
+        part = unwrap(part)
         if part is None or isinstance(part, bool | int | float | str):
             return part if not isinstance(part, float) or np.isfinite(part) else repr(part)
         if id(part) in self._above:
@@ -125,7 +125,7 @@ class Describer:
         return self._object(part, where)
 
     def _network(self, network: nn.Module, where: str) -> dict[str, Any]:
-        modules = [(plain_name(n), m) for n, m in network.named_modules() if unwrapped(m) is m]
+        modules = [(plain_name(n), m) for n, m in network.named_modules() if unwrap(m) is m]
         kinds = {type(module) for _, module in modules if not is_of_a_library(type(module))}
         described: dict[str, Any] = {
             "layers": {name: _layer(module) for name, module in modules},

@@ -51,7 +51,7 @@ class TrainedGenerator:
         samples: list[Any] = []
         with torch.no_grad(), randomness_from(seed, torch.device("cpu")):
             for part in self.latents(drawn, seed).split(together):
-                samples += self.config.medium.shown(self.network(part), self.vocabulary)
+                samples += self.config.medium.displayable(self.network(part), self.vocabulary)
         return samples[:count]
 
 

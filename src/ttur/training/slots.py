@@ -21,7 +21,7 @@ from ttur.training.holdings import (
     is_users_own,
     members_of,
     own_classes,
-    unwrapped,
+    unwrap,
 )
 
 
@@ -51,7 +51,7 @@ class Walk:
         write: Callable[[Any], None] | None = None,
     ) -> None:
         """What `part` holds; `write` puts another in its place, where that is possible."""
-        part = unwrapped(part)
+        part = unwrap(part)
         if self._was_seen(id(part), part):
             return
         match part:
@@ -93,7 +93,7 @@ class Walk:
     def _network(self, network: nn.Module, where: str, is_player: bool) -> None:
         for name, module in network.named_modules():
             if (module is not network and self._was_seen(id(module), module)) or (
-                unwrapped(module) is not module
+                unwrap(module) is not module
             ):
                 continue
             place = f"{where}.{plain_name(name)}" if name else where
@@ -193,7 +193,7 @@ def _put(items: Any, name: Any, write: Callable[[Any], None] | None, value: Any)
 
 def _holds_parts(value: Any, above: tuple[int, ...] = ()) -> bool:
     """Whether state may stand deeper within it, and it is none itself."""
-    value = unwrapped(value)
+    value = unwrap(value)
     if isinstance(value, nn.Module | functools.partial | FunctionType | MethodType | type):
         return True
     if not isinstance(value, Tensor | type(None)) and is_users_own(value):

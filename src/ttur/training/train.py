@@ -28,7 +28,7 @@ from ttur.training.events import Listener
 from ttur.training.execution import Execution
 from ttur.training.game import trainable
 from ttur.training.identity import Describer
-from ttur.training.media import Arrays, ArrayScoring, Images, ImageScoring, Medium
+from ttur.training.media import ArrayMedium, ArrayScoring, ImageMedium, ImageScoring, Medium
 from ttur.training.progress import Progress
 from ttur.training.record import RunDescription, RunRecord
 from ttur.training.starting import claimed
@@ -140,12 +140,12 @@ def train(
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
-    generator = execution.placed(generator, target).train()
-    discriminator = execution.placed(discriminator, target).train()
+    generator = execution.place(generator, target).train()
+    discriminator = execution.place(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
     moves_discriminator = _optimizer("discriminator", discriminator_optimizer, discriminator)
-    medium: Medium = Images.of_array(data) if are_pixels(data) else Arrays(data)
-    if isinstance(medium, Images):
+    medium: Medium = ImageMedium.of_array(data) if are_pixels(data) else ArrayMedium(data)
+    if isinstance(medium, ImageMedium):
         scoring = ImageScoring(
             metric=metric,
             protocol=protocol,

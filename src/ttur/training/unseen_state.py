@@ -37,7 +37,7 @@ class UnseenState:
         self._holders = walk.holders.keys()
         self._loaded: set[str] = set()
 
-    def changed(self) -> list[Slot]:
+    def changes(self) -> list[Slot]:
         """The places whose value is another than at first, or was when the state was saved.
 
         Raises:
@@ -64,7 +64,7 @@ class UnseenState:
         Raises:
             ValueError: if one of them cannot be stored.
         """
-        return {slot.where: _detached(slot.read()) for slot in self.changed()}
+        return {slot.where: _detached(slot.read()) for slot in self.changes()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put back what `state_dict` had found.

@@ -14,7 +14,7 @@ from ttur.training.config import TrainingConfig
 from ttur.training.contracts import Evaluator
 from ttur.training.drawing import Drawing
 from ttur.training.media.images import (
-    Images,
+    ImageMedium,
     ImageScoring,
     generated_pixels,
     to_pixels,
@@ -42,7 +42,7 @@ def drawing(latents=None) -> Drawing:
 
 
 def looking_of(config: TrainingConfig, say=print) -> Evaluator:
-    return parts_of(config, Images(digits()), CPU).evaluator(None, say)
+    return parts_of(config, ImageMedium(digits()), CPU).evaluator(None, say)
 
 
 def nothing() -> None:
@@ -58,7 +58,7 @@ class Answer(torch.nn.Module):
 
 
 def test_looking_leaves_the_game_as_it_is(tmp_path):
-    parts = parts_of(tiny_config(), Images(digits()), CPU)
+    parts = parts_of(tiny_config(), ImageMedium(digits()), CPU)
     game = parts.game()
     game.play()
     looking = parts.evaluator(None, print)
@@ -108,7 +108,7 @@ def test_every_batch_is_drawn_whole():
 
 def test_inception_like_scores_say_that_higher_is_better():
     config = tiny_config(metric="is_digits")
-    parts = parts_of(config, Images(digits()), CPU)
+    parts = parts_of(config, ImageMedium(digits()), CPU)
     looking = parts.evaluator(None, print)
     assert (looking.metric, looking.lower_is_better) == ("is_digits", {"is_digits": False})
     assert looking.score is not None
@@ -125,7 +125,7 @@ def test_several_metrics_are_those_of_each_alone_and_the_first_decides():
         "is_digits": False,
         "modes_digits": False,
     }
-    generator = parts_of(tiny_config(), Images(digits()), CPU).generator
+    generator = parts_of(tiny_config(), ImageMedium(digits()), CPU).generator
     assert together.score is not None
     values = together.score(generator, 1, nothing)
     for name in names:
@@ -140,7 +140,7 @@ def test_the_distance_of_the_real_images_to_themselves_is_nothing():
     """The whole path, with a generator that answers the real images one after the other."""
     data = digits()
     images = torch.from_numpy(data.images).movedim(-1, 1).float() / 127.5 - 1
-    looking = Images(data).evaluator(
+    looking = ImageMedium(data).evaluator(
         ImageScoring(
             metric="fd_digits", evaluation_samples=len(images), evaluation_batch_size=len(images)
         ),
@@ -173,7 +173,7 @@ def test_the_configuration_decides_what_is_compared_with_what():
     """30 random real images, as JPEG leaves them, and samples as JPEG leaves them (v3)."""
     plain = tiny_config()
     of_v3 = plain.but(reference_images=30, jpeg_round_trip=True)
-    generator = parts_of(plain, Images(digits()), CPU).generator
+    generator = parts_of(plain, ImageMedium(digits()), CPU).generator
     said: list[list[str]] = []
     values = []
     for config in (plain, of_v3, of_v3.but(jpeg_round_trip=False)):

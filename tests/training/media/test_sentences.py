@@ -78,7 +78,7 @@ def evaluator(
     data: Sentences, held_out=None, latents=None, say=print, every=1, **changes
 ) -> Evaluator:
     unseen = held_out or (lambda: sentences(60, seed=9))
-    return media.Sentences(data, unseen).evaluator(
+    return media.SentenceMedium(data, unseen).evaluator(
         scoring(**changes),
         Drawing(lambda generator, fixed: generator, latents or Row(), stream(4, "looks"), CPU),
         every=every,
@@ -100,11 +100,13 @@ def small_demo(label: str, **changes) -> TrainingConfig:
     return config.but(width=4, batch_size=8, **changes)
 
 
-def speeches() -> media.Sentences:
-    return media.Sentences(load_text("speeches"), lambda: load_text("speeches", None, "held_out"))
+def speeches() -> media.SentenceMedium:
+    return media.SentenceMedium(
+        load_text("speeches"), lambda: load_text("speeches", None, "held_out")
+    )
 
 
-def game_of(config: TrainingConfig, data: media.Sentences) -> TwoPlayerGame:
+def game_of(config: TrainingConfig, data: media.SentenceMedium) -> TwoPlayerGame:
     return parts_of(config, data, CPU).game()
 
 
@@ -263,7 +265,7 @@ def test_a_vocabulary_of_two_bytes_trains(tmp_path):
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
     vocabulary = ("unk", *map(chr, range(1000, 1299)))
     data = Sentences("x", "train", mapped, vocabulary, CARD)
-    game = game_of(small_demo("ttur_3e-3_1e-3"), media.Sentences(data, lambda: data))
+    game = game_of(small_demo("ttur_3e-3_1e-3"), media.SentenceMedium(data, lambda: data))
     assert game.next_real().shape == (8, 32, 300)
     game.play()
     assert likeliest(game.generator(game.draw_latents().detach())).max() < 300

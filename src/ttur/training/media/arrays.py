@@ -31,7 +31,7 @@ class ArrayScoring:
         return {}
 
 
-class Arrays(Medium):
+class ArrayMedium(Medium):
     """An array or tensor (N, ...), which the networks get as it is."""
 
     kind: ClassVar = "arrays"
@@ -44,7 +44,7 @@ class Arrays(Medium):
     @classmethod
     def load(
         cls, name: str, split: str, data_directory: Path | None, model: ModelDescription
-    ) -> "Arrays":
+    ) -> "ArrayMedium":
         path = Path(data_directory or "", name, f"{split}.npy")
         if not path.is_file():
             raise FileNotFoundError(
@@ -72,7 +72,7 @@ class Arrays(Medium):
         return Evaluator("none", None, None)
 
     @classmethod
-    def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
+    def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
         return list(outputs.cpu().numpy())
 
     @classmethod

@@ -70,7 +70,7 @@ class ImageScoring:
         return {self.evaluation_samples: len(updates)}
 
 
-class Images(Medium):
+class ImageMedium(Medium):
     """A data set of square images."""
 
     kind: ClassVar = "images"
@@ -82,7 +82,7 @@ class Images(Medium):
         self.sample_shape = (3, height, width)
 
     @classmethod
-    def of_array(cls, images: np.ndarray | Tensor) -> "Images":
+    def of_array(cls, images: np.ndarray | Tensor) -> "ImageMedium":
         """uint8 images (N, H, W, 3) of one's own, wherever they are."""
         pixels = images.cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
         digest = digests.of_array(pixels)
@@ -92,7 +92,7 @@ class Images(Medium):
     @classmethod
     def load(
         cls, name: str, split: str, data_directory: Path | None, model: ModelDescription
-    ) -> "Images":
+    ) -> "ImageMedium":
         data = catalogue.load(name, data_directory, split)
         expected = cls.assumed_shape(model)[1:]
         if data.images.shape[1:3] != expected:
@@ -156,7 +156,7 @@ class Images(Medium):
         return Evaluator(comparison.headline, score, write_samples, comparison.directions)
 
     @classmethod
-    def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
+    def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
         return list(to_pixels(outputs))
 
     @classmethod

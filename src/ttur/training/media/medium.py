@@ -67,7 +67,7 @@ class Medium(ABC):
 
     @classmethod
     @abstractmethod
-    def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[Any]:
+    def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[Any]:
         """Outputs of a generator as a person sees them, one by one: pixels, sentences."""
 
     @classmethod

@@ -68,7 +68,7 @@ class SentenceScoring:
         return passes
 
 
-class Sentences(Medium):
+class SentenceMedium(Medium):
     """A text in fixed-length rows; networks get and give a probability for each symbol."""
 
     kind: ClassVar = "sentences"
@@ -81,7 +81,7 @@ class Sentences(Medium):
     @classmethod
     def load(
         cls, name: str, split: str, data_directory: Path | None, model: ModelDescription
-    ) -> "Sentences":
+    ) -> "SentenceMedium":
         data = load_text(name, data_directory, split)
         length, _ = cls.assumed_shape(model)
         if data.codes.shape[1] != length:
@@ -97,8 +97,10 @@ class Sentences(Medium):
         return (length, ASSUMED_SYMBOLS)
 
     def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
-        form = partial(to_one_hot, symbols=len(self.vocabulary))
-        return Batches(self.data.codes, batch_size, stream=stream, device=device, form=form)
+        transform = partial(to_one_hot, symbols=len(self.vocabulary))
+        return Batches(
+            self.data.codes, batch_size, stream=stream, device=device, transform=transform
+        )
 
     def evaluator(
         self,
@@ -173,7 +175,7 @@ class Sentences(Medium):
         return [unseen[part] for part in np.split(rows, count)]
 
     @classmethod
-    def shown(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[str]:
+    def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[str]:
         return lines(likeliest(outputs), vocabulary)
 
     @classmethod
