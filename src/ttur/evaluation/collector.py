@@ -24,7 +24,7 @@ KEPT = ("features", "logits")
 class Collector:
     """Takes pixels batch by batch. Merges, saves and restores; O(d²) memory if it keeps nothing.
 
-    The samples fall into random groups (`metrics.fid`), by `seed`, for the interval of the FID.
+    The samples fall into random groups, by `seed`, for the interval of `metrics.uncertainty`.
     """
 
     def __init__(self, extractor: Extractor, keep: Collection[str] = (), *, seed: int = 0):

@@ -29,7 +29,7 @@ class Statistics:
 
     `count` is None where a file of another program does not say it; its fingerprint is then
     `{"source": "unknown"}`. `groups` are the moments of random parts of the images: from them
-    comes the interval of the FID (`metrics.fid`). They stay in the package's own cache.
+    comes the interval of the FID (`metrics.uncertainty`). They stay in the package's own cache.
     """
 
     mean: Float[np.ndarray, " d"]
