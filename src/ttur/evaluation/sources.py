@@ -82,7 +82,9 @@ class Batches:
             one_size = len({image.shape for image in batch}) == 1
             yield np.stack(batch) if one_size else batch
         if not self.audit.read:
-            first = f"; the first: {self.audit.skipped_files[0][1]}" if self.audit.skipped else ""
+            first = (
+                f"; the first: {self.audit.skipped_files[0].reason}" if self.audit.skipped else ""
+            )
             raise ValueError(
                 f"none of the {self.audit.skipped} images of {self._images.name} could be read"
                 f"{first}"
