@@ -64,7 +64,7 @@ def error(ours: Tensor, expected: Tensor) -> float:
 def a_layer() -> Convolution:
     """Kernel 1 × 7, odd numbers of channels, statistics far from 0 and 1."""
     generator = torch.Generator().manual_seed(3)
-    layer = Convolution(5, "1x7 9").requires_grad_(False)
+    layer = Convolution(5, 9, (1, 7)).requires_grad_(False)
     layer.conv.weight.normal_(0, 0.2, generator=generator)
     layer.bn.running_mean.normal_(0, 30, generator=generator)
     layer.bn.running_var.uniform_(1e-4, 50, generator=generator)

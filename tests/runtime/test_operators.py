@@ -40,7 +40,7 @@ def test_a_network_without_the_operators_of_onednn_says_the_same(
     def gone(*_):
         raise AttributeError("no such operator")
 
-    network = nn.Sequential(Convolution(3, "3x3/2 8"), Convolution(8, "1x3 5"))
+    network = nn.Sequential(Convolution(3, 8, 3, stride=2), Convolution(8, 5, (1, 3)))
     generator = torch.Generator().manual_seed(1)
     for parameter in network.requires_grad_(False).parameters():
         parameter.normal_(0, 0.5, generator=generator)
@@ -61,6 +61,6 @@ def test_a_network_without_the_operators_of_onednn_says_the_same(
 
 
 def test_the_operators_of_onednn_are_used_where_they_are():
-    fast = prepared(nn.Sequential(Convolution(3, "3x3 8")))
+    fast = prepared(nn.Sequential(Convolution(3, 8, 3)))
     has_them = operators.fuses_convolutions(torch.float32)
     assert isinstance(fast[0], OneDnnConvolution) == has_them
