@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ttur.metrics.fid import fid_interval
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.grouped_moments import GroupedMoments
 from ttur.metrics.moments import Moments
+from ttur.metrics.uncertainty import fid_interval
 
 Draw = Callable[[int, np.random.Generator], np.ndarray]
 RESAMPLES = 100

@@ -60,6 +60,35 @@ def test_digests_of_other_images_are_refused():
         Audit.from_json({"read": 3}, audit.image_digests)
 
 
+def test_names_of_files_that_are_no_text_survive_json():
+    audit = audited(random_images(1))
+    audit.skip("\udc80.png", "torn")
+    audit.ignored[".\udcff"] += 1
+    document = json.loads(json.dumps(audit.to_json()))
+    assert Audit.from_json(document, audit.image_digests) == audit
+
+
+@pytest.mark.parametrize(
+    ("field", "foreign", "named"),
+    [
+        *(("read", value, "read: ") for value in (-1, "3", True, 2.5, float("nan"), 10**30, None)),
+        *(("sizes", {"5x4": value}, "sizes.5x4: ") for value in (-1, "3", True, 10**30)),
+        ("formats", ["PNG"], "formats: "),
+        ("skipped_files", [["a.png", "torn"]], "skipped_files.0: "),
+        ("skipped_files", [{"file": "a.png"}], "skipped_files.0.reason: "),
+        ("data_sha256", 3, "do not belong"),
+    ],
+)
+def test_a_foreign_audit_is_refused_and_its_field_named(field, foreign, named):
+    audit = audited(random_images(3))
+    with pytest.raises(ValueError, match=named):
+        Audit.from_json(audit.to_json() | {field: foreign}, audit.image_digests)
+    document = audit.to_json()
+    del document[field]
+    with pytest.raises(ValueError, match="do not belong" if field == "data_sha256" else field):
+        Audit.from_json(document, audit.image_digests)
+
+
 def test_tables_and_lists_stay_short_and_the_counts_whole():
     audit = Audit()
     for side in range(2, 202):

@@ -212,7 +212,7 @@ def test_every_damaged_file_is_read_or_named(placed, tmp_path, capfd, digests):
     assert audit.ignored.total() == 0
     assert audit.read >= len(GOOD) + len(FORMATS)  # those of another format, at the least
     assert audit.skipped >= len(FILES) / 2
-    assert all(reason for _, reason in audit.skipped_files)
+    assert all(skipped.reason for skipped in audit.skipped_files)
     digests.add((audit.data_sha256, audit.skipped))
     assert len(digests) == 1  # folder, zip and tar agree on what can be read of it
     output = capfd.readouterr()

@@ -301,10 +301,10 @@ def test_skipping_accounts_for_every_file(tmp_path):
     assert np.array_equal(
         batch, IMAGES[[NAMES_READ.index(n) for n in ("a.PNG", "b/2.png", "c.Png")]]
     )
-    named = sorted(Path(name).stem for name, _ in images.audit.skipped_files)
+    named = sorted(Path(each.file).stem for each in images.audit.skipped_files)
     assert named == BAD
     assert images.audit.ignored == {".txt": 1, "no extension": 1}
-    assert all(reason for _, reason in images.audit.skipped_files)
+    assert all(each.reason for each in images.audit.skipped_files)
 
 
 NAMES_READ = sorted(NAMES)
@@ -343,7 +343,7 @@ def test_a_data_set_that_fails_is_named_or_skipped():
         list(open_images(torn).batches(2))
     images = open_images(torn, on_error="skip").batches(2)
     assert np.array_equal(np.concatenate(list(images)), np.delete(IMAGES, 2, axis=0))
-    assert images.audit.skipped_files[0][0] == "item 2"
+    assert images.audit.skipped_files[0].file == "item 2"
 
 
 def test_the_key_of_the_content_changes_with_the_content(tmp_path):
@@ -514,7 +514,7 @@ def test_a_cut_tar_says_so_and_gives_what_lies_before(suffix, tmp_path):
     images = open_images(path, on_error="skip").batches(2)
     read = sum(len(batch) for batch in images)
     assert 0 < read < len(IMAGES)
-    assert str(path) in images.audit.skipped_files[0][0]
+    assert str(path) in images.audit.skipped_files[0].file
 
 
 def test_a_damaged_header_within_a_tar_is_not_its_end(tmp_path):
@@ -556,7 +556,7 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
     Image.fromarray(IMAGES[0]).save(tmp_path / "a.png")
     images = open_images(tmp_path, on_error="skip").batches(1)
     list(images)
-    (name, _), *_ = images.audit.skipped_files
+    name = images.audit.skipped_files[0].file
     assert name.isprintable()
     name.encode()
     json.dumps(images.audit.to_json())

@@ -2,7 +2,7 @@
 
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from ttur.data.dataset import DataSet
+from ttur.data.images.decode import Picture
 from ttur.evaluation import reference as module
+from ttur.evaluation.audit import Audit
 from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import open_images
 from ttur.evaluation.reference import reference_statistics, statistics
 from ttur.evaluation.sources import Images
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.features.extractors import Extractor
+from ttur.metrics.moments import Moments
 
 
 @pytest.fixture
@@ -121,13 +124,22 @@ def test_a_missing_file_is_named(tmp_path: Path):
     "fingerprint",
     [
         *("[1]", "not json", '{"metric": ["fid"]}', '{"protocol": 1}', '{"seed": NaN}'),
-        *(f'{{"count": {count}}}' for count in ('"30"', "-5", "1", "2.5", "true")),
+        *(f'{{"count": {count}}}' for count in ('"30"', "-5", "1", "2.5", "true", "9" * 30)),
+        '{"metric": null}',
     ],
 )
 def test_a_foreign_fingerprint_is_refused(tmp_path: Path, fingerprint: str):
     path = tmp_path / "foreign.npz"
     np.savez(path, mu=np.zeros(2), sigma=np.eye(2), fingerprint=np.array(fingerprint))
     with pytest.raises(ValueError, match=r"foreign\.npz"):
+        Statistics.load(path)
+
+
+def test_the_field_that_is_wrong_is_named(tmp_path: Path):
+    path = tmp_path / "foreign.npz"
+    text = json.dumps({"protocol": 1, "count": "30"})
+    np.savez(path, mu=np.zeros(2), sigma=np.eye(2), fingerprint=np.array(text))
+    with pytest.raises(ValueError, match=r"in the fingerprint protocol: .*, got 1; count: .*'30'"):
         Statistics.load(path)
 
 
@@ -176,16 +188,32 @@ def test_damaged_groups_are_refused(made: Statistics, tmp_path: Path, damage):
         Statistics.load(path)
 
 
-def test_no_byte_makes_a_file_anything_but_refused(made: Statistics, tmp_path: Path):
-    """Among them zips of an unknown version or method, and encrypted ones."""
+@pytest.mark.parametrize("new", [lambda byte: 255, lambda byte: byte ^ 1], ids=["all", "last"])
+def test_no_damaged_byte_is_believed(tmp_path: Path, new: Callable[[int], int]):
+    """Refused, or without effect (times, permissions). Among them zips of an unknown version or
+    method, encrypted ones, and directories that lose a part: the fingerprint, the groups.
+    """
+    audit = Audit()
+    audit.add(Picture(np.zeros((2, 2, 3), np.uint8)))
+    groups = tuple(Moments(2, np.full(1, float(place)), np.eye(1)) for place in range(2))
+    whole = Statistics(np.zeros(1), np.eye(1), 4, {"count": 4, "metric": "fid"}, audit, groups)
     path = tmp_path / "any.npz"
-    np.savez(path, mu=np.zeros(1), sigma=np.eye(1))
-    content = path.read_bytes()
-    for place in range(len(content)):
-        path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
-        for reading in (Statistics.load, holds_statistics):
-            with suppress(ValueError):
-                reading(path)
+    whole.save(path, with_groups=True)
+    content, refused = path.read_bytes(), 0
+    for place, byte in enumerate(content):
+        path.write_bytes(content[:place] + bytes([new(byte)]) + content[place + 1 :])
+        with suppress(ValueError):  # any other error would be a failure
+            assert holds_statistics(path) in (True, False)
+        try:
+            read = Statistics.load(path)
+        except ValueError:
+            refused += 1
+            continue
+        assert_same(read, whole)
+        assert read.audit == audit
+        for group, expected in zip(read.groups, groups, strict=True):
+            assert (group.count, group.mean, group.scatter) == (2, expected.mean, 1)
+    assert refused > len(content) / 2
 
 
 def test_shapes_that_do_not_fit_are_refused(tmp_path: Path):

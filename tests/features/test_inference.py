@@ -10,7 +10,6 @@ from torch import Tensor
 
 from reference.inception import inception
 from reference.weights import random_inception_weights
-from ttur.features import inference
 from ttur.features.inception import SIZE, Convolution, Inception
 from ttur.features.inference import (
     FusedConvolution,
@@ -19,8 +18,9 @@ from ttur.features.inference import (
     side_by_side,
     without_tf32,
 )
+from ttur.runtime import operators
 
-ONEDNN_FUSES_BFLOAT16 = inference.onednn_fuses(torch.bfloat16)
+ONEDNN_FUSES_BFLOAT16 = operators.fuses_convolutions(torch.bfloat16)
 PATHS = {"public": FusedConvolution, "oneDNN": OneDnnConvolution}
 
 
@@ -43,9 +43,9 @@ def images() -> Tensor:
 
 @pytest.fixture(params=PATHS)
 def path(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "oneDNN" and not inference.onednn_fuses(torch.float32):
+    if request.param == "oneDNN" and not operators.fuses_convolutions(torch.float32):
         pytest.skip("this torch or this CPU has no fused oneDNN convolution")
-    monkeypatch.setattr(inference, "onednn_fuses", lambda dtype: request.param == "oneDNN")
+    monkeypatch.setattr(operators, "fuses_convolutions", lambda dtype: request.param == "oneDNN")
     return request.param
 
 
@@ -64,7 +64,7 @@ def error(ours: Tensor, expected: Tensor) -> float:
 def a_layer() -> Convolution:
     """Kernel 1 × 7, odd numbers of channels, statistics far from 0 and 1."""
     generator = torch.Generator().manual_seed(3)
-    layer = Convolution(5, "1x7 9").requires_grad_(False)
+    layer = Convolution(5, 9, (1, 7)).requires_grad_(False)
     layer.conv.weight.normal_(0, 0.2, generator=generator)
     layer.bn.running_mean.normal_(0, 30, generator=generator)
     layer.bn.running_var.uniform_(1e-4, 50, generator=generator)
@@ -141,14 +141,16 @@ class TestFusedConvolution:
         layer(small)
         torch.testing.assert_close(layer(large), other(large), rtol=1e-5, atol=1e-4)
 
-    def test_a_torch_without_the_private_calls_takes_the_public_path(
-        self, monkeypatch: pytest.MonkeyPatch
-    ):
-        def gone(*_):
-            raise AttributeError("no such operator")
-
-        monkeypatch.setattr(inference, "_convolution_relu", gone)
-        assert not inference.onednn_fuses.__wrapped__(torch.float32)
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_it_is_rounded_once_after_folding_in_float64(self, dtype: torch.dtype):
+        layer = a_layer()
+        factor = layer.bn.weight.double() / (layer.bn.running_var.double() + 1e-3).sqrt()
+        kernel = layer.conv.weight.double() * factor[:, None, None, None]
+        bias = layer.bn.bias.double() - layer.bn.running_mean.double() * factor
+        folded = FusedConvolution(layer, dtype)
+        assert torch.equal(folded.kernel, kernel.to(dtype))
+        assert torch.equal(folded.bias, bias.to(dtype))
+        assert not list(folded.parameters())
 
 
 class TestSideBySide:

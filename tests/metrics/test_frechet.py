@@ -75,7 +75,7 @@ def test_one_covariance_without_full_rank_leaves_the_fast_path():
     distance = centred_distance(covariance(x, basis), covariance(y, basis))
     expected = ((np.sqrt(x) - np.sqrt(y)) ** 2).sum()
     assert distance == pytest.approx(expected, abs=ROUNDING)
-    fast, _ = frechet._fast_root_trace(covariance(x, basis), covariance(y, basis))
+    fast, _ = frechet.fast_root_trace(covariance(x, basis), covariance(y, basis))
     assert abs(fast - np.sqrt(x * y).sum()) > 1e-8
 
 
@@ -156,14 +156,14 @@ class TestPaths:
         def unreachable(*_):
             raise AssertionError("left the fast path")
 
-        monkeypatch.setattr(frechet, "_exact_root_trace", unreachable)
+        monkeypatch.setattr(frechet, "exact_root_trace", unreachable)
         frechet_distance(*random_gaussian(1), *random_gaussian(2))
 
     @pytest.mark.parametrize("singular", ["first", "second"])
     def test_singular_covariances_leave_it(self, singular: str):
         full = covariance(RNG.uniform(0.5, 4, 30), rotation(30))
         low = covariance(np.r_[np.zeros(10), RNG.uniform(0.5, 4, 20)], rotation(30))
-        _, error = frechet._fast_root_trace(*((low, full) if singular == "first" else (full, low)))
+        _, error = frechet.fast_root_trace(*((low, full) if singular == "first" else (full, low)))
         assert error > frechet.TOLERANCE * np.trace(low + full)
 
     @pytest.mark.parametrize("power", [0, 1, 2, 3, 4, 6, 8])
@@ -172,7 +172,7 @@ class TestPaths:
         """Spectra from flat to numerically singular, where the exact value is the sum of them."""
         spectrum = np.arange(1.0, dimension + 1) ** -power
         x = covariance(spectrum, rotation(dimension))
-        root, error = frechet._fast_root_trace(x, x)
+        root, error = frechet.fast_root_trace(x, x)
         # The matrix itself holds its eigenvalues only up to rounding, d of them.
         assert error == np.inf or abs(root - spectrum.sum()) <= error + dimension * frechet.EPSILON
 
@@ -180,14 +180,14 @@ class TestPaths:
         """Condition 4e4 stays fast; 1e16 does not."""
         for power, is_fast in ((2, True), (7, False)):
             x = covariance(np.arange(1.0, 201) ** -power, rotation(200))
-            assert (frechet._fast_root_trace(x, x)[1] < frechet.TOLERANCE) == is_fast
+            assert (frechet.fast_root_trace(x, x)[1] < frechet.TOLERANCE) == is_fast
 
     @pytest.mark.parametrize("condition", [1e2, 1e5, 1e8])
     def test_both_paths_agree_within_the_tolerance(self, condition: float):
         x = covariance(np.geomspace(1, 1 / condition, 60), rotation(60))
         y = covariance(np.geomspace(1, 1 / condition, 60), rotation(60))
-        fast, _ = frechet._fast_root_trace(x, y)
-        assert fast == pytest.approx(frechet._exact_root_trace(x, y), rel=1e-9)
+        fast, _ = frechet.fast_root_trace(x, y)
+        assert fast == pytest.approx(frechet.exact_root_trace(x, y), rel=1e-9)
 
 
 # What users call: without the shape checks of the tests, which are stricter.

@@ -78,7 +78,7 @@ def test_neither_order_nor_side_matters(seed: int, count: int, shift: float):
 @pytest.mark.parametrize("block", [1, 7, 23])
 def test_blocks_of_any_size_change_nothing(monkeypatch, block: int):
     whole = full(REAL, GENERATED)
-    monkeypatch.setattr(kernel, "BLOCK", block)
+    monkeypatch.setattr(kernel, "KERNEL_ROWS", block)
     parts = full(REAL, GENERATED)
     assert parts.mean == pytest.approx(whole.mean, rel=1e-12)
     assert parts.standard_error == pytest.approx(whole.standard_error, rel=1e-9)

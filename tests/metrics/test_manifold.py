@@ -50,8 +50,8 @@ def test_every_comparison_is_that_of_the_definition(
 def test_blocks_of_any_size_change_nothing(monkeypatch, block: int):
     rng = np.random.default_rng(0)
     real, generated = rng.normal(size=(30, 4)), rng.normal(size=(25, 4))
-    monkeypatch.setattr(manifold, "BLOCK", block)
-    monkeypatch.setattr(manifold, "CHUNK", block)
+    monkeypatch.setattr(manifold, "DISTANCES_AT_ONCE", block)
+    monkeypatch.setattr(manifold, "NUMBERS_AT_ONCE", block)
     assert_literal(real, generated, 3)
 
 

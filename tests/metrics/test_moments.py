@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.frechet import naive_covariance, naive_mean, uncentred_covariance
-from ttur.metrics.moments import BLOCK, Moments
+from ttur.metrics.moments import VECTORS_AT_ONCE, Moments
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 5)) * [1, 2, 3, 0.1, 10] + [0, 5, -5, 1, 100]
 
@@ -41,9 +41,9 @@ def test_merge_is_symmetric_and_associative_up_to_rounding():
 
 
 def test_batch_boundaries_do_not_change_a_bit():
-    features = np.random.default_rng(1).normal(size=(2 * BLOCK + 100, 3))
+    features = np.random.default_rng(1).normal(size=(2 * VECTORS_AT_ONCE + 100, 3))
     once = Moments.of(features)
-    for size in (50, 999, BLOCK, BLOCK + 1):
+    for size in (50, 999, VECTORS_AT_ONCE, VECTORS_AT_ONCE + 1):
         batches = [features[start : start + size] for start in range(0, len(features), size)]
         streamed = Moments.of_batches(batches, 3)
         assert streamed.count == once.count
@@ -64,7 +64,7 @@ def test_merge_survives_an_offset_that_defeats_the_naive_sum():
 
 
 def test_scatter_is_symmetric_to_the_bit():
-    features = np.random.default_rng(3).normal(size=(3 * BLOCK, 7))
+    features = np.random.default_rng(3).normal(size=(3 * VECTORS_AT_ONCE, 7))
     scatter = Moments.of(features).scatter
     assert (scatter == scatter.T).all()
 

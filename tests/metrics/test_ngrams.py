@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 def block(request, monkeypatch):
     """The size that is used, and one at which everything is cut, merged and cut again."""
     if request.param:
-        monkeypatch.setattr(key_counts, "BLOCK", request.param)
+        monkeypatch.setattr(key_counts, "KEYS_AT_ONCE", request.param)
         monkeypatch.setattr(key_counts, "BLOCKS_AT_ONCE", 3)
 
 

@@ -228,7 +228,7 @@ def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
     game, monitoring = monitored(CONFIG)
     before = game.real.state_dict()
     (one, two), (again, _), (other, _) = (
-        [draw(), draw()] for draw in map(monitoring._samples, (7, 7, 8))
+        [draw(), draw()] for draw in map(monitoring.samples, (7, 7, 8))
     )
     assert torch.equal(one.real, again.real)
     assert torch.equal(one.latents, again.latents)

@@ -133,13 +133,13 @@ def disturb(
     as_json: Json = False,
 ) -> None:
     """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
-    from ttur.evaluation.disturbances.study import disturbance_study, images_of
+    from ttur.evaluation.disturbances.study import disturbance_study, image_array
     from ttur.features.extractors import load_extractor
     from ttur.reports.disturbances import markdown_table, write_study
 
     features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)
-    originals = images_of(images)
-    others = None if contamination is None else images_of(contamination, originals.shape[1])
+    originals = image_array(images)
+    others = None if contamination is None else image_array(contamination, originals.shape[1])
     out.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
     study = disturbance_study(
         originals,

@@ -23,7 +23,7 @@ def jsd(
     as_json: Json = False,
 ) -> None:
     """The Jensen–Shannon divergence of the n-grams of GENERATED and REAL, from 0 to 1."""
-    from ttur.evaluation.text import jsd_of_files
+    from ttur.evaluation.divergence import jsd_of_files
 
     result = jsd_of_files(real, generated, _orders(orders), length=length)
     if as_json:

@@ -4,23 +4,52 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import UInt64
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetPydanticSchema,
+    InstanceOf,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+)
 
 from ttur.data.images.decode import Picture
 from ttur.runtime import digests
+from ttur.runtime.settings import reasons
 
 _KINDS = 50  # rows of a table; what comes later is counted as "other"
 _NAMES = 100  # of skipped files
 _UNEQUAL = 0.01  # shares of the two sides that differ by more are worth a sentence
 
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+# Not `str`: names of files may hold half a surrogate pair, which pydantic takes for no text.
+Name = InstanceOf[str]
+_Counts = Annotated[
+    dict[Name, Count],
+    AfterValidator(Counter),
+    PlainSerializer(lambda table: dict(table.most_common())),
+]
+# Pydantic's own reading of a Counter takes "3" and -3 for counts.
+Table = Annotated[Counter[str], GetPydanticSchema(lambda _, handler: handler(_Counts))]
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """An image that could not be read, and why."""
+
+    file: Name
+    reason: Name
+
 
 @dataclass
-class Audit:
-    """Counts of one side, filled while it is read. Memory: 8 bytes per image, and short tables.
+class Inventory:
+    """Counts of one side, as they stand in a document.
 
     `read` images came through and `skipped` ones did not, the first of them with their reasons in
     `skipped_files`; `ignored` files, by extension, are no images. `formats`, `modes` ("L" for grey
@@ -29,17 +58,29 @@ class Audit:
     `clipped` values of float images lay outside their value_range.
     """
 
-    read: int = 0
-    skipped: int = 0
-    skipped_files: list[tuple[str, str]] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    formats: Counter[str] = field(default_factory=Counter)
-    modes: Counter[str] = field(default_factory=Counter)
-    sizes: Counter[str] = field(default_factory=Counter)
-    rotated: int = 0
-    transparent: int = 0
-    several_frames: int = 0
-    clipped: int = 0
+    read: Count = 0
+    skipped: Count = 0
+    rotated: Count = 0
+    transparent: Count = 0
+    several_frames: Count = 0
+    clipped: Count = 0
+    skipped_files: list[SkippedFile] = field(default_factory=list)
+    ignored: Table = field(default_factory=Counter)
+    formats: Table = field(default_factory=Counter)
+    modes: Table = field(default_factory=Counter)
+    sizes: Table = field(default_factory=Counter)
+
+
+_INVENTORY = TypeAdapter(Inventory)
+
+
+@dataclass
+class Audit(Inventory):
+    """An inventory that is filled while its side is read, with the digests of the images.
+
+    Memory: 8 bytes per image, and short tables.
+    """
+
     _digests: array = field(default_factory=lambda: array("Q"), repr=False)
     _ordered: UInt64[np.ndarray, " _"] = field(
         default_factory=lambda: np.empty(0, np.uint64), repr=False, compare=False
@@ -64,20 +105,24 @@ class Audit:
         """One image that could not be read."""
         self.skipped += 1
         if len(self.skipped_files) < _NAMES:
-            self.skipped_files.append((where, reason))
+            self.skipped_files.append(SkippedFile(where, reason))
 
     def merge(self, other: "Audit") -> "Audit":
         """Of both together: what another process, or a later part, has seen."""
-        merged = Audit(
+        return Audit(
+            read=self.read + other.read,
+            skipped=self.skipped + other.skipped,
+            rotated=self.rotated + other.rotated,
+            transparent=self.transparent + other.transparent,
+            several_frames=self.several_frames + other.several_frames,
+            clipped=self.clipped + other.clipped,
             skipped_files=(self.skipped_files + other.skipped_files)[:_NAMES],
+            ignored=_sum(self.ignored, other.ignored),
+            formats=_sum(self.formats, other.formats),
+            modes=_sum(self.modes, other.modes),
+            sizes=_sum(self.sizes, other.sizes),
             _digests=self._digests + other._digests,
         )
-        for name in _COUNTS:
-            setattr(merged, name, getattr(self, name) + getattr(other, name))
-        for name in _TABLES:
-            for kind, count in [*getattr(self, name).items(), *getattr(other, name).items()]:
-                _count(getattr(merged, name), kind, count)
-        return merged
 
     @property
     def image_digests(self) -> UInt64[np.ndarray, " read"]:
@@ -105,11 +150,8 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """The counts, and `data_sha256`; of the skipped files the first 100 with their reasons."""
-        tables = {name: dict(getattr(self, name).most_common()) for name in _TABLES}
-        files = [{"file": where, "reason": reason} for where, reason in self.skipped_files]
         derived = {"duplicates": self.duplicates, "data_sha256": self.data_sha256}
-        counts = {name: getattr(self, name) for name in _COUNTS}
-        return counts | {"skipped_files": files} | tables | derived
+        return _INVENTORY.dump_python(self) | derived
 
     @classmethod
     def from_json(
@@ -118,27 +160,22 @@ class Audit:
         """What `to_json` and `image_digests` gave.
 
         Raises:
-            ValueError: if the two do not belong together, or the document is no audit.
+            ValueError: if the two do not belong together, or the document is no audit; names the
+                fields that are not there or not what they should be.
         """
         try:
-            audit = cls(
-                skipped_files=[(row["file"], row["reason"]) for row in document["skipped_files"]],
-                _digests=array("Q", np.asarray(image_digests, np.uint64).tobytes()),
-            )
-            for name in _COUNTS:
-                setattr(audit, name, int(document[name]))
-            for name in _TABLES:
-                setattr(audit, name, Counter(document[name]))
-            stated = document["data_sha256"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"expected the audit of a set of images, got {error!r}") from error
-        if audit.data_sha256 != stated:
+            missing = [each.name for each in fields(Inventory) if each.name not in document]
+            if missing:
+                raise ValueError(f"a document without {', '.join(missing)}")
+            counts = _INVENTORY.validate_python(document)
+            digests_read = array("Q", np.asarray(image_digests, np.uint64).tobytes())
+        except (TypeError, ValueError) as error:
+            why = reasons(error) if isinstance(error, ValidationError) else error
+            raise ValueError(f"expected the audit of a set of images, got {why}") from error
+        audit = cls(**vars(counts), _digests=digests_read)
+        if audit.data_sha256 != document.get("data_sha256"):
             raise ValueError("the digests of the images do not belong to their audit")
         return audit
-
-
-_COUNTS = ("read", "skipped", "rotated", "transparent", "several_frames", "clipped")
-_TABLES = ("ignored", "formats", "modes", "sizes")
 
 
 def findings(real: Audit | None, generated: Audit | None) -> list[str]:
@@ -152,7 +189,7 @@ def _of_one(name: str, side: Audit) -> Iterator[str]:
     if side.skipped:
         yield (
             f"{name}: {side.skipped:,} of {side.read + side.skipped:,} images could not be read "
-            f"and were skipped; the first is {side.skipped_files[0][0]}"
+            f"and were skipped; the first is {side.skipped_files[0].file}"
         )
     if side.duplicates:
         yield f"{name}: {side.duplicates:,} of {side.read:,} images repeat another one exactly"
@@ -204,6 +241,13 @@ def _differ(real: Audit, generated: Audit, of_real: int, of_generated: int) -> b
 
 def _mostly(table: Counter[str]) -> str:
     return table.most_common(1)[0][0] if table else "missing"
+
+
+def _sum(a: Counter[str], b: Counter[str]) -> Counter[str]:
+    table = Counter[str]()
+    for kind, count in [*a.items(), *b.items()]:
+        _count(table, kind, count)
+    return table
 
 
 def _count(table: Counter[str], kind: str, count: int = 1) -> None:

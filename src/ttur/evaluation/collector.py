@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Num
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from ttur.data.images.decode import Picture
@@ -17,14 +19,27 @@ from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
+from ttur.runtime.settings import reasons
 
 KEPT = ("features", "logits")
+
+
+@dataclass(frozen=True)
+class StateDocument:
+    """What stands beside the arrays of a state."""
+
+    extractor: dict[str, Any]
+    quantisation: set[str]
+    audit: dict[str, Any] | None
+
+
+_STATE = TypeAdapter(StateDocument)
 
 
 class Collector:
     """Takes pixels batch by batch. Merges, saves and restores; O(d²) memory if it keeps nothing.
 
-    The samples fall into random groups (`metrics.fid`), by `seed`, for the interval of the FID.
+    The samples fall into random groups, by `seed`, for the interval of `metrics.uncertainty`.
     """
 
     def __init__(self, extractor: Extractor, keep: Collection[str] = (), *, seed: int = 0):
@@ -153,21 +168,23 @@ class Collector:
         arrays = {name: tensor.cpu().numpy() for name, tensor in state.items()}
         moments = GroupedMoments(self.extractor.dimension)
         try:
-            document = json.loads(bytes(arrays["document"]))
-            _check_alike(self.extractor, document["extractor"])
+            document = _STATE.validate_python(json.loads(bytes(arrays["document"])))
+            _check_alike(self.extractor, document.extractor)
             moments.load_state_dict(
                 {k[len("moments.") :]: v for k, v in arrays.items() if k.startswith("moments.")}
             )
-            quantisation, audit = set(document["quantisation"]), document["audit"]
-            audit = audit and Audit.from_json(audit, arrays["image_digests"].view(np.uint64))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"expected the state of an accumulator, got {error!r}") from error
+            audit = document.audit and Audit.from_json(
+                document.audit, arrays["image_digests"].view(np.uint64)
+            )
+        except (KeyError, TypeError, json.JSONDecodeError, ValidationError) as error:
+            why = reasons(error) if isinstance(error, ValidationError) else repr(error)
+            raise ValueError(f"expected the state of an accumulator, got {why}") from error
         for name in self.kept:
             if name not in arrays and moments.total.count:
                 raise ValueError(_KEPT_LESS.format(name))
         # Only now, so that a state that is refused changes nothing.
         self.moments, self.seed = moments, moments.seed
-        self.quantisation, self.audit = quantisation, audit
+        self.quantisation, self.audit = document.quantisation, audit
         self.kept = {name: [arrays[name]] if name in arrays else [] for name in self.kept}
 
 

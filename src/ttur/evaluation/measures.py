@@ -13,12 +13,13 @@ import numpy as np
 
 from ttur.evaluation.result import Measurement
 from ttur.evaluation.statistics import Side, Statistics
-from ttur.metrics.fid import fid_infinity, fid_interval
+from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.modes import modes_covered
+from ttur.metrics.uncertainty import fid_interval
 from ttur.runtime.errors import closest
 
 PLAIN = "inception"  # the extractor of names that carry none

@@ -130,7 +130,12 @@ def array_file(source: Any, reading: Reading) -> Images | None:
     def content() -> str:
         return digests.of_text(f"{file.sha256()} {values.value_range}")
 
-    return Images(values.where, shape[0], reading.on_error, read, content=content)
+    def mapped() -> np.ndarray | None:
+        if path.suffix.lower() == ".npz":
+            return None
+        return _pixels(np.load(path, mmap_mode="r", allow_pickle=False))
+
+    return Images(values.where, shape[0], reading.on_error, read, content=content, array=mapped)
 
 
 def files(source: Any, reading: Reading) -> Images | None:
@@ -248,7 +253,15 @@ def _of_array(
     def read(batch_size: int) -> Iterator[Outcome]:
         return map(values.picture, pixels)
 
-    return Images(values.where, len(pixels), on_error, read, content=content)
+    return Images(
+        values.where, len(pixels), on_error, read, content=content, array=lambda: _pixels(pixels)
+    )
+
+
+def _pixels(array: np.ndarray) -> np.ndarray | None:
+    """The array, if it is one of pixels: not of floats, nor of grey images."""
+    is_pixels = array.dtype == np.uint8 and array.ndim == 4 and array.shape[3] == 3
+    return array if is_pixels else None
 
 
 def _prepared_sha256(data: DataSet) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Num
+from jaxtyping import Num, UInt8
 from torch import Tensor
 
 from ttur.data.images.decode import Picture
@@ -24,7 +24,8 @@ class Images:
 
     `count` is the number of images if it is known beforehand; skipped ones are among them. `read`
     makes one pass, asking the source for so many at a time. Arrays, files and data sets can be read
-    again, from the beginning; an iterator cannot.
+    again, from the beginning; an iterator cannot. `array` is all of them at once where that is how
+    they come, in memory or mapped from disk, and None elsewhere.
     """
 
     name: str
@@ -33,6 +34,9 @@ class Images:
     read: Callable[[int], Iterator[Outcome]] = field(repr=False)
     files: ImageFiles | None = field(default=None, repr=False)
     content: Callable[[], str | None] = field(default=lambda: None, repr=False)
+    array: Callable[[], UInt8[np.ndarray, "_ _ _ 3"] | None] = field(
+        default=lambda: None, repr=False
+    )
 
     def batches(self, batch_size: int, *, audited: bool = True) -> "Batches":
         """One pass over the images.
@@ -82,7 +86,9 @@ class Batches:
             one_size = len({image.shape for image in batch}) == 1
             yield np.stack(batch) if one_size else batch
         if not self.audit.read:
-            first = f"; the first: {self.audit.skipped_files[0][1]}" if self.audit.skipped else ""
+            first = (
+                f"; the first: {self.audit.skipped_files[0].reason}" if self.audit.skipped else ""
+            )
             raise ValueError(
                 f"none of the {self.audit.skipped} images of {self._images.name} could be read"
                 f"{first}"

@@ -5,22 +5,46 @@ JSON; `image_digests`, by which copies are found on the other side.
 """
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ttur.evaluation.audit import Audit
 from ttur.metrics.moments import Moments
 from ttur.runtime.files import replacement
+from ttur.runtime.settings import reasons
 
 UNKNOWN = {"source": "unknown"}
-# What two sides must share. Quantisation is not among them: it belongs to the images.
-PROTOCOL_FIELDS = ("extractor", "weights_sha256", "protocol", "scaling", "precision")
+
+
+@dataclass(frozen=True)
+class SharedFields:
+    """What two fingerprints must share; not the quantisation, which belongs to the images."""
+
+    extractor: str = ""
+    weights_sha256: str = ""
+    protocol: str = ""
+    scaling: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
+class Fingerprint(SharedFields):
+    """What a fingerprint says in words and numbers of ours, if it says it; what else, is free."""
+
+    metric: str = ""
+    count: Annotated[int, Field(strict=True, ge=2, lt=2**63)] | None = None
+
+
+_FINGERPRINT = TypeAdapter(Fingerprint)
+PROTOCOL_FIELDS = tuple(each.name for each in fields(SharedFields))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +53,7 @@ class Statistics:
 
     `count` is None where a file of another program does not say it; its fingerprint is then
     `{"source": "unknown"}`. `groups` are the moments of random parts of the images: from them
-    comes the interval of the FID (`metrics.fid`). They stay in the package's own cache.
+    comes the interval of the FID (`metrics.uncertainty`). They stay in the package's own cache.
     """
 
     mean: Float[np.ndarray, " d"]
@@ -78,6 +102,7 @@ class Statistics:
         try:
             # Opened here: np.load leaves a torn file open.
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                _check_directory(opened, file.zip)
                 mean, covariance = _gaussian(file)
                 known = "fingerprint" in file
                 fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN)
@@ -132,6 +157,19 @@ def mismatches(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     ]
 
 
+def _check_directory(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """That no part is lost: a damaged name or length would make our file that of another program.
+
+    zipfile compares a name with that beside the part when it opens it, and counts nothing.
+    """
+    for name in archive.namelist():
+        archive.open(name).close()
+    file.seek(-22, os.SEEK_END)  # the end of a zip without a comment
+    end = file.read()
+    if end.startswith(b"PK\5\6") and int.from_bytes(end[10:12], "little") != len(archive.filelist):
+        raise ValueError("its directory lists other parts than it has")
+
+
 def _gaussian(file: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     mean, covariance = file["mu"], file["sigma"]
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
@@ -145,15 +183,14 @@ def _gaussian(file: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fingerprint(file: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    # Not by pydantic, for whom half a surrogate pair, which a name may hold, is no JSON.
     made = json.loads(str(file["fingerprint"]), parse_constant=_not_finite)
     if not isinstance(made, dict):
         raise ValueError(f"expected a JSON object as fingerprint, got {made}")
-    count = made.get("count")
-    if count is not None and (type(count) is not int or count < 2):
-        raise ValueError(f"expected a count of 2 or more images in the fingerprint, got {count!r}")
-    for field in ("metric", *PROTOCOL_FIELDS):
-        if not isinstance(made.get(field, ""), str):
-            raise ValueError(f"expected words as {field} in the fingerprint, got {made[field]!r}")
+    try:
+        _FINGERPRINT.validate_python(made)
+    except ValidationError as error:
+        raise ValueError(f"in the fingerprint {reasons(error)}") from error
     return made
 
 

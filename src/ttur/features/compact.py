@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class Convolution(nn.Sequential):
+class ConvolutionBlock(nn.Sequential):
     """3x3 convolution, batch norm, ReLU; stride 2 halves the side."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -19,13 +19,13 @@ class Convolution(nn.Sequential):
         )
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """x + f(x) with f two convolutions; the sum of ReLUs keeps features non-negative."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(
-            Convolution(channels, channels), Convolution(channels, channels)
+            ConvolutionBlock(channels, channels), ConvolutionBlock(channels, channels)
         )
 
     def forward(
@@ -46,12 +46,12 @@ class Compact(nn.Module):
         super().__init__()
         self.dimension = 4 * width
         self.body = nn.Sequential(  # side of the output for a 32-pixel image
-            Convolution(3, width),  # 32
-            Convolution(width, 2 * width, stride=2),  # 16
-            Convolution(2 * width, 4 * width, stride=2),  # 8
-            Residual(4 * width),
-            Convolution(4 * width, 4 * width, stride=2),  # 4
-            Residual(4 * width),
+            ConvolutionBlock(3, width),  # 32
+            ConvolutionBlock(width, 2 * width, stride=2),  # 16
+            ConvolutionBlock(2 * width, 4 * width, stride=2),  # 8
+            ResidualBlock(4 * width),
+            ConvolutionBlock(4 * width, 4 * width, stride=2),  # 4
+            ResidualBlock(4 * width),
         )
         self.head = nn.Linear(self.dimension, classes)
 

@@ -4,9 +4,7 @@ It is not torchvision's: average pools do not count padding, the last block pool
 there are 1008 classes.
 """
 
-import re
 from collections.abc import Callable
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +14,6 @@ from torch import Tensor, nn
 SIZE = 299
 DIMENSION = 2048
 CLASSES = 1008
-POOLS: dict[str, Callable[[Tensor], Tensor]] = {
-    "average": partial(F.avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_pad=False),
-    "max": partial(F.max_pool2d, kernel_size=3, stride=1, padding=1),
-    "max/2": partial(F.max_pool2d, kernel_size=3, stride=2),
-}
 
 
 class Inception(nn.Module):
@@ -32,32 +25,22 @@ class Inception(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = Convolution(3, "3x3/2 32")
-        self.Conv2d_2a_3x3 = Convolution(32, "3x3 32", padded=False)
-        self.Conv2d_2b_3x3 = Convolution(32, "3x3 64")
-        self.Conv2d_3b_1x1 = Convolution(64, "1x1 80")
-        self.Conv2d_4a_3x3 = Convolution(80, "3x3 192", padded=False)
-        self.Mixed_5b = mixed_a(192, pool=32)
-        self.Mixed_5c = mixed_a(256, pool=64)
-        self.Mixed_5d = mixed_a(288, pool=64)
-        self.Mixed_6a = Mixed(
-            288,
-            branch3x3="3x3/2 384",
-            branch3x3dbl="1x1 64, 3x3 96, 3x3/2 96",
-            branch_pool="max/2",
-        )
-        self.Mixed_6b = mixed_c(128)
-        self.Mixed_6c = mixed_c(160)
-        self.Mixed_6d = mixed_c(160)
-        self.Mixed_6e = mixed_c(192)
-        self.Mixed_7a = Mixed(
-            768,
-            branch3x3="1x1 192, 3x3/2 320",
-            branch7x7x3="1x1 192, 1x7 192, 7x1 192, 3x3/2 192",
-            branch_pool="max/2",
-        )
-        self.Mixed_7b = mixed_e(1280, pool="average")
-        self.Mixed_7c = mixed_e(2048, pool="max")
+        self.Conv2d_1a_3x3 = Convolution(3, 32, 3, stride=2)
+        self.Conv2d_2a_3x3 = Convolution(32, 32, 3, padded=False)
+        self.Conv2d_2b_3x3 = Convolution(32, 64, 3)
+        self.Conv2d_3b_1x1 = Convolution(64, 80, 1)
+        self.Conv2d_4a_3x3 = Convolution(80, 192, 3, padded=False)
+        self.Mixed_5b = MixedA(192, pooled=32)
+        self.Mixed_5c = MixedA(256, pooled=64)
+        self.Mixed_5d = MixedA(288, pooled=64)
+        self.Mixed_6a = MixedB()
+        self.Mixed_6b = MixedC(128)
+        self.Mixed_6c = MixedC(160)
+        self.Mixed_6d = MixedC(160)
+        self.Mixed_6e = MixedC(192)
+        self.Mixed_7a = MixedD()
+        self.Mixed_7b = MixedE(1280, pool=average_pool)
+        self.Mixed_7c = MixedE(2048, pool=max_pool)
         self.fc = nn.Linear(DIMENSION, CLASSES)
         self.requires_grad_(False).eval()
 
@@ -65,107 +48,155 @@ class Inception(nn.Module):
         self, images: Float[Tensor, "batch 3 299 299"]
     ) -> tuple[Float[Tensor, "batch 2048"], Float[Tensor, "batch 1008"]]:
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images)))
-        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(POOLS["max/2"](x)))
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(POOLS["max/2"](x))))
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(halving_pool(x)))
+        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(halving_pool(x))))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         features = x.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
         return features, F.linear(features, self.fc.weight)
 
 
-def mixed_a(inputs: int, pool: int) -> "Mixed":
-    return Mixed(
-        inputs,
-        branch1x1="1x1 64",
-        branch5x5="1x1 48, 5x5 64",
-        branch3x3dbl="1x1 64, 3x3 96, 3x3 96",
-        branch_pool=f"average, 1x1 {pool}",
-    )
+def average_pool(x: Tensor) -> Tensor:
+    """3 × 3, of the pixels there are."""
+    return F.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
 
 
-def mixed_c(c: int) -> "Mixed":
-    return Mixed(
-        768,
-        branch1x1="1x1 192",
-        branch7x7=f"1x1 {c}, 1x7 {c}, 7x1 192",
-        branch7x7dbl=f"1x1 {c}, 7x1 {c}, 1x7 {c}, 7x1 {c}, 1x7 192",
-        branch_pool="average, 1x1 192",
-    )
+def max_pool(x: Tensor) -> Tensor:
+    """3 × 3."""
+    return F.max_pool2d(x, kernel_size=3, stride=1, padding=1)
 
 
-def mixed_e(inputs: int, pool: str) -> "Mixed":
-    return Mixed(
-        inputs,
-        branch1x1="1x1 320",
-        branch3x3="1x1 384, 1x3 384 | 3x1 384",
-        branch3x3dbl="1x1 448, 3x3 384, 1x3 384 | 3x1 384",
-        branch_pool=f"{pool}, 1x1 192",
-    )
+def halving_pool(x: Tensor) -> Tensor:
+    """The largest of 3 × 3, at every second pixel."""
+    return F.max_pool2d(x, kernel_size=3, stride=2)
 
 
-class Mixed(nn.Module):
-    """Towers side by side, concatenated. A tower reads `1x1 48, 5x5 64`; `|` forks its end.
+class MixedA(nn.Module):
+    """35 × 35: towers of 1 × 1, 5 × 5 and two 3 × 3, and an average of `pooled` channels."""
 
-    The n-th convolution of the tower `branch` is published as `branch_n` (`branch` if it is the
-    only one), the two of a fork as `branch_na` and `branch_nb`.
-    """
-
-    def __init__(self, inputs: int, **towers: str) -> None:
+    def __init__(self, inputs: int, pooled: int) -> None:
         super().__init__()
-        self.towers = [self._tower(inputs, name, text) for name, text in towers.items()]
-
-    def _tower(self, channels: int, name: str, text: str) -> list[list[str]]:
-        """Names of pools and, step by step, of the convolutions it adds."""
-        steps = text.split(", ")
-        single = sum(step not in POOLS for step in steps) == 1
-        tower: list[list[str]] = []
-        number = 0
-        for step in steps:
-            if step in POOLS:
-                tower.append([step])
-                continue
-            number += 1
-            layers = [Convolution(channels, layer) for layer in step.split(" | ")]
-            letters = "ab" if len(layers) > 1 else [""]
-            names = [name if single else f"{name}_{number}{letter}" for letter in letters]
-            for added, layer in zip(names, layers, strict=True):
-                self.add_module(added, layer)
-            tower.append(names)
-            channels = layers[0].conv.out_channels
-        return tower
+        self.branch1x1 = Convolution(inputs, 64, 1)
+        self.branch5x5_1 = Convolution(inputs, 48, 1)
+        self.branch5x5_2 = Convolution(48, 64, 5)
+        self.branch3x3dbl_1 = Convolution(inputs, 64, 1)
+        self.branch3x3dbl_2 = Convolution(64, 96, 3)
+        self.branch3x3dbl_3 = Convolution(96, 96, 3)
+        self.branch_pool = Convolution(inputs, pooled, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs = []
-        for tower in self.towers:
-            branches = [x]
-            for names in tower:
-                layers = [POOLS.get(name) or self.get_submodule(name) for name in names]
-                branches = [layer(branch) for branch in branches for layer in layers]
-            outputs += branches
-        return torch.cat(outputs, dim=1)
+        single = self.branch1x1(x)
+        wide = self.branch5x5_2(self.branch5x5_1(x))
+        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        pooled = self.branch_pool(average_pool(x))
+        return torch.cat([single, wide, double, pooled], dim=1)
+
+
+class MixedB(nn.Module):
+    """35 × 35 to 17 × 17."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch3x3 = Convolution(288, 384, 3, stride=2)
+        self.branch3x3dbl_1 = Convolution(288, 64, 1)
+        self.branch3x3dbl_2 = Convolution(64, 96, 3)
+        self.branch3x3dbl_3 = Convolution(96, 96, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = self.branch3x3(x)
+        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        return torch.cat([single, double, halving_pool(x)], dim=1)
+
+
+class MixedC(nn.Module):
+    """17 × 17: 7 × 7 as 1 × 7 and 7 × 1, once and twice, over `c` channels."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.branch1x1 = Convolution(768, 192, 1)
+        self.branch7x7_1 = Convolution(768, c, 1)
+        self.branch7x7_2 = Convolution(c, c, (1, 7))
+        self.branch7x7_3 = Convolution(c, 192, (7, 1))
+        self.branch7x7dbl_1 = Convolution(768, c, 1)
+        self.branch7x7dbl_2 = Convolution(c, c, (7, 1))
+        self.branch7x7dbl_3 = Convolution(c, c, (1, 7))
+        self.branch7x7dbl_4 = Convolution(c, c, (7, 1))
+        self.branch7x7dbl_5 = Convolution(c, 192, (1, 7))
+        self.branch_pool = Convolution(768, 192, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = self.branch1x1(x)
+        wide = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
+        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
+        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
+        pooled = self.branch_pool(average_pool(x))
+        return torch.cat([single, wide, double, pooled], dim=1)
+
+
+class MixedD(nn.Module):
+    """17 × 17 to 8 × 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch3x3_1 = Convolution(768, 192, 1)
+        self.branch3x3_2 = Convolution(192, 320, 3, stride=2)
+        self.branch7x7x3_1 = Convolution(768, 192, 1)
+        self.branch7x7x3_2 = Convolution(192, 192, (1, 7))
+        self.branch7x7x3_3 = Convolution(192, 192, (7, 1))
+        self.branch7x7x3_4 = Convolution(192, 192, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = self.branch3x3_2(self.branch3x3_1(x))
+        wide = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
+        wide = self.branch7x7x3_4(wide)
+        return torch.cat([single, wide, halving_pool(x)], dim=1)
+
+
+class MixedE(nn.Module):
+    """8 × 8: towers whose ends fork into 1 × 3 and 3 × 1."""
+
+    def __init__(self, inputs: int, pool: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.pool = pool
+        self.branch1x1 = Convolution(inputs, 320, 1)
+        self.branch3x3_1 = Convolution(inputs, 384, 1)
+        self.branch3x3_2a = Convolution(384, 384, (1, 3))
+        self.branch3x3_2b = Convolution(384, 384, (3, 1))
+        self.branch3x3dbl_1 = Convolution(inputs, 448, 1)
+        self.branch3x3dbl_2 = Convolution(448, 384, 3)
+        self.branch3x3dbl_3a = Convolution(384, 384, (1, 3))
+        self.branch3x3dbl_3b = Convolution(384, 384, (3, 1))
+        self.branch_pool = Convolution(inputs, 192, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = self.branch1x1(x)
+        fork = self.branch3x3_1(x)
+        fork = [self.branch3x3_2a(fork), self.branch3x3_2b(fork)]
+        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)]
+        pooled = self.branch_pool(self.pool(x))
+        return torch.cat([single, *fork, *double, pooled], dim=1)
 
 
 class Convolution(nn.Module):
-    """`3x3/2 384` = kernel 3 × 3, stride 2, 384 channels; no bias, then batch norm and ReLU.
+    """Without bias, then batch norm and ReLU; `kernel` is a side, or (height, width).
 
     Padded to keep the size, unless strided or told not to.
     """
 
-    def __init__(self, inputs: int, text: str, padded: bool = True) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padded: bool = True,
+    ) -> None:
         super().__init__()
-        match = re.fullmatch(r"(\d)x(\d)(/2)? (\d+)", text)
-        assert match is not None, text
-        height, width, strided, outputs = match.groups()
-        kernel = int(height), int(width)
-        self.conv = nn.Conv2d(
-            inputs,
-            int(outputs),
-            kernel,
-            stride=2 if strided else 1,
-            padding=(kernel[0] // 2, kernel[1] // 2) if padded and not strided else 0,
-            bias=False,
-        )
-        self.bn = FrozenBatchNorm(int(outputs))
+        height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        padding = (height // 2, width // 2) if padded and stride == 1 else (0, 0)
+        self.conv = nn.Conv2d(inputs, outputs, (height, width), stride, padding, bias=False)
+        self.bn = FrozenBatchNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.bn(self.conv(x)), inplace=True)

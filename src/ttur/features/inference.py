@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from ttur.features.inception import Convolution
+from ttur.runtime import operators
 
 PRECISIONS = ("float32", "bfloat16")
 # Matrices large enough for the CPU, activations small enough for its cache. Measured.
@@ -33,7 +33,8 @@ def prepared(network: nn.Module, precision: str = "float32") -> nn.Module:
     network = copy.deepcopy(network)
     dtype = getattr(torch, precision)
     on_cpu = next(network.parameters()).device.type == "cpu"
-    fused = OneDnnConvolution if on_cpu and onednn_fuses(dtype) else FusedConvolution
+    onednn = on_cpu and operators.fuses_convolutions(dtype)
+    fused = OneDnnConvolution if onednn else FusedConvolution
     layers = [(name, m) for name, m in network.named_modules() if isinstance(m, Convolution)]
     for name, layer in layers:
         network.set_submodule(name, fused(layer, dtype))
@@ -45,35 +46,37 @@ class FusedConvolution(nn.Module):
 
     def __init__(self, layer: Convolution, dtype: torch.dtype) -> None:
         super().__init__()
-        factor = layer.bn.weight.double() / (layer.bn.running_var.double() + layer.bn.eps).sqrt()
-        kernel = layer.conv.weight.double() * factor[:, None, None, None]
-        self.kernel = kernel.to(dtype).contiguous(memory_format=torch.channels_last)
-        self.bias = (layer.bn.bias.double() - layer.bn.running_mean.double() * factor).to(dtype)
+        exact = copy.deepcopy(layer).double().eval()
+        folded = fuse_conv_bn_eval(exact.conv, exact.bn)
+        assert folded.bias is not None
+        kernel = folded.weight.detach().to(dtype)
+        self.kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.bias = folded.bias.detach().to(dtype)
         self.stride = list(layer.conv.stride)
         self.padding = [side for side in layer.conv.padding if isinstance(side, int)]
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(self._ready(x), self.kernel, self.bias, self.stride, self.padding).relu_()
+        x = self._as_ours(x)
+        return operators.convolution_relu(x, self.kernel, self.bias, self.stride, self.padding)
 
-    def _ready(self, x: Tensor) -> Tensor:
+    def _as_ours(self, x: Tensor) -> Tensor:
         """In our numbers, channels last: so is everything but the images before the first layer."""
         return x.to(self.bias.dtype).contiguous(memory_format=torch.channels_last)
 
 
 class OneDnnConvolution(FusedConvolution):
-    """The same in one call of oneDNN, with the kernel laid out once as this CPU reads it.
-
-    Torch's compiler emits this call for frozen networks; it is not a public one.
-    """
+    """The same in one call of oneDNN, with the kernel laid out once as this CPU reads it."""
 
     packed: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self._ready(x)
+        x = self._as_ours(x)
         if self.packed is None:
             self._pack([IMAGES_AT_ONCE, *x.shape[1:]])
         assert self.packed is not None
-        return _convolution_relu(x, self.packed, self.bias, self.padding, self.stride)
+        return operators.packed_convolution_relu(
+            x, self.packed, self.bias, self.stride, self.padding
+        )
 
     def __deepcopy__(self, memo: dict) -> "OneDnnConvolution":
         return self  # it never changes, and torch cannot copy a packed kernel
@@ -82,34 +85,8 @@ class OneDnnConvolution(FusedConvolution):
         """Once the side of the images is known: the best layout depends on it."""
         with _PACKING:  # several threads may come to the first image together
             if self.packed is None:
-                self.packed = _packed(self.kernel, self.padding, self.stride, shape)
+                self.packed = operators.packed_kernel(self.kernel, self.stride, self.padding, shape)
                 del self.kernel
-
-
-def _packed(kernel: Tensor, padding: list[int], stride: list[int], shape: list[int]) -> Tensor:
-    return torch.ops.aten.mkldnn_reorder_conv2d_weight(
-        kernel.to_mkldnn(), padding, stride, [1, 1], 1, shape
-    )
-
-
-def _convolution_relu(
-    x: Tensor, kernel: Tensor, bias: Tensor, padding: list[int], stride: list[int]
-) -> Tensor:
-    return torch.ops.mkldnn._convolution_pointwise(
-        x, kernel, bias, padding, stride, [1, 1], 1, "relu", [], ""
-    )
-
-
-@cache
-def onednn_fuses(dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the two private calls, and this CPU their numbers."""
-    x = torch.ones(1, 16, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    kernel, bias = torch.ones(16, 16, 1, 1, dtype=dtype), torch.ones(16, dtype=dtype)
-    try:
-        packed = _packed(kernel, [0, 0], [1, 1], list(x.shape))
-        return bool((_convolution_relu(x, packed, bias, [0, 0], [1, 1]) == 17).all())
-    except (AttributeError, RuntimeError):
-        return False
 
 
 def without_tf32() -> AbstractContextManager[None]:

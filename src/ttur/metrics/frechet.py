@@ -25,17 +25,17 @@ def frechet_distance(
         ValueError: if shapes differ, a value is not finite, or a covariance is not symmetric
             positive semi-definite up to rounding.
     """
-    mean_x, covariance_x = _checked(mean_x, covariance_x, "first")
-    mean_y, covariance_y = _checked(mean_y, covariance_y, "second")
+    mean_x, covariance_x = _finite_moments(mean_x, covariance_x, "first")
+    mean_y, covariance_y = _finite_moments(mean_y, covariance_y, "second")
     if mean_x.shape != mean_y.shape:
         raise ValueError(
             f"expected two Gaussians of one dimension, got {len(mean_x)} and {len(mean_y)}; "
             "both sides must come from the same extractor"
         )
     variance = float(np.trace(covariance_x) + np.trace(covariance_y))
-    root, error = _fast_root_trace(covariance_x, covariance_y)
+    root, error = fast_root_trace(covariance_x, covariance_y)
     if error > TOLERANCE * variance:
-        root = _exact_root_trace(covariance_x, covariance_y)
+        root = exact_root_trace(covariance_x, covariance_y)
     difference = mean_x - mean_y
     # A distance is not negative; what rounding leaves below zero is no information.
     return max(0.0, float(difference @ difference) + variance - 2 * root)
@@ -59,7 +59,7 @@ def frechet_distance_of_samples(x: Float[np.ndarray, "n d"], y: Float[np.ndarray
     return max(0.0, float(difference @ difference + (x**2).sum() + (y**2).sum() - 2 * root))
 
 
-def _fast_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> tuple[float, float]:
+def fast_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> tuple[float, float]:
     """Σ √λ_i of Lᵀ C_y L with C_x = L Lᵀ, and an estimate of its error, infinite without such L.
 
     Rounding moves every λ by about δ = ε |C_x| |C_y|, so its root by δ / 2√λ, or √δ next to zero.
@@ -82,7 +82,7 @@ def _fast_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> tupl
     return float(roots.sum()), float(np.linalg.norm(moves) + (moves**2 / slopes).sum())
 
 
-def _exact_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> float:
+def exact_root_trace(covariance_x: np.ndarray, covariance_y: np.ndarray) -> float:
     """Nuclear norm of F_xᵀ F_y with C = F Fᵀ: its singular values are the roots themselves."""
     product = factor_of(covariance_x).T @ factor_of(covariance_y)
     return float(np.sum(scipy.linalg.svdvals(product, overwrite_a=True, check_finite=False)))
@@ -102,7 +102,9 @@ def factor_of(covariance: np.ndarray) -> np.ndarray:
     return vectors[:, kept] * np.sqrt(eigenvalues[kept])
 
 
-def _checked(mean: np.ndarray, covariance: np.ndarray, which: str) -> tuple[np.ndarray, np.ndarray]:
+def _finite_moments(
+    mean: np.ndarray, covariance: np.ndarray, which: str
+) -> tuple[np.ndarray, np.ndarray]:
     mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise ValueError(

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
-from ttur.metrics.moments import BLOCK, Moments, as_array
+from ttur.metrics.moments import VECTORS_AT_ONCE, Moments
+from ttur.metrics.samples import as_array
 
 GROUPS = 10
 # Vectors taken at once: merging ten d × d matrices costs their size, whatever it brings.
-ROWS = 4 * BLOCK
+ROWS = 4 * VECTORS_AT_ONCE
 
 
 class GroupedMoments:
@@ -52,7 +53,9 @@ class GroupedMoments:
         """To the bit `Moments.of_batches` of the same vectors."""
         # Kept beside the groups: merging them would round differently.
         rows = self._pending[: self._filled]
-        blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+        blocks = (
+            rows[start : start + VECTORS_AT_ONCE] for start in range(0, len(rows), VECTORS_AT_ONCE)
+        )
         return reduce(Moments.merge, map(Moments.of, blocks), self._total)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Num
 from scipy.special import log_softmax
 
-from ttur.metrics.moments import as_array
+from ttur.metrics.samples import as_array
 
 SPLITS = 10  # what everybody takes
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Num
 
 from ttur.metrics.samples import two_sides
 
-BLOCK = 1024  # rows of a kernel matrix that exist at a time
+KERNEL_ROWS = 1024  # of a kernel matrix, that exist at a time
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,12 @@ def _sums(
     """
     shift = float(_kernel(x[:1], y).mean())  # near the mean of all, so that squares keep digits
     rows, columns, squares = np.empty(len(x)), np.zeros(len(y)), 0.0
-    for start in range(0, len(x), BLOCK):
-        block = _kernel(x[start : start + BLOCK], y)
+    for start in range(0, len(x), KERNEL_ROWS):
+        block = _kernel(x[start : start + KERNEL_ROWS], y)
         block -= shift
         if x is y:
             np.fill_diagonal(block[:, start:], 0)
-        rows[start : start + BLOCK] = block.sum(axis=1)
+        rows[start : start + KERNEL_ROWS] = block.sum(axis=1)
         columns += block.sum(axis=0)
         squares += float(np.vdot(block, block))
     return shift, rows, columns, squares

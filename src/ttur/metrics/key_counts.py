@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-BLOCK = 1 << 18  # keys that one thread sorts at a time; with all copies about 10 MB
+KEYS_AT_ONCE = 1 << 18  # that one thread sorts; with all copies about 10 MB
 BLOCKS_AT_ONCE = 64
 THREADS = 8  # at most; numpy sorts without holding the interpreter
 
@@ -55,7 +55,7 @@ def union(parts: Sequence[KeyCounts], threads: Executor) -> KeyCounts:
 def _intervals(parts: Sequence[KeyCounts], threads: Executor) -> list[KeyCounts]:
     """The union cut into ascending intervals, so that little is held beside it and the parts."""
     largest = max(parts, key=lambda part: len(part.keys)).keys
-    number = sum(len(part.keys) for part in parts) // BLOCK + 1
+    number = sum(len(part.keys) for part in parts) // KEYS_AT_ONCE + 1
     borders = largest[len(largest) * np.arange(1, number) // number]
     cuts = [[0, *np.searchsorted(keys, borders).tolist(), len(keys)] for keys, _ in parts]
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int, Num
 
 from ttur.metrics.samples import two_sides
 
-BLOCK = 2**23  # distances that exist at a time: 32 MB
-CHUNK = 2**22  # numbers of the pairs whose distance is computed exactly at a time: 32 MB
+DISTANCES_AT_ONCE = 2**23  # 32 MB
+NUMBERS_AT_ONCE = 2**22  # of the pairs whose distance is computed exactly: 32 MB
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _cloud(
 ) -> _Cloud:
     count, dimension = samples.shape
     scaled = np.empty(samples.shape, np.float32)
-    for rows in _slices(count, CHUNK // dimension):
+    for rows in _slices(count, NUMBERS_AT_ONCE // dimension):
         scaled[rows] = (samples[rows] - centre) / scale
     squares = np.einsum("nd,nd->n", scaled, scaled)
     # A product of d terms errs by d roundings at most (Higham 2002, section 3.1), each of 2⁻²⁴
@@ -166,7 +166,7 @@ class _Distances:
         names = self.x.alike[rows] * len(self.y.alike) + self.y.alike[columns]
         _, firsts, same = np.unique(names, return_index=True, return_inverse=True)
         rows, columns, result = rows[firsts], columns[firsts], np.empty(len(firsts))
-        for some in _slices(len(firsts), CHUNK // self.x.samples.shape[1]):
+        for some in _slices(len(firsts), NUMBERS_AT_ONCE // self.x.samples.shape[1]):
             difference = self.x.samples[rows[some]].astype(np.float64)
             difference -= self.y.samples[columns[some]]
             difference /= self.x.scale
@@ -176,7 +176,7 @@ class _Distances:
 
 def _blocks(x: _Cloud, y: _Cloud) -> Iterator[tuple[slice, _Distances]]:
     """Distances by blocks of rows; those of a cloud to itself are infinite on the diagonal."""
-    for rows in _slices(len(x.scaled), BLOCK // len(y.scaled)):
+    for rows in _slices(len(x.scaled), DISTANCES_AT_ONCE // len(y.scaled)):
         quick = x.scaled[rows] @ y.scaled.T
         quick *= -2
         quick += x.squares[rows, None]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Num
 
-from ttur.metrics.moments import as_array
+from ttur.metrics.samples import as_array
 
 
 def modes_covered(

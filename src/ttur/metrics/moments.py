@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num
 
-# Vectors taken at once, so that a merge (d²) is nothing beside their product (block · d²).
-BLOCK = 1024
+from ttur.metrics.samples import as_array
+
+# So that a merge (d²) is nothing beside their product (block · d²).
+VECTORS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +46,14 @@ class Moments:
         Raises:
             ValueError: if a feature is NaN or infinite.
         """
-        moments, block, filled = cls.empty(dimension), np.empty((BLOCK, dimension)), 0
+        moments, block, filled = cls.empty(dimension), np.empty((VECTORS_AT_ONCE, dimension)), 0
         for batch in batches:
             rows = as_array(batch)
             while len(rows):
-                taken = min(len(rows), BLOCK - filled)
+                taken = min(len(rows), VECTORS_AT_ONCE - filled)
                 block[filled : filled + taken] = rows[:taken]
                 filled, rows = filled + taken, rows[taken:]
-                if filled == BLOCK:
+                if filled == VECTORS_AT_ONCE:
                     moments, filled = moments.merge(cls._of_block(block)), 0
         return moments.merge(cls._of_block(block[:filled])) if filled else moments
 
@@ -102,10 +104,3 @@ class Moments:
                 f"a covariance needs at least 2 samples, got {self.count}; add images to this side"
             )
         return self.scatter / (self.count - 1)
-
-
-def as_array(values: Any) -> np.ndarray:
-    """Array or tensor → array; by its methods, so that this module does not import torch."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()
-    return np.asarray(values)

@@ -168,7 +168,7 @@ def jensen_shannon(p: NgramModel, q: NgramModel) -> float:
 def _windows(
     codes: Integer[np.ndarray, "lines length"], size: int, order: int, threads: Executor
 ) -> KeyCounts:
-    lines = max(key_counts.BLOCK // (codes.shape[1] - order + 1), 1)
+    lines = max(key_counts.KEYS_AT_ONCE // (codes.shape[1] - order + 1), 1)
     starts = range(0, max(len(codes), 1), lines)
     blocks = (partial(_packed, codes[start : start + lines], size, order) for start in starts)
     return count_blocks(blocks, threads)

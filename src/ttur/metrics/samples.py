@@ -1,13 +1,18 @@
-"""Two sets of feature vectors, checked before anything expensive is done with them."""
+"""Feature vectors as they come, of arrays or tensors; two sets of them, checked before use."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Num
 
-from ttur.metrics.moments import as_array
+ROWS_AT_ONCE = 4096  # checked together
 
-BLOCK = 4096  # rows looked at together
+
+def as_array(values: Any) -> np.ndarray:
+    """Array or tensor → array; by its methods, so that this module does not import torch."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()
+    return np.asarray(values)
 
 
 def two_sides(
@@ -29,8 +34,8 @@ def two_sides(
             raise ValueError(
                 f"expected at least {least} samples on each side, got {len(side)} {name}; {reason}"
             )
-        for start in range(0, len(side), BLOCK):
-            if not np.isfinite(side[start : start + BLOCK]).all():
+        for start in range(0, len(side), ROWS_AT_ONCE):
+            if not np.isfinite(side[start : start + ROWS_AT_ONCE]).all():
                 raise ValueError(
                     f"expected finite features, got NaN or infinity among the {name}; look for NaN "
                     "pixels, weights of another network, or overflow in half precision"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ttur.losses import Companion, Losses
 from ttur.runtime import checkpoint
+from ttur.runtime.operators import norms
 from ttur.runtime.randomness import global_noise, restore_global_noise
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
@@ -55,8 +56,7 @@ class Health:
     @torch.no_grad()
     def watch(self, player: int, phase: Phase, update: int) -> None:
         """Note what `phase` of player 0 (discriminator) or 1 (generator) shows in `update`."""
-        norms = torch._foreach_norm(phase.gradients)  # pyright: ignore[reportPrivateImportUsage]
-        norm = torch.stack(norms).norm()
+        norm = torch.stack(norms(phase.gradients)).norm()
         silent = self.phases_without_gradient[player]
         silent.add_(1).mul_(norm == 0)
         bad = torch.stack(
@@ -194,8 +194,7 @@ class TwoPlayerGame:
         for name in ("discriminator", "generator"):
             state = getattr(self, name).state_dict().values()  # a module may add what is no tensor
             tensors = [t for t in state if isinstance(t, Tensor) and t.is_floating_point()]
-            norms = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
-            if tensors and not torch.isfinite(torch.stack(norms)).all():
+            if tensors and not torch.isfinite(torch.stack(norms(tensors))).all():
                 return self.update, f"non-finite {name} weights"
         return None
 

@@ -85,6 +85,7 @@ class Monitoring:
         return before // every < update // every
 
     def samples(self, update: int) -> Callable[[], Samples]:
+        """Draws batches of real samples and latents, after each other; of an update the same."""
         chosen = self.stream.at(update).numpy()
         rng = torch.Generator(self.game.rng.device).manual_seed(int(chosen.integers(2**63)))
 

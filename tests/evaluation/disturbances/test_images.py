@@ -24,7 +24,7 @@ from ttur.evaluation.disturbances.images import (
     squashed,
 )
 from ttur.evaluation.disturbances.result import CONSTANTS, Row, published_values
-from ttur.evaluation.disturbances.study import VERSIONS, disturbance_study, images_of
+from ttur.evaluation.disturbances.study import VERSIONS, disturbance_study, image_array
 from ttur.features.extractors import Extractor, load_extractor
 from ttur.metrics.frechet import frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
@@ -315,13 +315,13 @@ def test_images_of_a_folder_and_of_a_file_are_one_array(tmp_path: Path):
     (tmp_path / "mixed").mkdir()
     for name, picture in {"a": wide, "b": square}.items():
         Image.fromarray(picture).save(tmp_path / "mixed" / f"{name}.png")
-    mixed = images_of(tmp_path / "mixed", side=16)
+    mixed = image_array(tmp_path / "mixed", side=16)
     np.testing.assert_array_equal(mixed[0], 7)
     np.testing.assert_array_equal(mixed[1], square)
     with pytest.raises(ValueError, match=r"of one size in .*, got 2 sizes"):
-        images_of(tmp_path / "mixed")
+        image_array(tmp_path / "mixed")
     np.save(tmp_path / "images.npy", mixed)
-    mapped = images_of(tmp_path / "images.npy")
+    mapped = image_array(tmp_path / "images.npy")
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, mixed)
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
-from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
-from ttur.data import catalogue
+from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.disturbances.images import (
     PAPER_SIDE,
     BlackRectangles,
@@ -22,12 +21,10 @@ from ttur.evaluation.disturbances.images import (
     squashed,
 )
 from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, Row
-from ttur.evaluation.measures import metric_name
 from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.statistics import Side
 from ttur.features.extractors import Extractor
-from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.inception_score import SPLITS, inception_distance, inception_score
-from ttur.metrics.moments import Moments
+from ttur.metrics.inception_score import SPLITS, inception_distance
 from ttur.runtime import digests
 from ttur.runtime.errors import closest
 
@@ -105,21 +102,18 @@ def disturbance_study(
     disturbed = random.permutation(total)[:count]
     reference = np.sort(random.permutation(total)[: published.reference])
     say(f"reference: {len(reference):,} of {total:,} images")
-    real, _ = _measured(_batches(images, reference, batch_size), extractor)
-
-    is_name = metric_name("is", extractor.fd_name)
+    comparison = Comparison.of_names("fid,is", extractor=extractor, interval=False)
+    fd_name, is_name = comparison.names
+    real = _side(_batches(images, reference, batch_size), comparison, "real")
 
     def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
         alpha = disturbance.alphas[level]
         batches = _disturbed(images, disturbed, batch_size, disturbance, alpha)
-        generated, logits = _measured(batches, extractor)
-        distance = frechet_distance(
-            real.mean, real.covariance, generated.mean, generated.covariance
-        )
-        score = inception_score(logits, SPLITS)
+        made = comparison.of(real, _side(batches, comparison, "generated"))
+        distance, score = made[fd_name], made[is_name]
         say(
             f"{disturbance.name} level {level} (α {alpha:g}): "
-            f"{extractor.fd_name} {distance:.4g}, {is_name} {score:.4g}"
+            f"{fd_name} {distance:.4g}, {is_name} {score:.4g}"
         )
         return distance, score
 
@@ -131,7 +125,7 @@ def disturbance_study(
         rows.extend(_rows(disturbance, values, count))
     return DisturbanceStudy(
         version,
-        extractor.fd_name,
+        fd_name,
         is_name,
         tuple(rows),
         counts={"reference": len(reference), "disturbed": count}
@@ -143,32 +137,28 @@ def disturbance_study(
             "splits": SPLITS,
             "seed": seed,
             "ddof": 1,
-            "data_sha256": _sha256(images),
-            "contamination_sha256": None if contamination is None else _sha256(contamination),
+            "data_sha256": _digest(images),
+            "contamination_sha256": None if contamination is None else _digest(contamination),
             "versions": {name: version_of(name) for name in ("ttur", "torch", "numpy", "scipy")},
         },
         thumbnails={d.name: _thumbnails(images, disturbed, d) for d in disturbances},
     )
 
 
-def images_of(
+def image_array(
     source: ImageSource, side: int | None = None
 ) -> UInt8[np.ndarray, "count height width 3"]:
-    """All images of a source as one array: for a prepared data set or an .npy, mapped from disk.
+    """All images of a source as one array: its own, in memory or mapped from disk, if it has one.
 
-    With a `side`, images of other shapes are squashed to that square, as the contamination is.
+    With a `side`, images of files are squashed to that square, as the contamination is.
 
     Raises:
         ValueError: if they have several sizes and no `side` is given.
     """
-    opened = open_images(source)  # refuses what holds no images
-    path = Path(source).resolve() if isinstance(source, str | Path) else Path("-")
-    if (path / "card.json").is_file():
-        return catalogue.load(path.name, path.parent).images
-    if path.suffix.lower() == ".npy":
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        if mapped.dtype == np.uint8 and mapped.ndim == 4:
-            return mapped
+    opened = open_images(source)
+    array = opened.array()
+    if array is not None:
+        return array
     pictures = [
         picture if side is None else squashed(picture, side)
         for batch in opened.batches(256)
@@ -192,6 +182,14 @@ def _rows(disturbance: Disturbance, values: list[tuple[float, float]], count: in
         yield Row(disturbance.name, level, alpha, distance, score, ind, count)
 
 
+def _side(batches: Iterable[np.ndarray], comparison: Comparison, name: str) -> Side:
+    """What a pass over batches (batch, side, side, 3) of pixels keeps."""
+    collector = comparison.collect(name)
+    for pixels in batches:
+        collector.update(torch.from_numpy(pixels).movedim(-1, 1))
+    return collector.side()
+
+
 def _batches(images: np.ndarray, indices: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     for start in range(0, len(indices), batch_size):
         yield images[indices[start : start + batch_size]].astype(np.float32)
@@ -208,22 +206,6 @@ def _disturbed(
     for pixels in _batches(images, indices, batch_size):
         yield disturbance(pixels, alpha, np.arange(place, place + len(pixels)))
         place += len(pixels)
-
-
-def _measured(
-    batches: Iterable[Float32[np.ndarray, "_ _ _ 3"]], extractor: Extractor
-) -> tuple[Moments, Float32[np.ndarray, "samples classes"]]:
-    """Moments of the features and all logits, from one pass."""
-    logits: list[np.ndarray] = []
-
-    def features() -> Iterator[torch.Tensor]:
-        for pixels in batches:
-            seen = extractor(torch.from_numpy(pixels).movedim(-1, 1))
-            logits.append(seen.logits.float().cpu().numpy())
-            yield seen.features
-
-    moments = Moments.of_batches(features(), extractor.dimension)
-    return moments, np.concatenate(logits)
 
 
 def _thumbnails(
@@ -244,7 +226,7 @@ def _thumbnails(
     return np.stack(tiles).astype(np.uint8)
 
 
-def _sha256(images: np.ndarray) -> str:
+def _digest(images: np.ndarray) -> str:
     """Of the pixels; what is mapped from disk is not read at once."""
     starts = range(0, len(images), 1000)
     return digests.of_pieces(images[start : start + 1000].tobytes() for start in starts)

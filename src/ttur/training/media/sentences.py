@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ttur.data import vocabulary as text
 from ttur.data.batches import Batches, to_one_hot
 from ttur.data.catalogue import load_text
-from ttur.evaluation.text import reference_models
+from ttur.evaluation.divergence import reference_models
 from ttur.metrics.ngrams import jensen_shannon, ngram_models
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime.description import STRICT, Count

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from reference import ngrams as reference
-from ttur.evaluation import text
-from ttur.evaluation.text import jsd_of_files, reference_models
+from ttur.evaluation import divergence
+from ttur.evaluation.divergence import jsd_of_files, reference_models
 from ttur.metrics.ngrams import NgramModel, ngram_models
 
 REAL = [
@@ -104,7 +104,7 @@ def counted(monkeypatch):
         calls.append(list(orders))
         return ngram_models(codes, size, orders)
 
-    monkeypatch.setattr(text, "ngram_models", recorded)
+    monkeypatch.setattr(divergence, "ngram_models", recorded)
     return calls
 
 
@@ -127,7 +127,7 @@ def test_other_content_is_counted_again(tmp_path, counted, monkeypatch):
     reference_models(changed, VOCABULARY, [2], cache=tmp_path)
     reference_models(CODES.reshape(60, 4), VOCABULARY, [2], cache=tmp_path)
     reference_models(CODES, (*VOCABULARY[:-1], "d"), [2], cache=tmp_path)
-    monkeypatch.setattr(text, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(divergence, "version", lambda name: "0.0.1")
     reference_models(CODES, VOCABULARY, [2], cache=tmp_path)
     assert len(counted) == 5
     assert len(list(tmp_path.iterdir())) == 5

@@ -10,12 +10,10 @@ import numpy as np
 from jaxtyping import Integer, UInt, UInt32
 
 from ttur.data.lines import PADDING, padded_lines
+from ttur.data.vocabulary import CODE_POINTS, LENGTH
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
 from ttur.runtime import digests
 from ttur.runtime.artifacts import cache_directory
-
-LENGTH = 32  # characters of a line, the paper's
-CODE_POINTS = 0x110000
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,10 @@ def jsd_of_files(
 
 
 class Alphabet:
-    """The characters of some texts, numbered as they appear."""
+    """The characters of some texts, numbered as they appear.
+
+    Not a `data.vocabulary`, whose symbol 0 is every unknown one: here no character is unknown.
+    """
 
     def __init__(self) -> None:
         self.size = 0

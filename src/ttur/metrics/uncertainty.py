@@ -1,4 +1,4 @@
-"""What samples say of the true FID: an interval around it, and FID∞.
+"""What samples say of the distance of their populations: an interval, by the jackknife.
 
 The FID of n samples is biased upward by some d² / n. Derivation and measured coverage:
 `docs/numerics.md`.
@@ -8,22 +8,20 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
 from scipy.special import stdtrit
 
 from ttur.metrics.debiased import debiased_distance
-from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.moments import BLOCK, Moments
+from ttur.metrics.moments import Moments
 
 # Samples per dimension from which the interval was seen to hold, with a group left out.
 LEAST_RATIO = 2
 
 
 @dataclass(frozen=True)
-class Interval:
+class FidInterval:
     """Bounds of the Fréchet distance of two populations, at `level`, and not below 0.
 
     `estimate` is the distance without its bias: the plain FID lies above it, often above `high`;
@@ -44,7 +42,7 @@ def fid_interval(
     generated: Moments | Sequence[Moments],
     *,
     level: float = 0.95,
-) -> Interval:
+) -> FidInterval:
     """Confidence interval of the Fréchet distance between the populations two samples come from.
 
     A side is the groups of a `GroupedMoments`, or one `Moments` that counts as exact. The bias is
@@ -88,7 +86,7 @@ def fid_interval(
     estimate = whole - sum(part.bias for part in jackknifes.values())
     standard_error = math.sqrt(variance)
     margin = float(stdtrit(freedom, (1 + level) / 2)) * standard_error
-    return Interval(
+    return FidInterval(
         max(0.0, estimate - margin),
         max(0.0, estimate + margin),
         level,
@@ -164,62 +162,3 @@ def _jackknife(
     mean = float((pseudo / ratio).sum())
     variance = float(((pseudo - mean) ** 2 / (ratio - 1)).mean())
     return _Jackknife(whole - mean, variance, len(counts) - 1)
-
-
-@dataclass(frozen=True)
-class Extrapolation:
-    """FID∞ and the line it is read from: distance = value + slope / size.
-
-    `standard_error` is that of the intercept by the scatter around the line. All subsets come from
-    one sample, so it says nothing of another sample: that is what `fid_interval` does.
-    """
-
-    value: float
-    standard_error: float
-    slope: float
-    sizes: tuple[int, ...]
-    distances: tuple[float, ...]
-
-
-def fid_infinity(
-    real: Moments, generated: Num[Any, "samples d"], *, seed: int = 0, points: int = 15
-) -> Extrapolation:
-    """FID of infinitely many generated samples (Chong & Forsyth 2020, Sec. 3).
-
-    FID of random subsets without replacement, of `points` sizes evenly spaced from a tenth of the
-    samples (5,000 of 50,000 in the paper), but no less than 2 d, to all of them; a straight line in
-    1 / size; its intercept. The real side stays as it is, with the bias of its own size.
-
-    Raises:
-        ValueError: if there are fewer than 4 d samples, fewer than 3 points, the dimensions
-            differ, or a feature is not finite.
-    """
-    count, dimension = generated.shape
-    if dimension != len(real.mean):
-        raise ValueError(
-            f"expected features of one dimension, got {len(real.mean)} and {dimension}; "
-            "both sides must come from the same extractor"
-        )
-    if points < 3:
-        raise ValueError(f"expected at least 3 points for a line with an error, got {points}")
-    if count < 4 * dimension:
-        raise ValueError(
-            f"expected at least {4 * dimension} generated samples (4 per dimension), got {count}; "
-            "FID is no straight line in 1/N below; add images"
-        )
-    rng = np.random.default_rng(seed)
-    sizes = np.linspace(max(count // 10, 2 * dimension), count, points).astype(int)
-    covariance = real.covariance
-    distances = []
-    for size in sizes:
-        order = rng.permutation(count)[:size]
-        batches = (generated[order[start : start + BLOCK]] for start in range(0, size, BLOCK))
-        subset = Moments.of_batches(batches, dimension)
-        distances.append(frechet_distance(real.mean, covariance, subset.mean, subset.covariance))
-    design = np.stack([np.ones(points), 1 / sizes], axis=1)
-    (value, slope), *_ = np.linalg.lstsq(design, np.array(distances))
-    residuals = distances - design @ (value, slope)
-    variance = residuals @ residuals / (points - 2) * np.linalg.inv(design.T @ design)[0, 0]
-    return Extrapolation(
-        float(value), math.sqrt(variance), float(slope), tuple(map(int, sizes)), tuple(distances)
-    )

@@ -1,0 +1,59 @@
+"""Operators that torch has and does not document, each with what it documents in its place.
+
+Nothing else in this package names one: a torch that renames or drops them costs time, no result.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The Euclidean norm of each tensor; on a GPU in a few launches for all of them."""
+    together = getattr(torch, "_foreach_norm", None)
+    if together is None:
+        return [torch.linalg.vector_norm(tensor) for tensor in tensors]
+    return list(together(tensors))
+
+
+def convolution_relu(
+    x: Tensor, kernel: Tensor, bias: Tensor, stride: list[int], padding: list[int]
+) -> Tensor:
+    """max(0, kernel ∗ x + bias), by what torch documents."""
+    return F.conv2d(x, kernel, bias, stride, padding).relu_()
+
+
+def packed_convolution_relu(
+    x: Tensor, packed: Tensor, bias: Tensor, stride: list[int], padding: list[int]
+) -> Tensor:
+    """The same to rounding, in one call of oneDNN, with a kernel of `packed_kernel`.
+
+    Torch's compiler emits this call for frozen networks. Only where `fuses_convolutions`.
+    """
+    return torch.ops.mkldnn._convolution_pointwise(
+        x, packed, bias, padding, stride, [1, 1], 1, "relu", [], ""
+    )
+
+
+def packed_kernel(
+    kernel: Tensor, stride: list[int], padding: list[int], shape: list[int]
+) -> Tensor:
+    """A kernel laid out as this CPU reads it for images of `shape`."""
+    return torch.ops.aten.mkldnn_reorder_conv2d_weight(
+        kernel.to_mkldnn(), padding, stride, [1, 1], 1, shape
+    )
+
+
+@cache
+def fuses_convolutions(dtype: torch.dtype) -> bool:
+    """Whether this torch has the two calls of oneDNN, and this CPU their numbers."""
+    x = torch.ones(1, 16, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    kernel, bias = torch.ones(16, 16, 1, 1, dtype=dtype), torch.ones(16, dtype=dtype)
+    try:
+        packed = packed_kernel(kernel, [1, 1], [0, 0], list(x.shape))
+        return bool((packed_convolution_relu(x, packed, bias, [1, 1], [0, 0]) == 17).all())
+    except (AttributeError, RuntimeError):
+        return False
