@@ -94,6 +94,16 @@ def test_imports_point_down(path: Path):
     assert not upward, f"{path.name} in {room} imports {upward}, which lie above or beside it"
 
 
+def test_contributing_has_the_rooms_their_order_and_their_sentences():
+    page = (SOURCE.parents[1] / "CONTRIBUTING.md").read_text("utf-8")
+    order = " → ".join(", ".join(rooms) for rooms in ORDER[1:])
+    assert f"\n{order}\n" in page
+    for room in {room for rooms in ORDER[1:] for room in rooms}:
+        tree = ast.parse((SOURCE / room / "__init__.py").read_text("utf-8"))
+        sentence = (ast.get_docstring(tree) or "").splitlines()[0]
+        assert f"| `{room}` | {sentence} |" in page
+
+
 def test_no_files_need_each_other():
     assert circles() == []
 

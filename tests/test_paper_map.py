@@ -81,6 +81,18 @@ def test_tests_named_in_docs_exist(page: Path):
         assert not name or name in functions_in(file), f"{file} has no {name}"
 
 
+def test_files_of_the_map_for_newcomers_exist():
+    """Below src/ttur, where they do not begin with another folder of the checkout."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:[\w.]+/)*[\w.]*(?:/|\.py|\.md))`", page)) - {
+        "__init__.py",
+        "card.json",
+    }
+    assert len(named) > 40
+    roots = (ROOT, ROOT / "src", ROOT / "src" / "ttur")
+    assert not {name for name in named if not any((root / name).exists() for root in roots)}
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
 def test_files_linked_in_docs_exist(page: Path):
     for link in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8")):

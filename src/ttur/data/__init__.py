@@ -1,1 +1,1 @@
-"""Real samples. A name becomes batches. Nothing here trains."""
+"""REAL SAMPLES. A name becomes batches. Nothing here trains."""

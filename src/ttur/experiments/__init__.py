@@ -1,1 +1,1 @@
-"""The paper's claims. Choices only; mechanism is below."""
+"""THE PAPER'S CLAIMS, and who runs them."""

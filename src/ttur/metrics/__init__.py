@@ -1,4 +1,4 @@
-"""Numbers from samples. No training, no plots, and no data set is ever opened here."""
+"""NUMBERS FROM SAMPLES. No training, no plots, and no data set is ever opened here."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,1 +1,1 @@
-"""The ground: processes, files and runs on disk. Nothing here knows what a GAN is."""
+"""THE GROUND. Nothing here knows what a GAN is."""

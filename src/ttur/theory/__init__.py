@@ -1,4 +1,4 @@
-"""The proofs, running. numpy and scipy; no networks, no plots: frozen results.
+"""THE PROOFS, RUNNING. numpy and scipy; no networks, no plots: frozen results.
 
 `ttur.theory.catalogue` has the studies, each a theorem with its picture and its table.
 """

@@ -1,1 +1,1 @@
-"""One run. A configuration becomes a run directory."""
+"""ONE RUN. A configuration becomes a run directory."""
