@@ -7,6 +7,8 @@ from PIL import Image
 from reference import archives
 from ttur.data import catalogue
 from ttur.data.preparing.prepare import prepare
+from ttur.data.published.cifar10 import CIFAR10
+from ttur.data.published.mnist import MNIST
 
 
 @pytest.fixture
@@ -55,9 +57,9 @@ def test_digits_need_no_directory_and_others_do():
 
 def test_the_published_data_sets_are_described_as_their_authors_do():
     """Counts, classes and digests from the pages of Krizhevsky and LeCun and their mirrors."""
-    cifar10, mnist = catalogue.KNOWN["cifar10"], catalogue.KNOWN["mnist"]
+    cifar10, mnist = CIFAR10, MNIST
     assert cifar10.counts == {"train": 50_000, "test": 10_000}
     assert mnist.counts == {"train": 60_000, "test": 10_000}
     assert cifar10.classes == tuple(archives.CLASSES)
-    for known in (cifar10, mnist):
+    for known in catalogue.KNOWN.values():
         assert all(len(bytes.fromhex(digest)) == 32 for digest in known.sha256.values())

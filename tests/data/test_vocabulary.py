@@ -43,8 +43,8 @@ def test_lines_are_those_of_the_slow_reading_wherever_the_pieces_end(content, le
     data = content.encode()
     expected = ["".join(reference.padded(line, length)) for line in reference.lines_of(data)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "_CHUNK", piece)
-        patch.setattr(lines, "_MOST_LINES", 2)
+        patch.setattr(lines, "CHUNK", piece)
+        patch.setattr(lines, "MOST_LINES", 2)
         assert read(data, length) == expected
     assert read(data, length) == expected
 

@@ -27,6 +27,7 @@ from ttur.data.images import archives as opened
 from ttur.data.images.decode import decode
 from ttur.data.preparing import place as writing
 from ttur.data.preparing.prepare import prepare
+from ttur.data.preparing.sources import digest
 from ttur.data.preparing.unfinished import Unfinished
 from ttur.data.published import lsun
 
@@ -51,7 +52,7 @@ class Interrupted(BaseException):
 @pytest.fixture
 def left(own, monkeypatch) -> Path:
     """What an interrupt after three of the four images leaves."""
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK", 1)
 
     def interrupt(done: int, total: int) -> None:
         if done == 3:
@@ -152,7 +153,7 @@ def test_a_link_among_what_is_left_is_not_written_through(own, left, link, is_ar
 
 
 def test_a_fault_of_the_machine_loses_nothing(own, monkeypatch):
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK", 1)
     read = opened.Folder.read
 
     def third_fails(folder, member):
@@ -179,7 +180,7 @@ def test_no_memory_is_not_a_damaged_image(monkeypatch):
 
 
 def test_a_damaged_image_keeps_what_was_done(own, monkeypatch):
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK", 1)
     (own / "b/2.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b/2\.png"):
         prepare_own(own)
@@ -328,7 +329,7 @@ def test_the_digest_of_a_deep_folder(tmp_path):
         os.mkdir(folder)
     try:
         (folder / "file").write_bytes(b"content")
-        assert len(writing.digest(tmp_path)) == 64
+        assert len(digest(tmp_path, {})) == 64
     finally:
         (folder / "file").unlink()
         while folder != tmp_path:  # rmtree of this Python recurses
@@ -379,7 +380,7 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path, small_data_sets, monkeypatc
     with tarfile.open(path, "w:bz2") as archive:
         archives.add(archive, "data_batch_1.bin", bytes(8 * 2**20))
         archives.add(archive, "data_batch_2.bin", b"")
-    monkeypatch.setattr(opened, "_LARGEST_RATIO", -(2**30) // path.stat().st_size)
+    monkeypatch.setattr(opened, "LARGEST_RATIO", -(2**30) // path.stat().st_size)
     with pytest.raises(ValueError, match=r"bomb\.tar\.bz2 is damaged \(a bomb\?"):
         prepare("cifar10", [path], tmp_path / "data")
 

@@ -19,7 +19,8 @@ from ttur.data.preparing import prepare as preparation
 from ttur.data.preparing import unfinished
 from ttur.data.preparing.prepare import prepare
 from ttur.data.preparing.unfinished import GrowingArray
-from ttur.data.published import lsun, records
+from ttur.data.published import files as published_files
+from ttur.data.published import lsun
 
 
 def labelled_images(folder: Path) -> tuple[str, list[Path], dict]:
@@ -70,8 +71,8 @@ SOURCES = [labelled_images, unlabelled_images, cifar10, mnist, svhn, lsun_bedroo
 
 @pytest.fixture
 def small_blocks(monkeypatch, small_data_sets):
-    monkeypatch.setattr(reading, "_BLOCK", 4)
-    monkeypatch.setattr(records, "_BLOCK", 7)
+    monkeypatch.setattr(reading, "BLOCK", 4)
+    monkeypatch.setattr(published_files, "BLOCK", 7)
 
 
 class Interrupted(BaseException):
@@ -136,7 +137,7 @@ KILLED = """if True:
     data, name, source, options = sys.argv[1:]
     known = catalogue.KNOWN["lsun_bedroom"]
     catalogue.KNOWN["lsun_bedroom"] = replace(known, counts={"train": 30, "val": 5})
-    reading._BLOCK, unfinished._FLUSH_BYTES = 4, 1
+    reading.BLOCK, unfinished.FLUSH_BYTES = 4, 1
     reports = []
 
     def progress(done, total):
@@ -283,6 +284,6 @@ def test_flushes_come_at_most_every_so_many_bytes(tmp_path, small_blocks, monkey
             flush(self, split, reached, arrays),
         )[1],
     )
-    monkeypatch.setattr(unfinished, "_FLUSH_BYTES", 12 * 24 * 24 * 3)
+    monkeypatch.setattr(unfinished, "FLUSH_BYTES", 12 * 24 * 24 * 3)
     prepare(name, sources, tmp_path / "data", **options)
     assert written == [12, 24, 36, 40]

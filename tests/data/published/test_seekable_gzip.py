@@ -15,8 +15,8 @@ def content() -> bytes:
 
 @pytest.mark.parametrize("marks", [1, 1_000, 2**25])
 def test_any_place_is_read_in_any_order(tmp_path, monkeypatch, content, marks):
-    monkeypatch.setattr(seekable_gzip, "_BETWEEN_MARKS", marks)
-    monkeypatch.setattr(seekable_gzip, "_READ", 97)  # the packed bytes come in pieces, too
+    monkeypatch.setattr(seekable_gzip, "BETWEEN_MARKS", marks)
+    monkeypatch.setattr(seekable_gzip, "READ", 97)  # the packed bytes come in pieces, too
     # Two members and the zeros some tools write behind them, as `cat a.gz b.gz` makes.
     packed = gzip.compress(content[:70_000]) + gzip.compress(content[70_000:])
     (tmp_path / "a.gz").write_bytes(packed)
@@ -30,7 +30,7 @@ def test_any_place_is_read_in_any_order(tmp_path, monkeypatch, content, marks):
 
 
 def test_going_back_does_not_unpack_from_the_beginning(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(seekable_gzip, "_BETWEEN_MARKS", 10_000)
+    monkeypatch.setattr(seekable_gzip, "BETWEEN_MARKS", 10_000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(content))
     with SeekableGzip(tmp_path / "a.gz") as file:
         while file.read(1_000):

@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttur.data.contents import Contents
-from ttur.data.dataset import Card, mapped
+from ttur.data.dataset import Card, map_array
 from ttur.data.preparing.unfinished import Unfinished
-from ttur.runtime import digests
 from ttur.runtime.files import flush_directory
 from ttur.runtime.lock import held
 
@@ -19,7 +18,7 @@ Progress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
 
 _LOCK = ".prepare.lock"
-_VERSIONS = ("ttur", "pillow")  # of how_made; they may differ between equal data sets
+_INCIDENTAL = ("ttur", "pillow", "digest")  # of how_made; may differ between equal data sets
 
 
 def check_place(target: Path, sources: list[Path]) -> None:
@@ -52,7 +51,7 @@ def _unfinished(target: Path) -> Path:
     return target.with_name(f".{target.name}.unfinished")
 
 
-def existing(target: Path, draft: Card) -> Card:
+def read_finished(target: Path, draft: Card) -> Card:
     """The card of the data set that lies there, if it is the one of `draft`.
 
     Raises:
@@ -73,16 +72,16 @@ def existing(target: Path, draft: Card) -> Card:
     card = Card.read(target / "card.json")
     for split in card.splits:
         for name, (dtype, shape) in card.arrays(split).items():
-            mapped(target / name, dtype, shape)
+            map_array(target / name, dtype, shape)
     return card
 
 
 def _origin(card: Card) -> dict:
-    options = {key: value for key, value in card.how_made.items() if key not in _VERSIONS}
+    options = {key: value for key, value in card.how_made.items() if key not in _INCIDENTAL}
     return {"source": card.source_sha256} | options
 
 
-def written(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
+def write(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
     """Write arrays and card into `target`, under the lock of its folder; the card, now complete.
 
     What a killed or interrupted call with the same draft left beside it is gone on with.
@@ -116,25 +115,6 @@ def written(target: Path, draft: Card, contents: Contents, on_progress: Progress
             ) from error
         raise
     return replace(unfinished.card, fresh=True)
-
-
-def digest(source: Path) -> str:
-    """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder.
-
-    The lock file of an LMDB is left out: whoever reads the database may write to it.
-    """
-    if source.is_file():
-        return digests.of_file(source)
-    names, pending = [], [source]
-    while pending:  # not rglob, which recurses: folders can be deep
-        for path in pending.pop().iterdir():
-            if path.is_dir() and not path.is_symlink():
-                pending.append(path)
-            elif path.is_file() and path.name != "lock.mdb":
-                names.append(path.relative_to(source).as_posix())
-    return digests.of_pieces(
-        f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n" for name in sorted(names)
-    )
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from ttur.data.dataset import Card, SplitCard
 from ttur.runtime import digests
 from ttur.runtime.files import open_plain, replaced
 
-_FLUSH_BYTES = 64 * 2**20  # of samples; a killed process has lost no more
+FLUSH_BYTES = 64 * 2**20
+"""Of samples; a killed process has lost no more."""
 _CHUNK_BYTES = 4 * 2**20
 _NOTHING = SplitCard(0, (), digests.of_bytes(b""))
 
@@ -74,7 +75,7 @@ class Unfinished:
                         array.append(block.labels)
                     reached = self._reached(arrays)
                     unflushed += block.samples.nbytes
-                    if unflushed >= _FLUSH_BYTES:
+                    if unflushed >= FLUSH_BYTES:
                         self._flush(split, reached, arrays)
                         unflushed = 0
                     on_samples(len(block.samples))
