@@ -15,6 +15,7 @@ from ttur.data.published.mnist import MNIST
 from ttur.data.published.own_images import OWN_IMAGES
 from ttur.data.published.own_text import OWN_TEXT
 from ttur.data.published.speeches import SPEECHES
+from ttur.data.published.stl10 import STL10
 from ttur.data.published.svhn import SVHN
 from ttur.data.vocabulary import Sentences
 from ttur.runtime import digests
@@ -22,7 +23,7 @@ from ttur.runtime import digests
 KNOWN: dict[str, PublishedImages | PublishedText] = {
     published.name: published
     for published in (
-        *(CIFAR10, MNIST, SVHN, CELEBA, LSUN_BEDROOM, BILLION_WORD, OWN_IMAGES, OWN_TEXT),
+        *(CIFAR10, MNIST, SVHN, STL10, CELEBA, LSUN_BEDROOM, BILLION_WORD, OWN_IMAGES, OWN_TEXT),
         *(DIGITS, SPEECHES),
     )
 }
