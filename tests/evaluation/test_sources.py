@@ -447,7 +447,7 @@ def test_only_few_pictures_are_decoded_ahead(tmp_path, monkeypatch):
     monkeypatch.setattr(
         image_files, "decode", lambda data, where: decoded.append(where) or decode(data, where)
     )
-    monkeypatch.setattr(reading, "THREADS", 1)
+    monkeypatch.setattr(reading, "DECODING_THREADS", 1)
     monkeypatch.setattr(reading, "GROUP_BYTES", 1)
     monkeypatch.setattr(reading, "AHEAD_BYTES", 1)
     batches = open_images(folder(tmp_path)).batches(1)

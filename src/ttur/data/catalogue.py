@@ -8,7 +8,7 @@ from ttur.data.dataset import Card, DataSet, code_type, map_array
 from ttur.data.published.billion_word import BILLION_WORD
 from ttur.data.published.celeba import CELEBA
 from ttur.data.published.cifar10 import CIFAR10
-from ttur.data.published.description import Published, PublishedImages, PublishedText
+from ttur.data.published.description import PublishedDataSet, PublishedImages, PublishedText
 from ttur.data.published.digits import DIGITS
 from ttur.data.published.lsun import LSUN_BEDROOM
 from ttur.data.published.mnist import MNIST
@@ -53,7 +53,7 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     if card.vocabulary is not None:
         raise ValueError(f"expected a data set of images in {folder}, got a text")
     parts = [_split_of(folder, card, part) for part in split.split("+")]
-    return parts[0] if len(parts) == 1 else _joined(split, parts)
+    return parts[0] if len(parts) == 1 else _join(split, parts)
 
 
 def load_text(
@@ -104,7 +104,7 @@ def _split_of(folder: Path, card: Card, split: str) -> DataSet:
     return DataSet(folder.name, split, images, labels, card.document())
 
 
-def _joined(split: str, parts: list[DataSet]) -> DataSet:
+def _join(split: str, parts: list[DataSet]) -> DataSet:
     if len({part.split for part in parts}) < len(parts):
         raise ValueError(f"expected each split once, got {split!r}")
     images = np.concatenate([part.images for part in parts])
@@ -123,7 +123,7 @@ def _joined(split: str, parts: list[DataSet]) -> DataSet:
     )
 
 
-def _remedy(name: str, data_directory: Path | str, own: Published) -> str:
+def _remedy(name: str, data_directory: Path | str, own: PublishedDataSet) -> str:
     """The command that makes it; what nobody published is taken for one's own."""
     known = KNOWN.get(name, own)
     published = known if known.kind == own.kind else own

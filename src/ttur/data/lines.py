@@ -11,7 +11,7 @@ from jaxtyping import UInt32
 PADDING = "`"
 """Fills a line up to the fixed length; an ordinary symbol for everything that follows."""
 
-CHUNK = 2**20
+READ_BYTES = 2**20
 """Bytes read at once; they take 4 bytes a character and some copies."""
 MOST_LINES = 2**16
 """Of one block: a chunk of empty lines would fill 32 times its size."""
@@ -43,7 +43,7 @@ def padded_lines(file: ByteStream, name: str, length: int) -> Iterator[Points]:
     unfinished = np.empty(0, _POINT)
     lines, at_end = 0, False
     while not at_end:
-        chunk = file.read(CHUNK)
+        chunk = file.read(READ_BYTES)
         at_end = not chunk
         try:
             characters = decoder.decode(chunk, final=at_end)

@@ -227,8 +227,9 @@ def test_a_database_is_neither_locked_nor_written_to(tmp_path, bedrooms):
 
 def test_a_database_opened_anew_for_every_image_gives_the_same(tmp_path, bedrooms, monkeypatch):
     monkeypatch.setattr(lsun, "MAPPED_IMAGES", 1)
-    stored = lsun._images(tmp_path / "lsun/bedroom_train_lmdb", 7)
-    assert [image.data for image in stored] == bedrooms["train"][7:]
+    prepare("lsun_bedroom", [tmp_path / "lsun"], tmp_path / "data")
+    loaded = catalogue.load("lsun_bedroom", tmp_path / "data")
+    assert np.array_equal(loaded.images, [centre_of(data) for data in bedrooms["train"]])
 
 
 def test_lsun_may_be_a_folder_of_exported_files(tmp_path, bedrooms):

@@ -56,7 +56,7 @@ def small(tmp_path, monkeypatch, members) -> dict[str, bytes]:
     """A table in which the set is small; blocks of four images."""
     entry = dataclasses.replace(STL10, counts=COUNTS, sha256={})
     monkeypatch.setitem(catalogue.KNOWN, "stl10", entry)
-    monkeypatch.setattr(stl10, "BLOCK", 4)
+    monkeypatch.setattr(stl10, "BLOCK_IMAGES", 4)
     return dict(members)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from ttur.data.contents import Block, Blocks, Contents, Corpus, skip_samples
-from ttur.data.preparing.place import Progress
+from ttur.data.preparing.place import OnProgress
 from ttur.data.vocabulary import CODE_POINTS, Vocabulary, add_counts, code_table, most_frequent
 
 
-def encode_corpus(corpus: Corpus, on_progress: Progress) -> tuple[Vocabulary, Contents]:
+def encode_corpus(corpus: Corpus, on_progress: OnProgress) -> tuple[Vocabulary, Contents]:
     """One pass: the vocabulary of the training lines, and every split as it will be encoded.
 
     Raises:

@@ -14,7 +14,7 @@ from ttur.data.preparing.unfinished import Unfinished
 from ttur.runtime.files import flush_directory
 from ttur.runtime.lock import held
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
 
 _LOCK = ".prepare.lock"
@@ -42,12 +42,15 @@ def check_place(target: Path, sources: list[Path]) -> None:
         raise FileExistsError(
             f"{target} is a link to nothing; delete it, or give another `target_name`"
         )
-    for path, is_right in ((_unfinished(target), stat.S_ISDIR), (directory / _LOCK, stat.S_ISREG)):
+    for path, is_right in (
+        (_unfinished_folder(target), stat.S_ISDIR),
+        (directory / _LOCK, stat.S_ISREG),
+    ):
         if os.path.lexists(path) and not is_right(path.lstat().st_mode):
             raise FileExistsError(f"{path} is not what `ttur prepare` makes there; delete it")
 
 
-def _unfinished(target: Path) -> Path:
+def _unfinished_folder(target: Path) -> Path:
     return target.with_name(f".{target.name}.unfinished")
 
 
@@ -81,7 +84,7 @@ def _origin(card: Card) -> dict:
     return {"source": card.source_sha256} | options
 
 
-def write(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
+def write(target: Path, draft: Card, contents: Contents, on_progress: OnProgress) -> Card:
     """Write arrays and card into `target`, under the lock of its folder; the card, now complete.
 
     What a killed or interrupted call with the same draft left beside it is gone on with.
@@ -91,7 +94,7 @@ def write(target: Path, draft: Card, contents: Contents, on_progress: Progress) 
         ValueError: if the contents are damaged, or not as many as they say.
         What is done is kept for the next call; from another source it would begin anew.
     """
-    folder = _unfinished(target)
+    folder = _unfinished_folder(target)
     total, done = sum(contents.counts.values()), 0
 
     def on_samples(count: int) -> None:

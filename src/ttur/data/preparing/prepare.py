@@ -16,14 +16,14 @@ from ttur.data.dataset import Card
 from ttur.data.images.framing import Crop, Framing
 from ttur.data.preparing.encoding import encode_corpus
 from ttur.data.preparing.place import (
-    Progress,
+    OnProgress,
     check_place,
     directory_lock,
     read_finished,
     write,
 )
 from ttur.data.preparing.sources import check_sources, digest, origin
-from ttur.data.published.description import Published, PublishedImages, PublishedText
+from ttur.data.published.description import PublishedDataSet, PublishedImages, PublishedText
 from ttur.data.vocabulary import LENGTH, VOCABULARY_SIZE
 
 LARGEST_SIDE = 8192
@@ -40,7 +40,7 @@ def prepare(
     pad: bool = False,
     lines: int | Literal["all"] | None = None,
     target_name: str | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Card:
     """Write `<data_directory>/<target_name>/`: `<split>.npy`, `<split>.labels.npy`, `card.json`.
 
@@ -57,7 +57,7 @@ def prepare(
             the digest of a file with an official name too.
         OSError: if the disk fills; what is done is kept for the next call.
     """
-    published = _published(name)
+    published = _preparable(name)
     target = Path(data_directory, _checked_name(published, target_name))
     sources = [Path(source) for source in sources]
     if isinstance(published, PublishedText):
@@ -73,14 +73,14 @@ def prepare(
     return make(sources, target, on_progress or (lambda done, total: None))
 
 
-def _published(name: str) -> PublishedImages | PublishedText:
+def _preparable(name: str) -> PublishedImages | PublishedText:
     known = {other: published for other, published in KNOWN.items() if published.reader is not None}
     if name not in known:
         raise ValueError(f"expected one of {', '.join(known)} to prepare, got {name!r}")
     return known[name]
 
 
-def _checked_name(published: Published, target_name: str | None) -> str:
+def _checked_name(published: PublishedDataSet, target_name: str | None) -> str:
     is_own = published.url is None
     if target_name is None and not is_own:
         return published.name
@@ -129,7 +129,7 @@ def _prepare_images(
     framing: Framing,
     sources: list[Path],
     target: Path,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> Card:
     with published.read(sources, framing) as contents:
         _check_counts(published, contents, sources)
@@ -153,7 +153,7 @@ def _prepare_text(
     most_lines: int | None,
     sources: list[Path],
     target: Path,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> Card:
     how_made: dict[str, str | int | None] = {
         "from": published.name,
@@ -173,12 +173,12 @@ def _prepare_text(
 
 
 def _make(
-    published: Published,
+    published: PublishedDataSet,
     sources: list[Path],
     target: Path,
     how_made: dict[str, str | int | None],
     complete: Callable[[Card], AbstractContextManager[tuple[Card, Contents]]],
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> Card:
     """The data set that is there, or a new one, if the sources are what they seem to be."""
     of_files: dict[Path, str] = {}

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from ttur.data.published.description import Published
+from ttur.data.published.description import PublishedDataSet
 from ttur.runtime import digests
 
 
-def check_sources(published: Published, sources: list[Path]) -> None:
+def check_sources(published: PublishedDataSet, sources: list[Path]) -> None:
     """Whether these could be sources of it.
 
     Raises:
@@ -47,7 +47,7 @@ def digest(source: Path, of_files: dict[Path, str]) -> str:
 
 
 def origin(
-    published: Published, files: tuple[Path, ...], of_files: dict[Path, str]
+    published: PublishedDataSet, files: tuple[Path, ...], of_files: dict[Path, str]
 ) -> dict[str, str]:
     """Whether what is read are the published files, byte by byte, as the card says it.
 

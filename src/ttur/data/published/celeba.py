@@ -11,7 +11,7 @@ from ttur.data.contents import Contents
 from ttur.data.images.archives import image_entries
 from ttur.data.images.framing import Framing
 from ttur.data.published.description import PublishedImages
-from ttur.data.published.image_folders import unlabelled
+from ttur.data.published.image_folders import unlabelled_images
 
 _WIDTH, _HEIGHT = 178, 218
 _BOX = (slice(50, 178), slice(25, 153))  # rows and columns, 128 of each
@@ -46,7 +46,7 @@ def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> 
     """The folder or zip of images."""
     with image_entries(sources[0]) as entries:
         read = tuple(source for source in sources if source.is_file())
-        yield unlabelled(entries, lambda pixels: crop_face(pixels, framing), read)
+        yield unlabelled_images(entries, lambda pixels: crop_face(pixels, framing), read)
 
 
 CELEBA = PublishedImages(

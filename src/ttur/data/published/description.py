@@ -18,7 +18,7 @@ TextReader = Callable[[Any, list[Path], int | None], AbstractContextManager[Corp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedDataSet:
     """A data set by its name: what it is, where it comes from, under which licence.
 
     `sha256` has its official files: one of such a name must have that digest. `usage` is the
@@ -36,7 +36,7 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedImages(Published):
+class PublishedImages(PublishedDataSet):
     """Images. `reader` is for `prepare`; what comes with the package has `load` in its place.
 
     `counts` are the images of each split, `size` the side at which they are used. They are of that
@@ -67,7 +67,7 @@ class PublishedImages(Published):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedText(Published):
+class PublishedText(PublishedDataSet):
     """A text. Of `lines` training lines are read unless others are asked for (None: all)."""
 
     kind = "text"

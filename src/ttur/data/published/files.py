@@ -15,9 +15,9 @@ from jaxtyping import Int64, UInt8
 from ttur.data.contents import Block, Fit
 from ttur.data.images.archives import TarStream, is_tar, tar_members
 from ttur.data.images.decode import is_of_the_machine
-from ttur.data.published.description import Published
+from ttur.data.published.description import PublishedDataSet
 
-BLOCK = 1000
+BLOCK_IMAGES = 1000
 """Images of a block."""
 _Read = TypeVar("_Read")
 _Key = TypeVar("_Key")
@@ -97,7 +97,7 @@ def _tar_files(path: Path) -> Iterator[tuple[str, Stored]]:
 
 
 def find_files(
-    published: Published, sources: list[Path], wanted: Mapping[str, _Key]
+    published: PublishedDataSet, sources: list[Path], wanted: Mapping[str, _Key]
 ) -> dict[_Key, Path]:
     """The regular files of these names, by their keys: sources, or directly in a source.
 
@@ -124,7 +124,7 @@ def find_files(
 
 
 def require_file(
-    published: Published, name: str, sources: list[Path], found: Collection[_Key], key: _Key
+    published: PublishedDataSet, name: str, sources: list[Path], found: Collection[_Key], key: _Key
 ) -> None:
     """Refuse sources among which there is no file of this key, in the words of `find_files`.
 
@@ -155,9 +155,9 @@ def labelled_blocks(
         ValueError: if the labels are not as many, or not from 0 to 9.
     """
     check_labels(labels, len(images), where)
-    for start in range(0, len(images), BLOCK):
-        part = images[start : start + BLOCK]
-        yield Block(fit_each(part, fit), labels[start : start + BLOCK])
+    for start in range(0, len(images), BLOCK_IMAGES):
+        part = images[start : start + BLOCK_IMAGES]
+        yield Block(fit_each(part, fit), labels[start : start + BLOCK_IMAGES])
 
 
 def check_labels(labels: Int64[np.ndarray, " labels"], count: int, where: str) -> None:

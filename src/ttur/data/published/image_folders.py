@@ -36,14 +36,14 @@ def class_folders(
     )
 
 
-def labelled_by_folder(entries: list[ImageEntry], fit: Fit) -> Contents:
+def images_by_folder(entries: list[ImageEntry], fit: Fit) -> Contents:
     """Images as the single split `train`, by path.
 
     When all of them lie exactly one folder deep, in at least two folders, these are the classes.
     """
     folders = sorted({entry.path.rpartition("/")[0] for entry in entries})
     if len(folders) < 2 or any(not folder or "/" in folder for folder in folders):
-        return unlabelled(entries, fit)
+        return unlabelled_images(entries, fit)
     label = {folder: index for index, folder in enumerate(folders)}
     # Not the order of the paths, where "a-b/1.png" stands before "a/1.png".
     entries = sorted(entries, key=lambda entry: entry.path.partition("/"))
@@ -55,7 +55,9 @@ def labelled_by_folder(entries: list[ImageEntry], fit: Fit) -> Contents:
     return Contents("images in class folders", tuple(folders), {"train": len(entries)}, blocks)
 
 
-def unlabelled(entries: list[ImageEntry], fit: Fit, files: tuple[Path, ...] = ()) -> Contents:
+def unlabelled_images(
+    entries: list[ImageEntry], fit: Fit, files: tuple[Path, ...] = ()
+) -> Contents:
     """Images as the single split `train`, by path, whatever folders they lie in; of `files`."""
 
     def blocks(split: str, first: int) -> Blocks:

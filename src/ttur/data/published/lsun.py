@@ -16,7 +16,7 @@ from ttur.data.images.decode import decode
 from ttur.data.images.files import printable
 from ttur.data.images.framing import Framing
 from ttur.data.published.description import PublishedImages
-from ttur.data.published.image_folders import unlabelled
+from ttur.data.published.image_folders import unlabelled_images
 
 _FOLDERS = {"train": "bedroom_train_lmdb", "val": "bedroom_val_lmdb"}
 _FILE = "data.mdb"
@@ -46,7 +46,9 @@ def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> 
             f"{', '.join(map(str, sources))}"
         )
     with image_entries(sources[0]) as entries:
-        yield unlabelled(entries, framing, tuple(source for source in sources if source.is_file()))
+        yield unlabelled_images(
+            entries, framing, tuple(source for source in sources if source.is_file())
+        )
 
 
 def _databases_of(sources: list[Path], fit: Fit) -> Contents | None:
@@ -107,7 +109,7 @@ def _holds_a_database(file: Path) -> bool:
 
 
 def _count(folder: Path) -> int:
-    with _opened(folder) as database:
+    with _database(folder) as database:
         return database.stat()["entries"]
 
 
@@ -119,7 +121,7 @@ def _images(folder: Path, first: int) -> Iterator[StoredImage]:
     """
     rank, key, previous = 0, b"", None
     while key is not None:
-        with _opened(folder) as database, database.begin() as transaction:
+        with _database(folder) as database, database.begin() as transaction:
             cursor = transaction.cursor()
             cursor.set_range(key)
             end, key = rank + MAPPED_IMAGES, None
@@ -143,7 +145,7 @@ def _where(folder: Path, key: bytes) -> str:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[Any]:
+def _database(folder: Path) -> Iterator[Any]:
     try:
         import lmdb
     except ImportError as error:

@@ -8,7 +8,7 @@ from ttur.data.contents import Contents
 from ttur.data.images.archives import image_entries
 from ttur.data.images.framing import Framing
 from ttur.data.published.description import PublishedImages
-from ttur.data.published.image_folders import labelled_by_folder
+from ttur.data.published.image_folders import images_by_folder
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> 
     the classes.
     """
     with image_entries(sources[0]) as entries:
-        yield labelled_by_folder(entries, framing)
+        yield images_by_folder(entries, framing)
 
 
 OWN_IMAGES = PublishedImages(

@@ -11,7 +11,7 @@ from ttur.data.images.framing import Framing
 from ttur.data.published.description import PublishedImages
 from ttur.data.published.files import Stored, check_labels, fit_each, stored_files
 
-BLOCK = 500
+BLOCK_IMAGES = 500
 """Images of a block, of 14 MB."""
 _SIDE = 96
 _IMAGE = 3 * _SIDE * _SIDE  # bytes: red, green, blue, each column by column
@@ -46,14 +46,14 @@ def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> 
     }
 
     def blocks(split: str, first: int) -> Blocks:
-        pieces = files[f"{split}_X.bin"].pieces(first * _IMAGE, BLOCK * _IMAGE)
+        pieces = files[f"{split}_X.bin"].pieces(first * _IMAGE, BLOCK_IMAGES * _IMAGE)
         for start, piece in enumerate(pieces):
             columns = np.frombuffer(piece, np.uint8).reshape(-1, 3, _SIDE, _SIDE)
             images = fit_each(
                 columns.transpose(0, 3, 2, 1), None if framing.is_untouched else framing
             )
-            place = first + start * BLOCK
-            of_block = labels[split][place : place + BLOCK] if split in labels else None
+            place = first + start * BLOCK_IMAGES
+            of_block = labels[split][place : place + BLOCK_IMAGES] if split in labels else None
             yield Block(images, of_block)
 
     unlabelled = tuple(split for split in splits if split not in labels)

@@ -35,8 +35,8 @@ def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> 
     fit = None if framing.is_untouched else framing
 
     def blocks(split: str, first: int) -> Blocks:
-        unpacked = partial(_unpacked, count=counts[split])
-        images, labels = _checked(published, files[split], unpacked)
+        unpacked = partial(_unpack, count=counts[split])
+        images, labels = _read_checked(published, files[split], unpacked)
         return skip_samples(first, labelled_blocks(images, labels, fit, str(files[split])))
 
     yield Contents("MATLAB files", published.classes, counts, blocks, tuple(files.values()))
@@ -46,7 +46,7 @@ def _count(published: PublishedImages, file: Path) -> int:
     """By its headers: nothing is unpacked before it is known to be what it should."""
     from scipy.io import whosmat  # a second of imports, for this data set alone
 
-    listed = _checked(published, file, whosmat)
+    listed = _read_checked(published, file, whosmat)
     held = {name: (shape, kind) for name, shape, kind in listed}
     twice = [name for name, times in Counter(name for name, _, _ in listed).items() if times > 1]
     if twice:
@@ -61,7 +61,7 @@ def _count(published: PublishedImages, file: Path) -> int:
     return count
 
 
-def _unpacked(file: str, *, count: int, appendmat: bool) -> tuple[np.ndarray, np.ndarray]:
+def _unpack(file: str, *, count: int, appendmat: bool) -> tuple[np.ndarray, np.ndarray]:
     """Images and digits. What is stored may be of another type than its header says."""
     from scipy.io import loadmat
 
@@ -81,7 +81,7 @@ def _unpacked(file: str, *, count: int, appendmat: bool) -> tuple[np.ndarray, np
     return images.transpose(3, 0, 1, 2), labels
 
 
-def _checked(published: PublishedImages, file: Path, reader: Callable[..., Any]) -> Any:
+def _read_checked(published: PublishedImages, file: Path, reader: Callable[..., Any]) -> Any:
     try:
         return reader(str(file), appendmat=False)
     except Exception as error:  # damaged files raise a dozen kinds
