@@ -55,7 +55,7 @@ def tarred(folder: Path, suffix: str, mode: str) -> Path:
 
 def rate(source: ImageSource, threads: int) -> float:
     """Images per second, the best of three passes."""
-    reading._THREADS = threads
+    reading.DECODING_THREADS = threads
     rates = []
     for _ in range(3):
         started = time.perf_counter()

@@ -131,9 +131,13 @@ def test_no_room_lacks_a_noun():
 
 
 def test_nothing_is_unpickled():
-    """Only tensors, arrays without objects, and the restricted reader of CIFAR-10 come in."""
+    """Only tensors and arrays without objects come in. CIFAR-10's python batches are pickles: one
+    file reads them by Python's own `Unpickler`, to which every name is a note and no call is made.
+    """
     forbidden = ("allow_pickle=True", "weights_only=False", "pickle.load", "sqrtm(", "yaml.load(")
+    notes = SOURCE / "data" / "published" / "pickled.py"
     for path in MODULES:
+        assert "Unpickler" not in path.read_text() or path == notes
         found = [word for word in forbidden if word in path.read_text()]
         assert not found, f"{path} has {found}"
 

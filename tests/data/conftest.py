@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from ttur.data import catalogue
+from ttur.data.published.description import PublishedImages
 
 SMALL = {
     "cifar10": {"train": 40, "test": 20},
@@ -15,7 +16,11 @@ SMALL = {
 
 @pytest.fixture
 def small_data_sets(monkeypatch):
-    """The published counts are thousands to millions; all else of the formats stays true."""
+    """The published counts are thousands to millions, and the digests those of large files; all
+    else of the formats stays true.
+    """
     for name, counts in SMALL.items():
-        entry = dataclasses.replace(catalogue.KNOWN[name], counts=counts)
+        entry = catalogue.KNOWN[name]
+        assert isinstance(entry, PublishedImages)
+        entry = dataclasses.replace(entry, counts=counts, sha256={})
         monkeypatch.setitem(catalogue.KNOWN, name, entry)

@@ -75,9 +75,9 @@ def test_what_is_drawn_beside_the_stream_differs_from_sample_to_sample(tmp_path)
     for source in (numbered(23), np.load(tmp_path / "samples.npy", mmap_mode="r")):
         batches, undisturbed = (Batches(source, 5, stream=Stream(1), device=CPU) for _ in range(2))
         assert epoch_of(batches, 2) == epoch_of(undisturbed, 2)
-        everything = batches.drawn(np.random.default_rng(0), 23)
+        everything = batches.draw(np.random.default_rng(0), 23)
         assert sorted(everything.flatten().tolist()) == list(range(23))
-        again = [batches.drawn(np.random.default_rng(3), 5) for _ in range(2)]
+        again = [batches.draw(np.random.default_rng(3), 5) for _ in range(2)]
         assert torch.equal(*again)
         assert epoch_of(batches, 6) == epoch_of(undisturbed, 6)
 

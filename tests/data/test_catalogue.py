@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -6,7 +7,11 @@ from PIL import Image
 
 from reference import archives
 from ttur.data import catalogue
+from ttur.data.contents import Block, Contents
 from ttur.data.preparing.prepare import prepare
+from ttur.data.published.cifar10 import CIFAR10
+from ttur.data.published.description import PublishedImages
+from ttur.data.published.mnist import MNIST
 
 
 @pytest.fixture
@@ -55,9 +60,52 @@ def test_digits_need_no_directory_and_others_do():
 
 def test_the_published_data_sets_are_described_as_their_authors_do():
     """Counts, classes and digests from the pages of Krizhevsky and LeCun and their mirrors."""
-    cifar10, mnist = catalogue.KNOWN["cifar10"], catalogue.KNOWN["mnist"]
+    cifar10, mnist = CIFAR10, MNIST
     assert cifar10.counts == {"train": 50_000, "test": 10_000}
     assert mnist.counts == {"train": 60_000, "test": 10_000}
     assert cifar10.classes == tuple(archives.CLASSES)
-    for known in (cifar10, mnist):
+    for known in catalogue.KNOWN.values():
         assert all(len(bytes.fromhex(digest)) == 32 for digest in known.sha256.values())
+
+
+def test_a_data_set_is_one_entry(tmp_path, monkeypatch, ttur):
+    """A toy with a reader of its own: `prepare`, messages and `load` need nothing else of it."""
+
+    @contextmanager
+    def read(published, sources, framing):
+        counts = {"train": int(sources[0].read_text())}
+
+        def blocks(split, first):
+            yield Block(np.full((counts[split] - first, 4, 4, 3), 7, np.uint8), None)
+
+        yield Contents("a number", None, counts, blocks, tuple(sources))
+
+    toy = PublishedImages(
+        name="toy",
+        title="a toy",
+        licence="none",
+        url="https://toy",
+        reader=read,
+        counts={"train": 3},
+    )
+    monkeypatch.setitem(catalogue.KNOWN, "toy", toy)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="run `ttur prepare toy SOURCE"):
+        catalogue.load("toy", tmp_path / "data")
+    (tmp_path / "three").write_text("3")
+    code, out, _ = ttur("prepare toy three")
+    assert (code, out) == (0, "data/toy: train 3 images; licence: none\n")
+    assert (catalogue.load("toy", tmp_path / "data").images == 7).all()
+    (tmp_path / "four").write_text("4")
+    code, _, err = ttur("prepare toy four")
+    assert (code, "{'train': 3} images of toy in four, got {'train': 4}" in err) == (2, True)
+    code, _, err = ttur("prepare ? three")
+    assert "cifar10, " in err
+    assert ", toy to prepare, got '?'" in err
+    assert "digits" not in err, "which comes with the package"
+
+
+def test_a_text_and_images_of_the_package_are_not_taken_for_each_other():
+    for load, name in ((catalogue.load, "speeches"), (catalogue.load_text, "digits")):
+        with pytest.raises(ValueError, match="lies in a folder"):
+            load(name)

@@ -43,8 +43,8 @@ def test_lines_are_those_of_the_slow_reading_wherever_the_pieces_end(content, le
     data = content.encode()
     expected = ["".join(reference.padded(line, length)) for line in reference.lines_of(data)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "_CHUNK", piece)
-        patch.setattr(lines, "_MOST_LINES", 2)
+        patch.setattr(lines, "READ_BYTES", piece)
+        patch.setattr(lines, "MOST_LINES", 2)
         assert read(data, length) == expected
     assert read(data, length) == expected
 
@@ -177,7 +177,7 @@ def test_own_text_becomes_two_disjoint_splits_in_file_order(tmp_path):
         assert loaded.sha256 == hashlib.sha256(loaded.codes.tobytes()).hexdigest()
         assert len(loaded) == len(part) == card.splits[split].count
         if split == "train":
-            decoded = loaded.decoded(loaded.codes[:1])
+            decoded = loaded.strings(loaded.codes[:1])
             assert decoded == ["".join(reference.padded(part[0], 32))]
     assert card.fresh
     assert card.splits["train"].size == (32,)
@@ -416,19 +416,19 @@ def test_the_embedded_speeches_are_what_their_card_says():
         assert part.card["splits"][part.split]["count"] == count
         assert part.sha256 == hashlib.sha256(part.codes.tobytes()).hexdigest()
     assert train.vocabulary == held_out.vocabulary
-    seen = set(train.decoded(train.codes))
+    seen = set(train.strings(train.codes))
     assert len(seen) == 10_000
-    assert not seen & set(held_out.decoded(held_out.codes)), "no sentence begins in both"
+    assert not seen & set(held_out.strings(held_out.codes)), "no sentence begins in both"
     # Golden, of tools/make_text.py: the file as it was cut, and the rows as they are trained on.
     assert train.card["source_sha256"][0].startswith("0ccfb86147666be3")
-    assert train.decoded(train.codes[1:2]) == ["We expect to have more this year"]
+    assert train.strings(train.codes[1:2]) == ["We expect to have more this year"]
     with pytest.raises(ValueError, match=r"\['train', 'held_out'\] of speeches, got 'test'"):
         load_text("speeches", split="test")
 
 
 def test_the_embedded_vocabulary_is_that_of_its_own_training_sentences():
     train = load_text("speeches")
-    strings = train.decoded(train.codes)
+    strings = train.strings(train.codes)
     assert train.vocabulary == build_vocabulary(strings)
     assert np.array_equal(encode(strings, train.vocabulary), train.codes)
     assert [len(block) for block in padded_strings(strings, 32)] == [10_000]

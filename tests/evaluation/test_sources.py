@@ -1,6 +1,7 @@
 """One set of images through every kind of source, and what each kind refuses."""
 
 import gc
+import gzip
 import json
 import os
 import tarfile
@@ -374,17 +375,33 @@ def test_a_range_is_part_of_the_key():
     assert len(keys) == 2
 
 
-def test_a_compressed_tar_that_does_not_fit_takes_more_passes(tmp_path, monkeypatch):
-    """With room for a single file, stored backwards: as many passes as images."""
-    path = tarred(tmp_path, "tar.gz")
-    passes = []
-    stream = data_archives._Stream
-    monkeypatch.setattr(data_archives, "_HELD", 200)
-    monkeypatch.setattr(data_archives, "_Stream", lambda path: passes.append(path) or stream(path))
-    images = open_images(path)
-    passes.clear()
+@pytest.mark.parametrize("in_memory", [2**20, 1])
+def test_a_compressed_tar_in_another_order_is_unpacked_once(tmp_path, monkeypatch, in_memory):
+    """Stored backwards; in memory, and with room for a single byte there, on disk."""
+    images = open_images(tarred(tmp_path, "tar.gz"))
+    passes, begin = [], gzip.GzipFile.__init__
+
+    def counting(file, *arguments, **options):
+        passes.append(arguments)
+        begin(file, *arguments, **options)
+
+    monkeypatch.setattr(gzip.GzipFile, "__init__", counting)
+    monkeypatch.setattr(data_archives, "IN_MEMORY", in_memory)
     assert np.array_equal(np.concatenate(list(images.batches(4))), IMAGES)
-    assert len(passes) == len(IMAGES)
+    assert len(passes) == 1
+
+
+def test_a_disk_is_not_filled_to_read_a_tar(tmp_path, monkeypatch):
+    backwards = open_images(tarred(tmp_path, "tar.gz"))
+    with tarfile.open(tmp_path / "sorted.tar.gz", "w:gz") as archive:
+        for file in sorted((tmp_path / "folder").rglob("*.*")):
+            archive.add(file, file.relative_to(tmp_path / "folder").as_posix())
+    monkeypatch.setattr(data_archives, "IN_MEMORY", 1)
+    monkeypatch.setattr(data_archives, "LEFT_FREE", 2**60)
+    with pytest.raises(OSError, match=r"stored in another order.*unpack it elsewhere"):
+        list(backwards.batches(4))
+    in_order = open_images(tmp_path / "sorted.tar.gz")
+    assert np.array_equal(np.concatenate(list(in_order.batches(4))), IMAGES)
 
 
 def decoders() -> set[threading.Thread]:
@@ -430,9 +447,9 @@ def test_only_few_pictures_are_decoded_ahead(tmp_path, monkeypatch):
     monkeypatch.setattr(
         image_files, "decode", lambda data, where: decoded.append(where) or decode(data, where)
     )
-    monkeypatch.setattr(reading, "_THREADS", 1)
-    monkeypatch.setattr(reading, "_GROUP_BYTES", 1)
-    monkeypatch.setattr(reading, "_AHEAD_BYTES", 1)
+    monkeypatch.setattr(reading, "DECODING_THREADS", 1)
+    monkeypatch.setattr(reading, "GROUP_BYTES", 1)
+    monkeypatch.setattr(reading, "AHEAD_BYTES", 1)
     batches = open_images(folder(tmp_path)).batches(1)
     next(batches)
     next(batches)

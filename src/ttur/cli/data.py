@@ -10,22 +10,30 @@ import typer
 from ttur.cli.options import Data, Json
 from ttur.cli.output import print_json
 
+_NUMBER = "[1-9][0-9]{0,11}"
+
 
 def prepare(
     name: Annotated[
         str,
         typer.Argument(
-            help="cifar10, mnist, svhn, celeba, lsun_bedroom or billion_word; images or text: "
-            "your own."
+            help="A published data set, '?' lists them, or of your own: images, or text."
         ),
     ],
-    sources: Annotated[list[Path], typer.Argument(help="Official archive or files, folder, zip.")],
+    sources: Annotated[
+        list[Path] | None, typer.Argument(help="Official archive or files, folder, zip.")
+    ] = None,
     data: Data = Path("data"),
     size: Annotated[int | None, typer.Option(min=2, help="Side of the images made.")] = None,
     crop: Annotated[
         str | None,
-        typer.Option(help="Side of the centre square cut out before resizing; of celeba: began."),
+        typer.Option(
+            help="Side of the centre square cut out before resizing, or a crop that has a name."
+        ),
     ] = None,
+    pad: Annotated[
+        bool, typer.Option("--pad", help="Black around what is not square, in place of a crop.")
+    ] = False,
     lines: Annotated[
         str | None, typer.Option(help="Lines of text to read: a number, or all.")
     ] = None,
@@ -38,16 +46,19 @@ def prepare(
     from ttur.cli.progress import progress_bar
     from ttur.data.preparing.prepare import prepare
 
-    side = crop if crop == "began" else _number("--crop", crop, "a number of pixels or began")
-    most = lines if lines == "all" else _number("--lines", lines, "a number of lines or all")
+    side = int(crop) if crop and re.fullmatch(_NUMBER, crop) else crop
+    most = int(lines) if lines and re.fullmatch(_NUMBER, lines) else lines
+    if isinstance(most, str) and most != "all":
+        raise ValueError(f"--lines expects a number of lines or all, got {lines!r}")
     try:
         with progress_bar(f"preparing {target or name}") as on_progress:
             card = prepare(
                 name,
-                sources,
+                sources or [],
                 data,
                 size=size,
                 crop=side,
+                pad=pad,
                 lines=most,
                 target_name=target,
                 on_progress=on_progress,
@@ -63,9 +74,3 @@ def prepare(
     made = "" if card.fresh else "already there: "
     kind = "images" if card.vocabulary is None else "sentences"
     print(f"{made}{data / document['name']}: {counts} {kind}; licence: {document['licence']}")
-
-
-def _number(option: str, value: str | None, meaning: str) -> int | None:
-    if value is not None and not re.fullmatch("[1-9][0-9]{0,11}", value):
-        raise ValueError(f"{option} expects {meaning}, got {value!r}")
-    return None if value is None else int(value)

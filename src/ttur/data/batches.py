@@ -62,12 +62,12 @@ class Batches:
             self._order = self._permutation()
         chosen = self._order[self.batch]
         self.batch += 1
-        return self._picked(chosen)
+        return self._pick(chosen)
 
-    def drawn(self, noise: np.random.Generator, count: int) -> Tensor:
+    def draw(self, noise: np.random.Generator, count: int) -> Tensor:
         """`count` different samples drawn by `noise`; the stream stays where it stands."""
         chosen = noise.choice(len(self._samples), count, replace=False, shuffle=False)
-        return self._picked(torch.from_numpy(chosen))
+        return self._pick(torch.from_numpy(chosen))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the batches stand; `seed` is the word of their stream."""
@@ -79,7 +79,7 @@ class Batches:
         self.epoch, self.batch = state["epoch"], state["batch"]
         self._order = self._permutation()
 
-    def _picked(self, chosen: Tensor) -> Tensor:
+    def _pick(self, chosen: Tensor) -> Tensor:
         if isinstance(self._samples, Tensor):
             picked = self._samples[chosen.to(self._samples.device)].to(self.device)
         else:

@@ -30,8 +30,9 @@ class Card:
     """What a data set is, where it comes from, under which licence and how it was made.
 
     `source_sha256` has one digest per source: of the file, or of the names and contents of all
-    files of a folder. Only texts have a vocabulary. `fresh` is whether this call made the data set;
-    it is not written down.
+    files of a folder. Only texts have a vocabulary. Of a data set with `classes`, the splits that
+    are `unlabelled` have none. `fresh` is whether this call made the data set; it is not written
+    down.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Card:
     classes: tuple[str, ...] | None
     splits: dict[str, SplitCard]
     vocabulary: tuple[str, ...] | None = None
+    unlabelled: tuple[str, ...] = ()
     fresh: bool = False
 
     def arrays(self, split: str) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
@@ -51,11 +53,15 @@ class Card:
             return {f"{split}.npy": (code_type(self.vocabulary), (count, *size))}
         images = {f"{split}.npy": (np.dtype(np.uint8), (count, *size, 3))}
         labels = {f"{split}.labels.npy": (np.dtype(np.int64), (count,))}
-        return images if self.classes is None else images | labels
+        return images | labels if self.has_labels(split) else images
+
+    def has_labels(self, split: str) -> bool:
+        return self.classes is not None and split not in self.unlabelled
 
     def document(self) -> dict:
-        """The card as it stands in card.json."""
-        return _CARD.dump_python(self, mode="json", exclude={"fresh"})
+        """The card as it stands in card.json; there are no empty `unlabelled`."""
+        omitted = {"fresh"} if self.unlabelled else {"fresh", "unlabelled"}
+        return _CARD.dump_python(self, mode="json", exclude=omitted)
 
     @staticmethod
     def read(path: Path) -> "Card":
@@ -97,7 +103,7 @@ class DataSet:
         return self.card["splits"][self.split]["sha256"]
 
 
-def mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+def map_array(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """An array on disk, read as it is used.
 
     Raises:

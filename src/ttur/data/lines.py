@@ -11,8 +11,10 @@ from jaxtyping import UInt32
 PADDING = "`"
 """Fills a line up to the fixed length; an ordinary symbol for everything that follows."""
 
-_CHUNK = 2**20  # bytes read at once; they take 4 bytes a character and some copies
-_MOST_LINES = 2**16  # of one block: a chunk of empty lines would fill 32 times its size
+READ_BYTES = 2**20
+"""Bytes read at once; they take 4 bytes a character and some copies."""
+MOST_LINES = 2**16
+"""Of one block: a chunk of empty lines would fill 32 times its size."""
 _POINT = np.dtype("<u4")
 
 Points = UInt32[np.ndarray, "count length"]
@@ -41,7 +43,7 @@ def padded_lines(file: ByteStream, name: str, length: int) -> Iterator[Points]:
     unfinished = np.empty(0, _POINT)
     lines, at_end = 0, False
     while not at_end:
-        chunk = file.read(_CHUNK)
+        chunk = file.read(READ_BYTES)
         at_end = not chunk
         try:
             characters = decoder.decode(chunk, final=at_end)
@@ -65,7 +67,7 @@ def padded_lines(file: ByteStream, name: str, length: int) -> Iterator[Points]:
 def padded_strings(lines: Iterable[str], length: int) -> Iterator[Points]:
     """The same of strings, which come without their line ends."""
     lines = iter(lines)
-    while block := [line[:length].ljust(length, PADDING) for line in islice(lines, _MOST_LINES)]:
+    while block := [line[:length].ljust(length, PADDING) for line in islice(lines, MOST_LINES)]:
         yield _code_points("".join(block)).reshape(-1, length)
 
 
@@ -79,8 +81,8 @@ def _cut(
     ends = ends - ((ends > starts) & (points[ends - 1] == ord("\r")))
     beyond = np.full(length, ord(PADDING), _POINT)
     windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([points, beyond]), length)
-    for first in range(0, len(starts), _MOST_LINES):
-        block = slice(first, first + _MOST_LINES)
+    for first in range(0, len(starts), MOST_LINES):
+        block = slice(first, first + MOST_LINES)
         cut = windows[starts[block]]
         cut[np.arange(length) >= (ends[block] - starts[block])[:, None]] = ord(PADDING)
         yield cut

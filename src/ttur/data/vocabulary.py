@@ -43,7 +43,7 @@ class Sentences:
         """Digest of the codes, the data fingerprint of every number measured on them."""
         return self.card["splits"][self.split]["sha256"]
 
-    def decoded(self, codes: Integer[np.ndarray, "count length"]) -> list[str]:
+    def strings(self, codes: Integer[np.ndarray, "count length"]) -> list[str]:
         """`text` in this vocabulary."""
         return text(codes, self.vocabulary)
 

@@ -90,7 +90,7 @@ class Monitoring:
         rng = torch.Generator(self.game.rng.device).manual_seed(int(chosen.integers(2**63)))
 
         def draw() -> Samples:
-            real = self.batches.drawn(chosen, self.batches.batch_size)
+            real = self.batches.draw(chosen, self.batches.batch_size)
             return Samples(real, self.game.latents(rng), int(chosen.integers(2**63)))
 
         return draw

@@ -28,8 +28,8 @@ def as_it_is(pixels: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 100])
 def test_blocks_hold_every_image_and_label_in_order(threads, count, monkeypatch):
-    monkeypatch.setattr(reading, "_THREADS", threads)
-    monkeypatch.setattr(reading, "_BLOCK", 8)
+    monkeypatch.setattr(reading, "DECODING_THREADS", threads)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 8)
     blocks = list(fitted_blocks(((Plain(i), i % 3) for i in range(count)), as_it_is))
     assert [len(block.samples) for block in blocks[:-1]] == [8] * (len(blocks) - 1)
     seen = [int(image[0, 0, 0]) for block in blocks for image in block.samples]
@@ -39,9 +39,9 @@ def test_blocks_hold_every_image_and_label_in_order(threads, count, monkeypatch)
 
 def test_only_few_images_are_taken_ahead_of_the_blocks(monkeypatch):
     """Room for two tasks of two images: these, and the two tasks that are used and filled."""
-    monkeypatch.setattr(reading, "_THREADS", 1)
-    monkeypatch.setattr(reading, "_BLOCK", 4)
-    monkeypatch.setattr(reading, "_GROUP_BYTES", 2 * 4 * 4 * 3)
+    monkeypatch.setattr(reading, "DECODING_THREADS", 1)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 4)
+    monkeypatch.setattr(reading, "GROUP_BYTES", 2 * 4 * 4 * 3)
     taken = []
 
     def images() -> Iterator[tuple[Plain, None]]:
@@ -59,8 +59,8 @@ def test_only_few_images_are_taken_ahead_of_the_blocks(monkeypatch):
 @pytest.mark.parametrize("damaged", range(6))
 def test_what_comes_before_a_damaged_image_is_used_first(damaged, monkeypatch):
     """Though one thread has the good ones and the damaged one in one task."""
-    monkeypatch.setattr(reading, "_THREADS", 1)
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "DECODING_THREADS", 1)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 1)
     images = ((Plain(i, None if i == damaged else 4), None) for i in range(6))
     used = []
     with pytest.raises(ValueError, match=f"image {damaged} is damaged"):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from reference import archives
 from ttur.data.images.archives import image_entries
-from ttur.data.images.decode import centre_crop_and_resize, decode
+from ttur.data.images.decode import decode
+from ttur.data.images.framing import centre_crop_and_resize
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

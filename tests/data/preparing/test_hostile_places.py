@@ -9,7 +9,6 @@ import os
 import shutil
 import tarfile
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,8 @@ from ttur.data.images import archives as opened
 from ttur.data.images.decode import decode
 from ttur.data.preparing import place as writing
 from ttur.data.preparing.prepare import prepare
+from ttur.data.preparing.sources import digest
 from ttur.data.preparing.unfinished import Unfinished
-from ttur.data.published import lsun
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ class Interrupted(BaseException):
 @pytest.fixture
 def left(own, monkeypatch) -> Path:
     """What an interrupt after three of the four images leaves."""
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 1)
 
     def interrupt(done: int, total: int) -> None:
         if done == 3:
@@ -152,7 +151,7 @@ def test_a_link_among_what_is_left_is_not_written_through(own, left, link, is_ar
 
 
 def test_a_fault_of_the_machine_loses_nothing(own, monkeypatch):
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 1)
     read = opened.Folder.read
 
     def third_fails(folder, member):
@@ -179,7 +178,7 @@ def test_no_memory_is_not_a_damaged_image(monkeypatch):
 
 
 def test_a_damaged_image_keeps_what_was_done(own, monkeypatch):
-    monkeypatch.setattr(reading, "_BLOCK", 1)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 1)
     (own / "b/2.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b/2\.png"):
         prepare_own(own)
@@ -328,7 +327,7 @@ def test_the_digest_of_a_deep_folder(tmp_path):
         os.mkdir(folder)
     try:
         (folder / "file").write_bytes(b"content")
-        assert len(writing.digest(tmp_path)) == 64
+        assert len(digest(tmp_path, {})) == 64
     finally:
         (folder / "file").unlink()
         while folder != tmp_path:  # rmtree of this Python recurses
@@ -379,7 +378,7 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path, small_data_sets, monkeypatc
     with tarfile.open(path, "w:bz2") as archive:
         archives.add(archive, "data_batch_1.bin", bytes(8 * 2**20))
         archives.add(archive, "data_batch_2.bin", b"")
-    monkeypatch.setattr(opened, "_LARGEST_RATIO", -(2**30) // path.stat().st_size)
+    monkeypatch.setattr(opened, "LARGEST_RATIO", -(2**30) // path.stat().st_size)
     with pytest.raises(ValueError, match=r"bomb\.tar\.bz2 is damaged \(a bomb\?"):
         prepare("cifar10", [path], tmp_path / "data")
 
@@ -467,30 +466,15 @@ def test_a_link_of_the_published_name_and_the_file_itself(tmp_path, small_data_s
         prepare("lsun_bedroom", [tmp_path / "one", archive], tmp_path / "other")
 
 
-def test_keys_out_of_order_end_with_a_name(tmp_path, monkeypatch):
-    class Cursor:
-        def set_range(self, key):
-            pass
-
-        def iternext(self, values):
-            while True:
-                yield from (b"a", b"b")
-
-        def value(self):
-            return b""
-
-    class Database:
-        @contextmanager
-        def begin(self):
-            yield self
-
-        def cursor(self):
-            return Cursor()
-
-    @contextmanager
-    def damaged(folder):
-        yield Database()
-
-    monkeypatch.setattr(lsun, "_opened", damaged)
-    with pytest.raises(ValueError, match="here!a does not come after the key before it"):
-        list(lsun._images(Path("here"), 0))
+def test_keys_out_of_order_end_with_a_name(tmp_path, small_data_sets):
+    """The first key of a real database is overwritten by one that belongs behind the second."""
+    values = [archives.bedroom(index) for index in range(30)]
+    folder = tmp_path / "bedroom_train_lmdb"
+    first, second, *_ = [
+        hashlib.sha1(value).hexdigest().encode() for value in archives.lsun_database(folder, values)
+    ]
+    content = (folder / "data.mdb").read_bytes()
+    (folder / "data.mdb").write_bytes(content.replace(first, b"f" * len(first)))
+    words = f"bedroom_train_lmdb!{second.decode()} does not come after the key before it"
+    with pytest.raises(ValueError, match=words):
+        prepare("lsun_bedroom", [folder], tmp_path / "data")

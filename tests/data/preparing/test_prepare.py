@@ -16,7 +16,7 @@ from PIL import Image
 
 from reference import archives
 from ttur.data import catalogue
-from ttur.data.images.decode import centre_crop_and_resize
+from ttur.data.images.framing import centre_crop_and_resize
 from ttur.data.preparing.prepare import prepare
 from ttur.data.published.pickled import read_pickle
 

@@ -19,7 +19,8 @@ from ttur.data.preparing import prepare as preparation
 from ttur.data.preparing import unfinished
 from ttur.data.preparing.prepare import prepare
 from ttur.data.preparing.unfinished import GrowingArray
-from ttur.data.published import lsun, records
+from ttur.data.published import files as published_files
+from ttur.data.published import lsun
 
 
 def labelled_images(folder: Path) -> tuple[str, list[Path], dict]:
@@ -70,8 +71,8 @@ SOURCES = [labelled_images, unlabelled_images, cifar10, mnist, svhn, lsun_bedroo
 
 @pytest.fixture
 def small_blocks(monkeypatch, small_data_sets):
-    monkeypatch.setattr(reading, "_BLOCK", 4)
-    monkeypatch.setattr(records, "_BLOCK", 7)
+    monkeypatch.setattr(reading, "BLOCK_IMAGES", 4)
+    monkeypatch.setattr(published_files, "BLOCK_IMAGES", 7)
 
 
 class Interrupted(BaseException):
@@ -136,7 +137,7 @@ KILLED = """if True:
     data, name, source, options = sys.argv[1:]
     known = catalogue.KNOWN["lsun_bedroom"]
     catalogue.KNOWN["lsun_bedroom"] = replace(known, counts={"train": 30, "val": 5})
-    reading._BLOCK, unfinished._FLUSH_BYTES = 4, 1
+    reading.BLOCK_IMAGES, unfinished.FLUSH_BYTES = 4, 1
     reports = []
 
     def progress(done, total):
@@ -272,17 +273,14 @@ def test_the_card_of_an_unfinished_data_set_says_what_is_safely_on_disk(tmp_path
 
 
 def test_flushes_come_at_most_every_so_many_bytes(tmp_path, small_blocks, monkeypatch):
+    """As the card says after each block of four; without it nothing is safely on disk."""
     name, sources, options = labelled_images(tmp_path)
-    written = []
-    flush = unfinished.Unfinished._flush
-    monkeypatch.setattr(
-        unfinished.Unfinished,
-        "_flush",
-        lambda self, split, reached, arrays: (
-            written.append(reached.count),
-            flush(self, split, reached, arrays),
-        )[1],
-    )
-    monkeypatch.setattr(unfinished, "_FLUSH_BYTES", 12 * 24 * 24 * 3)
-    prepare(name, sources, tmp_path / "data", **options)
-    assert written == [12, 24, 36, 40]
+    monkeypatch.setattr(unfinished, "FLUSH_BYTES", 12 * 24 * 24 * 3)
+    card, on_disk = tmp_path / "data/.own.unfinished/card.json", []
+
+    def look(done: int, total: int) -> None:
+        said = json.loads(card.read_text())["splits"]["train"]["count"] if card.exists() else 0
+        on_disk.append((done, said))
+
+    prepare(name, sources, tmp_path / "data", on_progress=look, **options)
+    assert on_disk == [(done, done // 12 * 12) for done in range(4, 41, 4)]

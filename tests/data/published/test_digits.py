@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttur.data.published.digits import digits, doubled
+from ttur.data.published.digits import digits, double
 
 
 def test_there_are_1797_digits_of_ten_kinds():
@@ -38,18 +38,18 @@ def test_doubling_equals_bilinear_interpolation():
     """By hand: along a row 0, 16 the four values are 0, 4, 12, 16 sixteenths of white."""
     counts = np.array([[[0, 16], [0, 16]]])
     row = [round(255 * v / 16) for v in (0, 4, 12, 16)]
-    assert doubled(counts)[0].tolist() == [row] * 4
+    assert double(counts)[0].tolist() == [row] * 4
 
 
 def test_doubling_keeps_constants_and_reaches_white():
     for value, expected in ((0, 0), (16, 255), (8, 128)):
-        assert (doubled(np.full((1, 3, 3), value)) == expected).all()
+        assert (double(np.full((1, 3, 3), value)) == expected).all()
 
 
 def test_doubling_agrees_with_pillow_to_rounding():
     """Pillow scales the same pixels bilinearly, but rounds before, between the axes and after."""
     counts = np.random.default_rng(0).integers(0, 17, (20, 8, 8))
-    for digit, ours in zip(counts, doubled(counts), strict=True):
+    for digit, ours in zip(counts, double(counts), strict=True):
         grey = Image.fromarray(np.round(255 * digit / 16).astype(np.uint8))
         theirs = np.asarray(grey.resize((16, 16), Image.Resampling.BILINEAR), np.int64)
         # Half a level each for the three roundings, and they may add up: below 2.

@@ -1,3 +1,4 @@
+import copyreg
 import os
 import pickle
 
@@ -50,13 +51,19 @@ def opcodes(body: bytes) -> bytes:
         (opcodes(b"c_codecs\nencode\nU\x01aU\x03hex\x86R"), "it calls '_codecs"),
         # The other ways to a call: instances, the extension registry, persistent identifiers.
         (opcodes(b"(ios\nsystem\n"), "opcode INST"),
-        (opcodes(b"(cos\nsystem\no"), r"os\.system"),
+        (opcodes(b"(cos\nsystem\no"), "opcode OBJ"),
         (opcodes(b"\x82\x01"), "opcode EXT1"),
         (opcodes(b"U\x01aQ"), "opcode BINPERSID"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "opcode STACK_GLOBAL"),
         (opcodes(b"cnumpy\nndarray\n)\x81"), "opcode NEWOBJ"),
         # Attributes of an object are not set: only arrays are built.
-        (opcodes(b"}(K\x01K\x01K\x01K\x01K\x01tb"), "expected a _Dtype"),
+        (opcodes(b"}(K\x01K\x01K\x01K\x01K\x01tb"), "state"),
+        # Nor those of a name, which would be there for the next file.
+        (opcodes(b"cnumpy\nndarray\n}U\x01aK\x01sb"), r"it changes 'numpy\.ndarray'"),
+        (opcodes(b"}U\x01acnumpy\ndtype\n)Rs"), r"it calls 'numpy\.dtype'"),
+        # Memory beyond that of the file, and depths at which the stack of the process ends.
+        (opcodes(b"}r\xff\xff\xff\x7f"), "value number 2147483647 as opcode 2"),
+        (opcodes(b"}" + b")" + b"\x85" * 200_000 + b"K\x01s"), "more than 1000 tuples"),
         (opcodes(b"K\x01"), "expected a dict, got a int"),
         (b"", "no opcodes|pickle exhausted"),
     ],
@@ -84,6 +91,16 @@ def test_no_global_is_looked_up(monkeypatch):
         read_pickle(opcodes(b"cos\nsystem\nU\x04true\x85R"), "here")
     except ValueError as error:
         assert "os.system" in str(error)  # noqa: PT017  (pytest.raises imports)
+
+
+def test_an_extension_code_that_the_process_knows_is_not_looked_up():
+    """`pickle` answers a code it has seen before from a cache, past `find_class`."""
+    copyreg.add_extension("os", "system", 5)
+    try:
+        with pytest.raises(ValueError, match="opcode EXT1"):
+            read_pickle(opcodes(b"\x82\x05U\x04true\x85R"), "here")
+    finally:
+        copyreg.remove_extension("os", "system", 5)
 
 
 @given(position=st.integers(0, len(BATCH) - 1), byte=st.integers(0, 255))

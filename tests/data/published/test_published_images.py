@@ -13,10 +13,10 @@ from scipy.io import savemat
 
 from reference import archives
 from ttur.data import catalogue
-from ttur.data.images.decode import centre_crop_and_resize
+from ttur.data.images.framing import Framing, centre_crop_and_resize
 from ttur.data.preparing.prepare import prepare
 from ttur.data.published import lsun
-from ttur.data.published.celeba import celeba_crop
+from ttur.data.published.celeba import crop_face
 
 
 def refused(
@@ -40,7 +40,7 @@ def refused(
 @pytest.fixture
 def house_numbers(tmp_path, small_data_sets) -> dict[str, tuple]:
     splits = {}
-    for split, count in catalogue.KNOWN["svhn"].counts.items():
+    for split, count in (("train", 40), ("test", 20), ("extra", 30)):
         digits = np.random.default_rng(count).permutation(np.arange(count) % 10)
         splits[split] = archives.pictures(count, seed=count), digits
         archives.svhn_file(tmp_path / "mat" / f"{split}_32x32.mat", *splits[split])
@@ -160,9 +160,9 @@ def test_the_other_crops_of_celeba_choose_pixels(tmp_path, small_data_sets, crop
 def test_the_nearest_pixel_is_that_of_tensorflow():
     """floor(i · 128 / size), not the centre of the output pixel."""
     rows = np.broadcast_to(np.arange(218, dtype=np.uint8)[:, None, None], (218, 178, 3))
-    kept = celeba_crop(rows, "began", 48)[:, 0, 0]
+    kept = crop_face(rows, Framing(48, "began"))[:, 0, 0]
     assert kept.tolist() == [50 + i * 128 // 48 for i in range(48)]
-    assert np.array_equal(celeba_crop(rows, "began", 128), rows[50:178, 25:153])
+    assert np.array_equal(crop_face(rows, Framing(128, "began")), rows[50:178, 25:153])
 
 
 def test_images_that_are_not_the_aligned_ones_are_named(tmp_path, small_data_sets):
@@ -178,7 +178,7 @@ def test_the_crop_began_is_only_of_celeba(tmp_path, ttur):
     words = "'began' is one of celeba"
     refused(tmp_path, words, "images", [tmp_path / "one.png"], target_name="own", crop="began")
     code, _, err = ttur("prepare images one.png --name own --crop half")
-    assert (code, err) == (2, "error: --crop expects a number of pixels or began, got 'half'\n")
+    assert (code, err) == (2, "error: expected a number of pixels as --crop, got 'half'\n")
 
 
 # LSUN bedrooms
@@ -226,9 +226,10 @@ def test_a_database_is_neither_locked_nor_written_to(tmp_path, bedrooms):
 
 
 def test_a_database_opened_anew_for_every_image_gives_the_same(tmp_path, bedrooms, monkeypatch):
-    monkeypatch.setattr(lsun, "_MAPPED_IMAGES", 1)
-    stored = lsun._images(tmp_path / "lsun/bedroom_train_lmdb", 7)
-    assert [image.data for image in stored] == bedrooms["train"][7:]
+    monkeypatch.setattr(lsun, "MAPPED_IMAGES", 1)
+    prepare("lsun_bedroom", [tmp_path / "lsun"], tmp_path / "data")
+    loaded = catalogue.load("lsun_bedroom", tmp_path / "data")
+    assert np.array_equal(loaded.images, [centre_of(data) for data in bedrooms["train"]])
 
 
 def test_lsun_may_be_a_folder_of_exported_files(tmp_path, bedrooms):

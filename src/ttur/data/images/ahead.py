@@ -16,10 +16,14 @@ from ttur.data.contents import Block, Blocks, Fit
 from ttur.data.images.decode import Picture
 from ttur.data.images.files import ImageEntry, ImageFiles
 
-_THREADS = min(16, max(4, os.cpu_count() or 1))  # Pillow decodes outside the interpreter's lock
-_GROUP_BYTES = 2**20  # of pixels in one task: small images are decoded 32 at a time
-_AHEAD_BYTES = 256 * 2**20  # of pixels in all tasks, if the next images are like the last
-_BLOCK = 256  # images at most
+DECODING_THREADS = min(16, max(4, os.cpu_count() or 1))
+"""Pillow decodes outside the interpreter's lock."""
+GROUP_BYTES = 2**20
+"""Of pixels in one task: small images are decoded 32 at a time."""
+AHEAD_BYTES = 256 * 2**20
+"""Of pixels in all tasks, if the next images are like the last."""
+BLOCK_IMAGES = 256
+"""Images of a block at most."""
 _BLOCK_BYTES = 32 * 2**20
 
 _Made = TypeVar("_Made")
@@ -60,7 +64,7 @@ def fitted_blocks(
         ValueError: naming the first image that cannot be read or has another size.
     """
     samples, labels = [], []
-    with closing(_ahead(partial(_fitted, fit, *one) for one in labelled)) as ahead:
+    with closing(_ahead(partial(_fit_one, fit, *one) for one in labelled)) as ahead:
         for where, pixels, label in ahead:
             shape = shape or pixels.shape[:2]
             if pixels.shape[:2] != shape:
@@ -70,7 +74,7 @@ def fitted_blocks(
                 )
             samples.append(pixels)
             labels += [] if label is None else [label]
-            if len(samples) == max(1, min(_BLOCK, _BLOCK_BYTES // pixels.nbytes)):
+            if len(samples) == max(1, min(BLOCK_IMAGES, _BLOCK_BYTES // pixels.nbytes)):
                 yield _block(samples, labels)
                 samples, labels = [], []
     if samples:
@@ -83,12 +87,12 @@ def _ahead(jobs: Iterator[_Job[_Made]]) -> Generator[_Made, None, None]:
     The jobs are taken from their iterator by the reader's thread. The threads that do them end with
     this generator.
     """
-    group, ahead = 1, _THREADS
+    group, ahead = 1, DECODING_THREADS
     pending = deque[_Task[_Made]]()
     # No executor: whoever abandons this generator leaves its end to the garbage collector, which
     # may come in any thread, while that very thread holds a lock an executor's end would wait for.
     tasks: SimpleQueue[_Task[_Made] | None] = SimpleQueue()
-    for _ in range(_THREADS):
+    for _ in range(DECODING_THREADS):
         Thread(target=_work, args=(tasks,), name="decode", daemon=True).start()
     try:
         while True:
@@ -101,13 +105,13 @@ def _ahead(jobs: Iterator[_Job[_Made]]) -> Generator[_Made, None, None]:
                 continue
             for made, size in pending.popleft().results():
                 if size:
-                    group = max(1, min(32, _GROUP_BYTES // size))
-                    ahead = max(1, min(2 * _THREADS, _AHEAD_BYTES // (group * size)))
+                    group = max(1, min(32, GROUP_BYTES // size))
+                    ahead = max(1, min(2 * DECODING_THREADS, AHEAD_BYTES // (group * size)))
                 yield made
     finally:
         for task in pending:
             task.jobs.clear()  # nobody waits for it any more
-        for _ in range(_THREADS):
+        for _ in range(DECODING_THREADS):
             tasks.put(None)
 
 
@@ -149,7 +153,7 @@ def _read(entry: ImageEntry, read: Callable[[], bytes]) -> tuple[Read, int]:
     return (entry, picture), picture.pixels.nbytes
 
 
-def _fitted(
+def _fit_one(
     fit: Fit, image: Encoded, label: int | None
 ) -> tuple[tuple[str, np.ndarray, int | None], int]:
     pixels = image.pixels()

@@ -1,23 +1,29 @@
 """Zip and tar archives of images, read without unpacking them to disk."""
 
 import bz2
+import errno
 import gzip
 import lzma
+import shutil
 import stat
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ttur.data.images.decode import SUFFIXES, is_of_the_machine
 from ttur.data.images.files import LARGEST_FILE, Folder, ImageEntry, ImageFiles, too_large
 
-_HELD = 256 * 2**20  # bytes of image files kept while a compressed tar is read out of order
-_LARGEST_RATIO = 200  # of a compressed tar: images hardly shrink, bombs do by 1000 and more
+IN_MEMORY = 64 * 2**20
+"""Bytes of a compressed tar that are unpacked to memory, to be read out of order, not to disk."""
+LEFT_FREE = 2**30
+"""Bytes left on the disk where a larger one is unpacked."""
+LARGEST_RATIO = 200
+"""Of a compressed tar: images hardly shrink, bombs do by 1000 and more."""
 _DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
@@ -129,38 +135,77 @@ class Tar(ImageFiles):
 
     def read(self, member: tuple[int, int]) -> bytes:
         offset, size = member
-        with _Stream(self.path) as stream:
+        with TarStream(self.path) as stream:
             return stream.read_at(offset, size)
 
     def readers(self, entries: list[ImageEntry]) -> Iterator[Callable[[], bytes]]:
-        """One pass over a compressed archive gives as many entries as come in order or fit in
-        256 MiB until their turn comes. One that is stored in another order and is larger than that
-        takes a pass for every further 256 MiB: uncompress it once, and it needs none.
+        """A compressed archive is read in one pass; if its images are stored in another order than
+        that of the entries, they are unpacked to a temporary file first.
+
+        Raises:
+            OSError: if there is no room for that file.
         """
         if not self.compressed:
             yield from super().readers(entries)
             return
-        ends = list(accumulate((entry.member[1] for entry in entries), initial=0))
-        stored = sorted(range(len(entries)), key=lambda rank: entries[rank].member[0])
-        held: dict[int, bytes | Exception] = {}
-        turn = 0
-        while turn < len(entries):
-            with _Stream(self.path) as stream:
-                failure: Exception | None = None
-                for rank in stored:
-                    fits = rank == turn or ends[rank + 1] - ends[turn] <= _HELD
-                    if rank < turn or rank in held or not (fits or failure):
-                        continue
-                    try:
-                        held[rank] = failure or stream.read_at(*entries[rank].member)
-                    except Exception as error:  # of four kinds of stream; what follows is lost too
-                        held[rank] = failure = error
-                    while turn in held:
-                        yield partial(_given, held.pop(turn))
-                        turn += 1
+        places = [entry.member for entry in entries]
+        stored = sorted(places)
+        with TarStream(self.path) as stream:
+            contents = _contents(stream, stored)
+            if places == stored:
+                yield from (partial(_given, content) for content in contents)
+                return
+            with self._temporary_file(sum(size for _, size in places)) as file:
+                at = {
+                    place: _append(file, content)
+                    for place, content in zip(stored, contents, strict=True)
+                }
+                for place in places:
+                    yield partial(_given, _read_back(file, at[place], place[1]))
+
+    def _temporary_file(self, size: int) -> tempfile.SpooledTemporaryFile[bytes]:
+        """In memory, if it is small, else on a disk with room for it."""
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+        if size > IN_MEMORY and free < size + LEFT_FREE:
+            raise OSError(
+                errno.ENOSPC,
+                f"its images are stored in another order than that of their names; to unpack it "
+                f"takes {size:,} bytes in {folder}, where {free:,} are free; unpack it elsewhere, "
+                "or name another folder by TMPDIR",
+                str(self.path),
+            )
+        return tempfile.SpooledTemporaryFile(IN_MEMORY)
 
 
-class _Stream:
+def _contents(stream: "TarStream", places: list[tuple[int, int]]) -> Iterator[bytes | Exception]:
+    """Of each place in the order stored; after the first that is damaged all are lost."""
+    failure: Exception | None = None
+    for place in places:
+        try:
+            content = failure or stream.read_at(*place)
+        except Exception as error:  # of four kinds of stream
+            content = failure = error
+        yield content
+
+
+def _append(file: Any, content: bytes | Exception) -> int | Exception:
+    """Where it begins."""
+    if isinstance(content, Exception):
+        return content
+    start = file.tell()
+    file.write(content)
+    return start
+
+
+def _read_back(file: Any, start: int | Exception, size: int) -> bytes | Exception:
+    if isinstance(start, Exception):
+        return start
+    file.seek(start)
+    return file.read(size)
+
+
+class TarStream:
     """An archive unpacked as far as it is read. What a header claims is not allocated unseen."""
 
     def __init__(self, path: Path) -> None:
@@ -194,9 +239,9 @@ def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
         Exception: those of tarfile and of four kinds of stream, if it is damaged.
     """
     compressed = _decompressor(path) is not None
-    largest = _LARGEST_RATIO * path.stat().st_size + 2**30
+    largest = LARGEST_RATIO * path.stat().st_size + 2**30
     try:
-        with _Stream(path) as stream, tarfile.TarFile(fileobj=stream) as archive:
+        with TarStream(path) as stream, tarfile.TarFile(fileobj=stream) as archive:
             member = archive.next()
             while member is not None:
                 yield member
@@ -206,12 +251,6 @@ def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
                 member = tarfile.TarInfo.fromtarfile(archive)
     except tarfile.EOFHeaderError:  # pyright: ignore[reportAttributeAccessIssue]
         return
-
-
-def tar_content(path: Path, member: tarfile.TarInfo) -> bytes:
-    """The bytes of a regular file."""
-    with _Stream(path) as stream:
-        return stream.read_at(member.offset_data, member.size)
 
 
 def _decompressor(path: Path) -> Callable[..., Any] | None:
@@ -225,7 +264,7 @@ def _decompressor(path: Path) -> Callable[..., Any] | None:
 def is_tar(path: Path) -> bool:
     """Compressed or not, by its first header."""
     try:
-        with _Stream(path) as stream:
+        with TarStream(path) as stream:
             tarfile.TarInfo.frombuf(stream.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
     except Exception as error:  # another kind of file: HeaderError, or what its stream raises
         if is_of_the_machine(error):

@@ -26,7 +26,7 @@ class ArrayFile:
         self.path = path
         with self._readable():
             if path.suffix.lower() == ".npy":
-                array = self._mapped()
+                array = self._memory_map()
                 self.shape, self.dtype = array.shape, array.dtype
             else:
                 with self._stream() as (_, shape, dtype):
@@ -38,7 +38,7 @@ class ArrayFile:
         """Every `world_size`-th entry of the first axis, from `rank` on, one at a time."""
         with self._readable():
             if self.path.suffix.lower() == ".npy":
-                yield from self._mapped()[rank::world_size]
+                yield from self._memory_map()[rank::world_size]
                 return
             with self._stream() as (stream, shape, dtype):
                 size = math.prod(shape[1:]) * dtype.itemsize
@@ -53,7 +53,7 @@ class ArrayFile:
         """Of the file, whatever it holds."""
         return digests.of_file(self.path)
 
-    def _mapped(self) -> np.ndarray:
+    def _memory_map(self) -> np.ndarray:
         array = np.load(self.path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray):
             array.close()

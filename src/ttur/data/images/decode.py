@@ -120,26 +120,6 @@ def check_pixels(width: int, height: int) -> None:
         )
 
 
-def centre_crop_and_resize(
-    pixels: UInt8[np.ndarray, "height width 3"], crop: int | None, size: int | None
-) -> UInt8[np.ndarray, "side side 3"]:
-    """The centre square of side `crop` (None: the short side), brought to `size` (None: as it is).
-
-    Pillow's bilinear filter on uint8, which averages when it shrinks. Crop 108, size 64 on aligned
-    CelebA is the picture of the DCGAN experiments. An odd margin leaves its extra row or column
-    below or on the right.
-    """
-    height, width = pixels.shape[:2]
-    side = min(height, width) if crop is None else crop
-    if side > min(height, width):
-        raise ValueError(f"a crop of {side} pixels does not fit into an image of {width}x{height}")
-    top, left = (height - side) // 2, (width - side) // 2
-    square = pixels[top : top + side, left : left + side]
-    if size is None or size == side:
-        return square
-    return np.array(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
-
-
 def _has_16_bits(image: Image.Image) -> bool:
     """Colour of 16 bits says so only in the recipe of its tiles: its mode is RGB at once."""
     tiles = getattr(image, "tile", None)

@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttur.data.contents import Contents
-from ttur.data.dataset import Card, mapped
+from ttur.data.dataset import Card, map_array
 from ttur.data.preparing.unfinished import Unfinished
-from ttur.runtime import digests
 from ttur.runtime.files import flush_directory
 from ttur.runtime.lock import exclusive_lock
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with the samples done and the samples in all, 0 while that is not known."""
 
 _LOCK = ".prepare.lock"
-_VERSIONS = ("ttur", "pillow")  # of how_made; they may differ between equal data sets
+_INCIDENTAL = ("ttur", "pillow", "digest")  # of how_made; may differ between equal data sets
 
 
 def check_place(target: Path, sources: list[Path]) -> None:
@@ -43,16 +42,19 @@ def check_place(target: Path, sources: list[Path]) -> None:
         raise FileExistsError(
             f"{target} is a link to nothing; delete it, or give another `target_name`"
         )
-    for path, is_right in ((_unfinished(target), stat.S_ISDIR), (directory / _LOCK, stat.S_ISREG)):
+    for path, is_right in (
+        (_unfinished_folder(target), stat.S_ISDIR),
+        (directory / _LOCK, stat.S_ISREG),
+    ):
         if os.path.lexists(path) and not is_right(path.lstat().st_mode):
             raise FileExistsError(f"{path} is not what `ttur prepare` makes there; delete it")
 
 
-def _unfinished(target: Path) -> Path:
+def _unfinished_folder(target: Path) -> Path:
     return target.with_name(f".{target.name}.unfinished")
 
 
-def existing(target: Path, draft: Card) -> Card:
+def read_finished(target: Path, draft: Card) -> Card:
     """The card of the data set that lies there, if it is the one of `draft`.
 
     Raises:
@@ -73,16 +75,16 @@ def existing(target: Path, draft: Card) -> Card:
     card = Card.read(target / "card.json")
     for split in card.splits:
         for name, (dtype, shape) in card.arrays(split).items():
-            mapped(target / name, dtype, shape)
+            map_array(target / name, dtype, shape)
     return card
 
 
 def _origin(card: Card) -> dict:
-    options = {key: value for key, value in card.how_made.items() if key not in _VERSIONS}
+    options = {key: value for key, value in card.how_made.items() if key not in _INCIDENTAL}
     return {"source": card.source_sha256} | options
 
 
-def written(target: Path, draft: Card, contents: Contents, on_progress: Progress) -> Card:
+def write(target: Path, draft: Card, contents: Contents, on_progress: OnProgress) -> Card:
     """Write arrays and card into `target`, under the lock of its folder; the card, now complete.
 
     What a killed or interrupted call with the same draft left beside it is gone on with.
@@ -92,7 +94,7 @@ def written(target: Path, draft: Card, contents: Contents, on_progress: Progress
         ValueError: if the contents are damaged, or not as many as they say.
         What is done is kept for the next call; from another source it would begin anew.
     """
-    folder = _unfinished(target)
+    folder = _unfinished_folder(target)
     total, done = sum(contents.counts.values()), 0
 
     def on_samples(count: int) -> None:
@@ -116,25 +118,6 @@ def written(target: Path, draft: Card, contents: Contents, on_progress: Progress
             ) from error
         raise
     return replace(unfinished.card, fresh=True)
-
-
-def digest(source: Path) -> str:
-    """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder.
-
-    The lock file of an LMDB is left out: whoever reads the database may write to it.
-    """
-    if source.is_file():
-        return digests.of_file(source)
-    names, pending = [], [source]
-    while pending:  # not rglob, which recurses: folders can be deep
-        for path in pending.pop().iterdir():
-            if path.is_dir() and not path.is_symlink():
-                pending.append(path)
-            elif path.is_file() and path.name != "lock.mdb":
-                names.append(path.relative_to(source).as_posix())
-    return digests.of_pieces(
-        f"{digest(source / name)}  ".encode() + os.fsencode(name) + b"\n" for name in sorted(names)
-    )
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from ttur.data.dataset import Card, SplitCard
 from ttur.runtime import digests
 from ttur.runtime.files import open_plain, replacement
 
-_FLUSH_BYTES = 64 * 2**20  # of samples; a killed process has lost no more
+FLUSH_BYTES = 64 * 2**20
+"""Of samples; a killed process has lost no more."""
 _CHUNK_BYTES = 4 * 2**20
 _NOTHING = SplitCard(0, (), digests.of_bytes(b""))
 
@@ -56,9 +57,9 @@ class Unfinished:
         """
         count = contents.counts[split]
         with ExitStack() as opened:
-            arrays = self._opened(opened, split, count)
+            arrays = self._open_arrays(opened, split, count)
             samples, *labels = arrays
-            reached = self._reached(arrays)
+            reached = self._card_of(arrays)
             on_samples(reached.count)
             unflushed = 0
             blocks = opened.enter_context(closing(contents.blocks(split, reached.count)))
@@ -72,9 +73,9 @@ class Unfinished:
                     for array in labels:
                         assert block.labels is not None, "where there are classes"
                         array.append(block.labels)
-                    reached = self._reached(arrays)
+                    reached = self._card_of(arrays)
                     unflushed += block.samples.nbytes
-                    if unflushed >= _FLUSH_BYTES:
+                    if unflushed >= FLUSH_BYTES:
                         self._flush(split, reached, arrays)
                         unflushed = 0
                     on_samples(len(block.samples))
@@ -85,7 +86,7 @@ class Unfinished:
                 f"expected {count:,} samples in the split {split}, got {reached.count:,}"
             )
 
-    def _opened(self, opened: ExitStack, split: str, count: int) -> list["GrowingArray"]:
+    def _open_arrays(self, opened: ExitStack, split: str, count: int) -> list["GrowingArray"]:
         """The array of the samples and, where there are classes, that of their labels."""
         left = self.card.splits.get(split, _NOTHING)
         as_it_will_be = replace(self.card, splits={split: replace(left, count=count)})
@@ -104,7 +105,7 @@ class Unfinished:
         return arrays
 
     @staticmethod
-    def _reached(arrays: list["GrowingArray"]) -> SplitCard:
+    def _card_of(arrays: list["GrowingArray"]) -> SplitCard:
         """The rows so far; that images have three channels goes without saying."""
         samples, *labels = arrays
         size = (samples.shape or ())[:2]

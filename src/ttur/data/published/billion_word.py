@@ -8,16 +8,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from ttur.data.contents import Corpus
 from ttur.data.lines import Points
-from ttur.data.published.own_text import Corpus, Shard, up_to
+from ttur.data.published.description import PublishedText
 from ttur.data.published.seekable_gzip import SeekableGzip
+from ttur.data.published.shards import Shard, first_lines
 
-URL = "http://www.statmt.org/lm-benchmark/"
-ARCHIVE = "1-billion-word-language-modeling-benchmark-r13output.tar.gz"
-SHA256 = "01ba60381110baf7f189dfd2b8374de371e8c9a340835793f190bdae9e90a34e"
-LICENCE = "Apache 2.0 (the project); its text is news of WMT 2011, whose terms apply"
-LINES = 10_000_000
-"""As many as the paper's runs read, about a third."""
+_ARCHIVE = "1-billion-word-language-modeling-benchmark-r13output.tar.gz"
 _SHARDS = {
     "train": (
         "training-monolingual.tokenized.shuffled",
@@ -33,7 +30,9 @@ _SHARDS = {
 
 
 @contextmanager
-def billion_word(source: Path, most_lines: int | None) -> Iterator[Corpus]:
+def _read(
+    published: PublishedText, sources: list[Path], most_lines: int | None
+) -> Iterator[Corpus]:
     """The official archive (also uncompressed, .tar) or its extracted folder; nothing is unpacked.
 
     Training shards 1 to 99 in order, up to `most_lines`; all held-out shards. Shards at the end may
@@ -42,6 +41,7 @@ def billion_word(source: Path, most_lines: int | None) -> Iterator[Corpus]:
     Raises:
         ValueError: if the source is damaged, is none of these, has a gap, or names files outside.
     """
+    (source,) = sources
     if source.is_dir():
         yield _corpus(_in_folder(source), source, most_lines)
         return
@@ -53,8 +53,8 @@ def billion_word(source: Path, most_lines: int | None) -> Iterator[Corpus]:
         stream = source.open("rb")
     else:
         raise ValueError(
-            f"expected {ARCHIVE} or the folder extracted from it, got {source}; "
-            f"it can be had at {URL}"
+            f"expected {_ARCHIVE} or the folder extracted from it, got {source}; "
+            f"it can be had at {published.url}"
         )
     with stream:
         try:
@@ -127,6 +127,18 @@ def _corpus(found: dict[str, dict[int, Shard]], source: Path, most_lines: int | 
         ordered[split] = [shards[number] for number in numbers]
 
     def lines(split: str) -> Iterator[Points]:
-        return up_to(most_lines if split == "train" else None, ordered[split])
+        return first_lines(most_lines if split == "train" else None, ordered[split])
 
-    return Corpus("billion_word", tuple(split for split in ordered if ordered[split]), lines)
+    files = (source,) if source.is_file() else ()
+    return Corpus("billion_word", tuple(s for s in ordered if ordered[s]), lines, files)
+
+
+BILLION_WORD = PublishedText(
+    name="billion_word",
+    title="One Billion Word benchmark (Chelba et al. 2013)",
+    url="http://www.statmt.org/lm-benchmark/",
+    licence="Apache 2.0 (the project); its text is news of WMT 2011, whose terms apply",
+    reader=_read,
+    lines=10_000_000,  # as many as the paper's runs read, about a third
+    sha256={_ARCHIVE: "01ba60381110baf7f189dfd2b8374de371e8c9a340835793f190bdae9e90a34e"},
+)

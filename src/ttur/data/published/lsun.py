@@ -11,12 +11,17 @@ import numpy as np
 
 from ttur.data.contents import Blocks, Contents, Fit
 from ttur.data.images.ahead import fitted_blocks
+from ttur.data.images.archives import image_entries
 from ttur.data.images.decode import decode
 from ttur.data.images.files import printable
+from ttur.data.images.framing import Framing
+from ttur.data.published.description import PublishedImages
+from ttur.data.published.image_folders import unlabelled_images
 
 _FOLDERS = {"train": "bedroom_train_lmdb", "val": "bedroom_val_lmdb"}
 _FILE = "data.mdb"
-_MAPPED_IMAGES = 1000  # read before a database is opened anew; each has 64 KiB around it mapped
+MAPPED_IMAGES = 1000
+"""Read before a database is opened anew; each has 64 KiB around it mapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,23 @@ class StoredImage:
         return decode(self.data, self.where).pixels
 
 
-def lsun(sources: list[Path], fit: Fit) -> Contents | None:
+@contextmanager
+def _read(published: PublishedImages, sources: list[Path], framing: Framing) -> Iterator[Contents]:
+    if databases := _databases_of(sources, framing):
+        yield databases
+        return
+    if len(sources) > 1:
+        raise ValueError(
+            f"expected databases of {published.name}, or one folder or zip of images, got "
+            f"{', '.join(map(str, sources))}"
+        )
+    with image_entries(sources[0]) as entries:
+        yield unlabelled_images(
+            entries, framing, tuple(source for source in sources if source.is_file())
+        )
+
+
+def _databases_of(sources: list[Path], fit: Fit) -> Contents | None:
     """Databases, or the folder that holds them, in the order of the keys; None if there are none.
 
     They are mapped, not locked: nothing is written beside them. The validation images may be
@@ -88,7 +109,7 @@ def _holds_a_database(file: Path) -> bool:
 
 
 def _count(folder: Path) -> int:
-    with _opened(folder) as database:
+    with _database(folder) as database:
         return database.stat()["entries"]
 
 
@@ -100,10 +121,10 @@ def _images(folder: Path, first: int) -> Iterator[StoredImage]:
     """
     rank, key, previous = 0, b"", None
     while key is not None:
-        with _opened(folder) as database, database.begin() as transaction:
+        with _database(folder) as database, database.begin() as transaction:
             cursor = transaction.cursor()
             cursor.set_range(key)
-            end, key = rank + _MAPPED_IMAGES, None
+            end, key = rank + MAPPED_IMAGES, None
             for found in cursor.iternext(values=False):
                 if rank == end:
                     key = found
@@ -124,7 +145,7 @@ def _where(folder: Path, key: bytes) -> str:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[Any]:
+def _database(folder: Path) -> Iterator[Any]:
     try:
         import lmdb
     except ImportError as error:
@@ -144,3 +165,22 @@ def _opened(folder: Path) -> Iterator[Any]:
         raise ValueError(
             f"cannot read the LMDB {folder}: {error}; if it is damaged, get it again"
         ) from error
+
+
+LSUN_BEDROOM = PublishedImages(
+    name="lsun_bedroom",
+    title="LSUN bedrooms (Yu et al. 2015)",
+    url="https://github.com/fyu/lsun",
+    licence="none stated by the authors; asks to cite Yu et al. 2015",
+    reader=_read,
+    takes_several_sources=True,
+    size=64,
+    counts={"train": 3_033_042, "val": 300},
+    is_resized=True,
+    sha256={
+        "bedroom_train_lmdb.zip": (
+            "a15644c2e7153106867f0adb3491fc41224102d1f01b24494fb47d9f5d1f174e"
+        ),
+        "bedroom_val_lmdb.zip": "5d022e781b241c25ec2e1f1f769afcdb8091d7fd58362667aec03137b8114b12",
+    },
+)

@@ -5,8 +5,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-_BETWEEN_MARKS = 2**25  # unpacked bytes
-_READ = 2**18
+BETWEEN_MARKS = 2**25
+"""Unpacked bytes."""
+READ_BYTES = 2**18
+"""Bytes read or passed over at once."""
 _GZIP = 31  # zlib's word for a gzip header and its checksum
 
 
@@ -40,10 +42,10 @@ class SeekableGzip(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         if not len(view):
             return 0
-        data = self._unpacked(len(view))
+        data = self._unpack(len(view))
         view[: len(data)] = data
         self._position += len(data)
-        is_due = self._position >= self._marks[-1][0] + _BETWEEN_MARKS
+        is_due = self._position >= self._marks[-1][0] + BETWEEN_MARKS
         if is_due and not self._decompressor.eof:  # at its end it holds bytes of the next member
             place = self._file.tell() - len(self._packed)
             self._marks.append((self._position, place, self._decompressor.copy()))
@@ -59,7 +61,7 @@ class SeekableGzip(io.RawIOBase):
             self._position, place, decompressor = mark
             self._decompressor, self._packed = decompressor.copy(), b""
             self._file.seek(place)
-        skipped = bytearray(_READ)
+        skipped = bytearray(READ_BYTES)
         while self._position < offset:
             if not self.readinto(memoryview(skipped)[: offset - self._position]):
                 break
@@ -69,11 +71,11 @@ class SeekableGzip(io.RawIOBase):
         self._file.close()
         super().close()
 
-    def _unpacked(self, most: int) -> bytes:
+    def _unpack(self, most: int) -> bytes:
         """1 to `most` bytes, none at the end of the file."""
         while True:
             if self._decompressor.eof:  # of one gzip member; another may follow
-                self._packed = self._decompressor.unused_data or self._file.read(_READ)
+                self._packed = self._decompressor.unused_data or self._file.read(READ_BYTES)
                 if not self._packed:
                     return b""
                 self._decompressor = zlib.decompressobj(_GZIP)
@@ -85,6 +87,6 @@ class SeekableGzip(io.RawIOBase):
             if data:
                 return data
             if not self._packed and not self._decompressor.eof:
-                self._packed = self._file.read(_READ)
+                self._packed = self._file.read(READ_BYTES)
                 if not self._packed:
                     raise ValueError(f"{self._path} is cut off; copy or download it again")

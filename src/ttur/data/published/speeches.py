@@ -8,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from ttur.data.dataset import Card, SplitCard
+from ttur.data.published.description import PublishedText
 from ttur.data.vocabulary import LENGTH, Sentences, Vocabulary, build_vocabulary, encode
 from ttur.runtime import digests
 
@@ -20,10 +21,10 @@ def speeches(split: str = "train") -> Sentences:
     if split not in codes:
         raise ValueError(f"expected one of the splits {list(codes)} of speeches, got {split!r}")
     card = Card(
-        name="speeches",
-        source=("addresses of presidents of the United States",),
+        name=SPEECHES.name,
+        source=(SPEECHES.title,),
         source_sha256=(_SHA256,),
-        licence="public domain",
+        licence=SPEECHES.licence,
         how_made={
             "from": "the first 32 characters, by tools/make_text.py",
             "ttur": version("ttur"),
@@ -35,7 +36,7 @@ def speeches(split: str = "train") -> Sentences:
         },
         vocabulary=vocabulary,
     )
-    return Sentences("speeches", split, codes[split], vocabulary, card.document())
+    return Sentences(SPEECHES.name, split, codes[split], vocabulary, card.document())
 
 
 @cache
@@ -54,3 +55,11 @@ def _embedded() -> tuple[dict[str, np.ndarray], Vocabulary]:
     for rows in codes.values():
         rows.flags.writeable = False  # shared by all callers
     return codes, vocabulary
+
+
+SPEECHES = PublishedText(
+    name="speeches",
+    title="addresses of presidents of the United States",
+    licence="public domain",
+    load=speeches,
+)

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 
 from ttur.data import catalogue
 from ttur.data.dataset import DataSet
+from ttur.data.published.description import PublishedImages
 from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
 from ttur.features.extractors import INCEPTION, Extractor, Features, load_extractor
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
@@ -131,6 +132,7 @@ def _inception(installation: Installation) -> Extractor:
 def _cifar10(split: str, installation: Installation) -> DataSet:
     """A split of CIFAR-10 as published: in the pixels and the order of the official archive."""
     known, folder = catalogue.KNOWN["cifar10"], installation.data_directory
+    assert isinstance(known, PublishedImages)
     remedy = (
         f"`ttur prepare cifar10 ARCHIVE --data {folder}` with {' or '.join(known.sha256)} "
         f"from {known.url}"
