@@ -1,4 +1,4 @@
-"""Time spent training, which evaluations and checkpoints do not count into."""
+"""Time spent at work, over several processes one after the other, and without its pauses."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,12 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Seconds spent training; evaluating and saving are left out."""
+    """Seconds at work: `seconds` of earlier processes, and those since, but for what is paused.
+
+    >>> clock = Clock(100.0)
+    >>> clock.seconds >= 100
+    True
+    """
 
     def __init__(self, seconds: float):
         self._before = seconds
