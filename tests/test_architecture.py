@@ -104,6 +104,16 @@ def test_contributing_has_the_rooms_their_order_and_their_sentences():
         assert f"| `{room}` | {sentence} |" in page
 
 
+def test_the_rooms_of_data_point_down():
+    """Images know no data set, published data sets not how they are prepared."""
+    order = ["images", "published", "preparing"]
+    for path in MODULES:
+        if path.parent.name in order and room_of(path) == "data":
+            above = order[order.index(path.parent.name) + 1 :]
+            found = [other for other in imports(path) if other.parent.name in above]
+            assert not found, f"{path.relative_to(SOURCE)} imports {found}"
+
+
 def test_no_files_need_each_other():
     assert circles() == []
 

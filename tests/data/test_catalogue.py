@@ -1,5 +1,7 @@
 import json
+import re
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +68,13 @@ def test_the_published_data_sets_are_described_as_their_authors_do():
     assert cifar10.classes == tuple(archives.CLASSES)
     for known in catalogue.KNOWN.values():
         assert all(len(bytes.fromhex(digest)) == 32 for digest in known.sha256.values())
+
+
+def test_the_digests_of_the_documentation_are_those_compared():
+    page = (Path(__file__).parents[2] / "docs/data.md").read_text("utf-8")
+    printed = dict(re.findall(r"^\| ([\w.-]+) \| `([0-9a-f]{64})` \|$", page, re.MULTILINE))
+    listed = [known.sha256 for known in catalogue.KNOWN.values()]
+    assert printed == {file: digest for each in listed for file, digest in each.items()}
 
 
 def test_a_data_set_is_one_entry(tmp_path, monkeypatch, ttur):

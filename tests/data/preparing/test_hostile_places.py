@@ -327,7 +327,7 @@ def test_the_digest_of_a_deep_folder(tmp_path):
         os.mkdir(folder)
     try:
         (folder / "file").write_bytes(b"content")
-        assert len(digest(tmp_path, {})) == 64
+        assert len(digest(tmp_path)) == 64
     finally:
         (folder / "file").unlink()
         while folder != tmp_path:  # rmtree of this Python recurses

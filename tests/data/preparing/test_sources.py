@@ -42,6 +42,7 @@ def test_the_official_archive_is_said_to_be_it(tmp_path, lists, archive):
     lists("cifar10", {archive.name: sha256(archive)})
     card = prepare("cifar10", [archive], tmp_path / "data")
     assert card.how_made["digest"] == "official"
+    assert not prepare("cifar10", [archive], tmp_path / "data").fresh
     renamed = archive.rename(tmp_path / "downloaded")
     card = prepare("cifar10", [renamed], tmp_path / "other")
     assert card.how_made["digest"] == "official", "whatever its name"

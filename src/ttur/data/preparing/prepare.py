@@ -22,7 +22,7 @@ from ttur.data.preparing.place import (
     read_finished,
     write,
 )
-from ttur.data.preparing.sources import check_sources, digest, origin
+from ttur.data.preparing.sources import FileDigests, check_sources, digest
 from ttur.data.published.description import PublishedDataSet, PublishedImages, PublishedText
 from ttur.data.vocabulary import LENGTH, VOCABULARY_SIZE
 
@@ -181,11 +181,11 @@ def _make(
     on_progress: OnProgress,
 ) -> Card:
     """The data set that is there, or a new one, if the sources are what they seem to be."""
-    of_files: dict[Path, str] = {}
+    of_files = FileDigests(published, sources)
     draft = Card(
         name=target.name,
         source=tuple(Path(os.path.abspath(source)).name for source in sources),
-        source_sha256=tuple(digest(source, of_files) for source in sources),
+        source_sha256=tuple(digest(source, of_files.note) for source in sources),
         licence=published.licence,
         how_made=how_made | {"ttur": version("ttur")},
         classes=None,
@@ -197,8 +197,7 @@ def _make(
         if target.exists():
             return read_finished(target, draft)
         with complete(draft) as (card, contents):
-            digests = origin(published, contents.files, of_files)
-            card = replace(card, how_made=card.how_made | digests)
+            card = replace(card, how_made=card.how_made | of_files.origin(contents.files))
             return write(target, card, contents, on_progress)
 
 

@@ -1,6 +1,7 @@
 """What a data set is made from: it is there, and what is official is what was published."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ttur.data.published.description import PublishedDataSet
@@ -24,15 +25,16 @@ def check_sources(published: PublishedDataSet, sources: list[Path]) -> None:
             raise ValueError(f"expected a file or folder, got {source}, a pipe or a device")
 
 
-def digest(source: Path, of_files: dict[Path, str]) -> str:
+def digest(source: Path, note: Callable[[Path, str], None] = lambda file, found: None) -> str:
     """SHA-256 of a file, or of the sorted relative names and digests of all files of a folder.
 
-    `of_files` receives that of each file. The lock file of an LMDB is left out: whoever reads the
-    database may write to it.
+    `note` hears of every file. The lock file of an LMDB is left out: whoever reads the database may
+    write to it.
     """
     if source.is_file():
-        of_files[source] = digests.of_file(source)
-        return of_files[source]
+        found = digests.of_file(source)
+        note(source, found)
+        return found
     names, pending = [], [source]
     while pending:  # not rglob, which recurses: folders can be deep
         for path in pending.pop().iterdir():
@@ -41,31 +43,40 @@ def digest(source: Path, of_files: dict[Path, str]) -> str:
             elif path.is_file() and path.name != "lock.mdb":
                 names.append(path.relative_to(source).as_posix())
     return digests.of_pieces(
-        f"{digest(source / name, of_files)}  ".encode() + os.fsencode(name) + b"\n"
+        f"{digest(source / name, note)}  ".encode() + os.fsencode(name) + b"\n"
         for name in sorted(names)
     )
 
 
-def origin(
-    published: PublishedDataSet, files: tuple[Path, ...], of_files: dict[Path, str]
-) -> dict[str, str]:
-    """Whether what is read are the published files, byte by byte, as the card says it.
-
-    A folder unpacked from them, or another form of them, has no published digest to compare.
-
-    Raises:
-        ValueError: if a file has the name of a published one and another digest.
+class FileDigests(dict[Path, str]):
+    """Digests of the files that may be published ones: sources, and by name. A folder can have
+    millions of others.
     """
-    if not published.sha256:
-        return {}
-    for file in files:
-        expected, got = published.sha256.get(file.name), of_files[file]
-        if expected not in (None, got):
-            raise ValueError(
-                f"expected the SHA-256 {expected} of {file.name}, as it was published, got {got} "
-                f"of {file}: it is damaged or another; get it again at {published.url}, or make "
-                f"a data set of your own with `ttur prepare {published.kind}`"
-            )
-    listed = set(published.sha256.values())
-    official = files and all(of_files[file] in listed for file in files)
-    return {"digest": "official" if official else "not among the published"}
+
+    def __init__(self, published: PublishedDataSet, sources: list[Path]) -> None:
+        self.published, self.sources = published, sources
+
+    def note(self, file: Path, found: str) -> None:
+        if file in self.sources or file.name in self.published.sha256:
+            self[file] = found
+
+    def origin(self, files: tuple[Path, ...]) -> dict[str, str]:
+        """Whether the files that are read are the published ones, as the card says it.
+
+        A folder unpacked from them, or another form of them, has no published digest to compare.
+
+        Raises:
+            ValueError: if a file has the name of a published one and another digest.
+        """
+        listed, published = self.published.sha256, self.published
+        for file in files:
+            if file.name in listed and self[file] != listed[file.name]:
+                raise ValueError(
+                    f"expected the SHA-256 {listed[file.name]} of {file.name}, as it was "
+                    f"published, got {self[file]} of {file}: it is damaged or another; get it "
+                    f"again at {published.url}, or make a data set of your own with "
+                    f"`ttur prepare {published.kind}`"
+                )
+        official = files and all(self.get(file) in listed.values() for file in files)
+        said = {"digest": "official" if official else "not among the published"}
+        return said if listed else {}

@@ -36,25 +36,6 @@ def class_folders(
     )
 
 
-def images_by_folder(entries: list[ImageEntry], fit: Fit) -> Contents:
-    """Images as the single split `train`, by path.
-
-    When all of them lie exactly one folder deep, in at least two folders, these are the classes.
-    """
-    folders = sorted({entry.path.rpartition("/")[0] for entry in entries})
-    if len(folders) < 2 or any(not folder or "/" in folder for folder in folders):
-        return unlabelled_images(entries, fit)
-    label = {folder: index for index, folder in enumerate(folders)}
-    # Not the order of the paths, where "a-b/1.png" stands before "a/1.png".
-    entries = sorted(entries, key=lambda entry: entry.path.partition("/"))
-
-    def blocks(split: str, first: int) -> Blocks:
-        rest = islice(entries, first, None)
-        return fitted_blocks(((entry, label[entry.path.partition("/")[0]]) for entry in rest), fit)
-
-    return Contents("images in class folders", tuple(folders), {"train": len(entries)}, blocks)
-
-
 def unlabelled_images(
     entries: list[ImageEntry], fit: Fit, files: tuple[Path, ...] = ()
 ) -> Contents:
