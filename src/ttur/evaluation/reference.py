@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -50,6 +51,30 @@ def statistics(
         )
     with randomness_from(None, extractor.device or torch.device("cpu")):
         return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
+
+
+def write_statistics(images: Path, file: Path, **options: Any) -> Statistics:
+    """The `statistics` of images at a path, with its options, written to an .npz.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        OSError: if the file cannot be written; before an image is seen, if its folder cannot be.
+        ValueError: if the file is no .npz, a folder or the images themselves; as `statistics`.
+    """
+    if file.suffix != ".npz":
+        raise ValueError(f"statistics are written as .npz, got {file}; name it {file}.npz")
+    if file.is_dir():
+        raise ValueError(f"expected a file to write, got the folder {file}; name another file")
+    if file.exists() and images.exists() and file.samefile(images):
+        raise ValueError(
+            f"the statistics would overwrite the images in {images}; name another file"
+        )
+    reading = {name: options.pop(name) for name in ("value_range", "on_error") if name in options}
+    source = open_images(images, **reading)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = statistics(source, **options)
+    made.save(file)
+    return made
 
 
 def reference_statistics(

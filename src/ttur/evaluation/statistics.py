@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ttur.evaluation.audit import Audit
+from ttur.evaluation.audit import Audit, findings
 from ttur.metrics.moments import Moments
 from ttur.runtime.files import replaced
 from ttur.runtime.settings import reasons
@@ -68,6 +68,11 @@ class Statistics:
         """As moments; an unknown count as the least that has a covariance."""
         count = self.count or 2
         return Moments(count, self.mean, self.covariance * (count - 1))
+
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences on what is odd about the images, as far as it is known."""
+        return findings(self.audit, None)
 
     def save(self, path: Path, *, with_groups: bool = False) -> None:
         """Written beside, flushed, then renamed: never half a file under that name.
