@@ -9,7 +9,7 @@ import torch
 
 from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
-from ttur.evaluation.sources import Images
+from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, mismatches
 from ttur.features.extractors import DESIGNS, Extractor, load_extractor
 from ttur.runtime import digests
@@ -18,7 +18,7 @@ from ttur.runtime.randomness import randomness_from
 
 
 def statistics(
-    source: ImageSource | Images,
+    source: ImageSource | ImageSet,
     extractor: str | Extractor = "inception",
     *,
     protocol: str | None = None,
@@ -78,7 +78,7 @@ def write_statistics(images: Path, file: Path, **options: Any) -> Statistics:
 
 
 def reference_statistics(
-    images: Images,
+    images: ImageSet,
     extractor: Extractor,
     *,
     say: Callable[[str], None] = lambda line: None,

@@ -21,7 +21,7 @@ from ttur.metrics.moments import Moments
 from ttur.runtime.files import replaced
 from ttur.runtime.settings import reasons
 
-UNKNOWN = {"source": "unknown"}
+UNKNOWN_SOURCE = {"source": "unknown"}
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Statistics:
                 _check_directory(opened, file.zip)
                 mean, covariance = _gaussian(file)
                 known = "fingerprint" in file
-                fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN)
+                fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN_SOURCE)
                 audit = _audit(file) if known and "audit" in file else None
                 groups = _groups(file, len(mean)) if known and "group_counts" in file else ()
         except (FileNotFoundError, NotADirectoryError):
