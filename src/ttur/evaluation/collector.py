@@ -173,9 +173,9 @@ class Collector:
             moments.load_state_dict(
                 {k[len("moments.") :]: v for k, v in arrays.items() if k.startswith("moments.")}
             )
-            audit = document.audit and Audit.from_json(
-                document.audit, arrays["image_digests"].view(np.uint64)
-            )
+            audit = None
+            if document.audit is not None:
+                audit = Audit.from_json(document.audit, arrays["image_digests"].view(np.uint64))
         except (KeyError, TypeError, json.JSONDecodeError, ValidationError) as error:
             why = reasons(error) if isinstance(error, ValidationError) else repr(error)
             raise ValueError(f"expected the state of an accumulator, got {why}") from error
