@@ -9,7 +9,7 @@ from PIL import Image
 
 from ttur.data.published.digits import digits
 from ttur.evaluation.selftest import closed_forms
-from ttur.evaluation.selftest.check import Check, Measured
+from ttur.evaluation.selftest.check import Check, Fact
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_disturbance_study_writes_figures_and_tables(ttur, tmp_path: Path):
 
 class TestSelftest:
     def test_what_holds_exits_with_0(self, ttur, monkeypatch):
-        fact = Check("one is one", lambda installation: Measured(1.0, 1.0, 0.0))
+        fact = Check("one is one", lambda installation: Fact(1.0, 1.0, 0.0))
         monkeypatch.setattr("ttur.evaluation.selftest.run.checks", lambda: (fact,))
         code, out, _ = ttur("selftest --device cpu")
         assert code == 0
@@ -120,7 +120,7 @@ class TestSelftest:
         assert "1 checks, 0 failed" in out
 
     def test_what_fails_exits_with_1_and_is_named(self, ttur, monkeypatch):
-        lie = Check("one is two", lambda installation: Measured(2.0, 1.0, 0.5))
+        lie = Check("one is two", lambda installation: Fact(2.0, 1.0, 0.5))
         monkeypatch.setattr("ttur.evaluation.selftest.run.checks", lambda: (lie,))
         code, out, _ = ttur("selftest --device cpu --json")
         document = json.loads(out)

@@ -197,11 +197,11 @@ def extended(tmp_path_factory) -> Copy:
     copy.kind = "protocol"
     copy.change(
         "features/resize.py",
-        '    "clean": Protocol.of_graph(',
-        '    "toy_nearest": Protocol.of_graph(\n'
+        '    "clean": ResizeProtocol.of_graph(',
+        '    "toy_nearest": ResizeProtocol.of_graph(\n'
         '        lambda pixels, size: F.interpolate(pixels, (size, size)), "a toy"\n'
         "    ),\n"
-        '    "clean": Protocol.of_graph(',
+        '    "clean": ResizeProtocol.of_graph(',
     )
     copy.kind = "extractor"
     copy.change(
@@ -211,7 +211,7 @@ def extended(tmp_path_factory) -> Copy:
         "        network=partial(Compact, width=16),\n"
         "        size=16,\n"
         "        dimension=64,\n"
-        '        weights=Embedded("digits.safetensors", '
+        '        weights=EmbeddedWeights("digits.safetensors", '
         '"4f791cff1e3efedad49c7a8763667fd731e0501bb5b8c24bca35555e68a047fa"),\n'
         '        protocols=("clean", "tf1"),\n'
         "    ),\n"
@@ -221,7 +221,7 @@ def extended(tmp_path_factory) -> Copy:
     copy.change(
         "evaluation/openers.py",
         "OPENERS: list[Opener] = [prepared_folder,",
-        "def raw(source: Any, reading: Reading) -> Images | None:\n"
+        "def raw(source: Any, reading: Reading) -> ImageSet | None:\n"
         '    if not str(source).endswith(".raw"):\n        return None\n'
         "    pixels = np.fromfile(source, np.uint8).reshape(-1, 16, 16, 3)\n"
         "    return array(pixels, reading)\n\n\n"

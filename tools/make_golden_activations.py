@@ -31,7 +31,7 @@ def scaled(images: np.ndarray) -> np.ndarray:
 
 
 def compact_state(name: str) -> dict[str, np.ndarray]:
-    file = resources.files("ttur.metrics") / "weights" / f"{name}.safetensors"
+    file = resources.files("ttur.features") / "weights" / f"{name}.safetensors"
     state = safetensors.numpy.load(file.read_bytes())
     return {key: tensor.astype(np.float64) for key, tensor in state.items()}
 

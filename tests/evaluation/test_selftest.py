@@ -22,7 +22,7 @@ from reference.weights import SHAPES
 from ttur.data import catalogue
 from ttur.data.preparing.prepare import prepare
 from ttur.evaluation.selftest import closed_forms, published_values
-from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
+from ttur.evaluation.selftest.check import Check, Fact, Installation, Skipped
 from ttur.evaluation.selftest.golden_activations import (
     golden_activations,
     golden_images,
@@ -170,11 +170,11 @@ def test_a_wrong_metric_is_seen(
 # Checks are isolated from each other.
 
 
-def unfit(_: Installation) -> Measured:
+def unfit(_: Installation) -> Fact:
     raise RuntimeError("no kernel image is available")
 
 
-def impossible(_: Installation) -> Measured:
+def impossible(_: Installation) -> Fact:
     raise Skipped("needs a second moon: wait")
 
 
@@ -183,8 +183,8 @@ def test_an_error_fails_its_check_and_no_other():
         only=[
             Check("unfit", unfit),
             Check("impossible", impossible),
-            Check("right", lambda _: Measured(1, 1.05, tolerance=0.1)),
-            Check("NaN", lambda _: Measured(1, float("nan"), tolerance=0.1)),
+            Check("right", lambda _: Fact(1, 1.05, tolerance=0.1)),
+            Check("NaN", lambda _: Fact(1, float("nan"), tolerance=0.1)),
         ]
     )
     assert [result.outcome for result in made] == ["failed", "skipped", "passed", "failed"]
@@ -215,7 +215,7 @@ def test_golden_weights_are_those_of_the_published_names_to_the_bit():
 
 @pytest.mark.parametrize(("name", "size"), [("digits", 16), ("cifar10", 32)])
 def test_the_golden_activations_are_those_of_the_transcription(name: str, size: int):
-    file = resources.files("ttur.metrics") / "weights" / f"{name}.safetensors"
+    file = resources.files("ttur.features") / "weights" / f"{name}.safetensors"
     state = {
         key: tensor.astype(np.float64)
         for key, tensor in safetensors.numpy.load(file.read_bytes()).items()
@@ -328,7 +328,7 @@ def test_other_weights_fail_and_are_named(official, tmp_path: Path):
     with pytest.MonkeyPatch.context() as patch:
         digest = refused.remark.split("got ")[1].split(";")[0]
         design = extractors.DESIGNS["inception"]
-        assert isinstance(design.weights, extractors.Published)
+        assert isinstance(design.weights, extractors.PublishedWeights)
         design = dataclasses.replace(
             design, weights=dataclasses.replace(design.weights, sha256=digest)
         )

@@ -18,7 +18,7 @@ from ttur.evaluation.audit import Audit
 from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import open_images
 from ttur.evaluation.reference import reference_statistics, statistics
-from ttur.evaluation.sources import Images
+from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.features.extractors import Extractor
 from ttur.metrics.moments import Moments
@@ -256,7 +256,7 @@ class TestCache:
         return entries
 
     @staticmethod
-    def data_set(images: np.ndarray, sha256: str = "11") -> Images:
+    def data_set(images: np.ndarray, sha256: str = "11") -> ImageSet:
         card = {"splits": {"train": {"sha256": sha256}}}
         return open_images(DataSet("made_up", "train", images, None, card))
 

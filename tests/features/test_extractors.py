@@ -23,7 +23,7 @@ from ttur.features import extractors
 from ttur.features.compact import Compact
 from ttur.features.extractors import DESIGNS, INCEPTION, Extractor, load_extractor
 from ttur.features.inception import Inception
-from ttur.features.resize import PROTOCOLS, Protocol, half_pixel_bilinear, resize, scale
+from ttur.features.resize import PROTOCOLS, ResizeProtocol, half_pixel_bilinear, resize, scale
 from ttur.runtime.digests import of_file as sha256_of
 
 WEIGHTS = Path(str(resources.files("ttur.features") / "weights"))
@@ -387,7 +387,7 @@ OWN = """
 from functools import partial
 from ttur.features import extractors
 from ttur.features.compact import Compact
-from ttur.features.extractors import DESIGNS, Design, Embedded, Extractor
+from ttur.features.extractors import DESIGNS, Design, EmbeddedWeights, Extractor
 import dataclasses
 
 Mine = dataclasses.replace(DESIGNS["digits"], protocols=("clean", "tf1"), plain_names=True)
@@ -455,7 +455,7 @@ class TestFromOutside:
 
 def test_a_new_protocol_is_one_row(monkeypatch: pytest.MonkeyPatch):
     """Of mean and deviation by channel, as networks of photographs are fed."""
-    row = Protocol(
+    row = ResizeProtocol(
         partial(half_pixel_bilinear, antialias=True),
         scaling="(x/255-mean)/std",
         unit=255.0,

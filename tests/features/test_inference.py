@@ -14,7 +14,7 @@ from ttur.features.inception import SIZE, Convolution, Inception
 from ttur.features.inference import (
     FusedConvolution,
     OneDnnConvolution,
-    prepared,
+    measuring_copy,
     side_by_side,
     without_tf32,
 )
@@ -77,7 +77,7 @@ class TestPrepared:
     def test_outputs_are_those_of_the_transcription(
         self, network: Inception, weights: dict[str, Tensor], images: Tensor, path: str
     ):
-        fast = prepared(network)
+        fast = measuring_copy(network)
         assert sum(isinstance(layer, PATHS[path]) for layer in fast.modules()) == 94
         assert not any(isinstance(layer, Convolution) for layer in fast.modules())
         with torch.no_grad():
@@ -88,7 +88,7 @@ class TestPrepared:
 
     def test_the_original_is_left_as_it_was(self, network: Inception, images: Tensor):
         before = network(images[:1])[0]
-        prepared(network)(images[:1])
+        measuring_copy(network)(images[:1])
         assert torch.equal(network(images[:1])[0], before)
         assert len(network.state_dict()) == 472
 
@@ -98,7 +98,7 @@ class TestPrepared:
         if path == "oneDNN" and not ONEDNN_FUSES_BFLOAT16:
             pytest.skip("this CPU has no fused oneDNN convolution of bfloat16")
         with torch.no_grad():
-            features, logits = prepared(network, "bfloat16")(images[:1])
+            features, logits = measuring_copy(network, "bfloat16")(images[:1])
             expected = network(images[:1])
         assert features.dtype == logits.dtype == torch.float32
         assert not torch.equal(features, features.bfloat16().float())  # averaged in float32
@@ -111,7 +111,7 @@ class TestPrepared:
         device = torch.device("cuda")
         expected = network(images)[0]
         for precision, tolerance in (("float32", 1e-5), ("bfloat16", 2e-2)):
-            fast = prepared(copy.deepcopy(network).to(device), precision)
+            fast = measuring_copy(copy.deepcopy(network).to(device), precision)
             with torch.no_grad(), without_tf32():
                 features, again = (fast(images.to(device))[0] for _ in range(2))
             assert features.device.type == "cuda"

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from populations import assert_close, assert_same_bits, grouped
-from ttur.metrics.grouped_moments import GROUPS, ROWS, GroupedMoments
+from ttur.metrics.grouped_moments import GROUPS, VECTORS_PENDING, GroupedMoments
 from ttur.metrics.moments import Moments
 
-FEATURES = np.random.default_rng(10).normal(size=(2 * ROWS + 1500, 3)) + np.array([0, 5, 100])
+FEATURES = np.random.default_rng(10).normal(size=(2 * VECTORS_PENDING + 1500, 3)) + np.array(
+    [0, 5, 100]
+)
 
 
 @settings(deadline=None, max_examples=10)
@@ -56,7 +58,9 @@ def test_an_order_by_class_does_not_show_in_the_groups():
 def test_the_seed_alone_chooses_the_groups():
     assert_same_bits(grouped(FEATURES, 1).groups[0], grouped(FEATURES, 1).groups[0])
     # Drawn anew for every block of the stream: the same rows again fall otherwise.
-    once, twice = (grouped(np.tile(FEATURES[:ROWS], (times, 1))).groups for times in (1, 2))
+    once, twice = (
+        grouped(np.tile(FEATURES[:VECTORS_PENDING], (times, 1))).groups for times in (1, 2)
+    )
     assert [2 * group.count for group in once] != [group.count for group in twice]
     assert grouped(FEATURES, 1).groups[0].count != grouped(FEATURES, 2).groups[0].count
 
@@ -81,7 +85,7 @@ def test_a_merged_stream_goes_on_as_plain_moments_do():
     assert_same_bits(a.total, expected)
 
 
-@pytest.mark.parametrize("at", [0, 10, ROWS, ROWS + 10])
+@pytest.mark.parametrize("at", [0, 10, VECTORS_PENDING, VECTORS_PENDING + 10])
 def test_a_saved_stream_goes_on_to_the_bit(at: int):
     before = grouped(FEATURES[:at], seed=7)
     state = before.state_dict()

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ttur.evaluation.disturbances.result import (
     CONSTANTS,
+    DisturbanceRow,
     DisturbanceStudy,
-    Row,
     published_values,
 )
 from ttur.reports import disturbances as report
@@ -30,7 +30,7 @@ def study(distance_name: str, factor: float = 1.0, version: str = "final") -> Di
             whole = {"constant": CONSTANTS[name], "samples": 5000.0, "maximum": highest}
             ind = {reading: value - score for reading, value in whole.items()}
             k = int(level["level"])
-            rows.append(Row(name, k, k / 4, factor * level["fid"], score, ind, 5000))
+            rows.append(DisturbanceRow(name, k, k / 4, factor * level["fid"], score, ind, 5000))
     side = {name: 16 if name == "contamination" else 8 for name in CONSTANTS}
     return DisturbanceStudy(
         version=version,

@@ -88,26 +88,11 @@ def statistics(
     options: Looking,
 ) -> None:
     """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
-    from ttur.evaluation.audit import findings
-    from ttur.evaluation.openers import open_images
-    from ttur.evaluation.reference import statistics
+    from ttur.evaluation.reference import write_statistics
 
-    if out.suffix != ".npz":
-        raise ValueError(f"statistics are written as .npz, got {out}; name it {out}.npz")
-    if out.is_dir():
-        raise ValueError(f"expected a file to write, got the folder {out}; name another file")
-    if out.exists() and images.exists() and out.samefile(images):
-        raise ValueError(
-            f"the statistics would overwrite the images in {images}; name another file"
-        )
-    arguments = asdict(options)
-    reading = {name: arguments.pop(name) for name in ("value_range", "on_error")}
-    opened = open_images(images, **reading)
-    out.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
-    made = statistics(opened, **arguments)
-    made.save(out)
-    for finding in findings(made.audit, None):
-        say(f"warning: {finding}")
+    made = write_statistics(images, out, **asdict(options))
+    for doubt in made.doubts:
+        say(f"warning: {doubt}")
     stated = made.fingerprint
     print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
 

@@ -129,10 +129,10 @@ class Accumulator:
         if world_size() > 1:
             self._check_alike()
             everyone = from_every_rank(generated.state_dict())
-            generated = self._restored(next(everyone))
+            generated = self._collector_of(next(everyone))
             for state in everyone:
-                generated.merge(self._restored(state))
-        with self._comparison.undisturbed():
+                generated.merge(self._collector_of(state))
+        with self._comparison.guard_randomness():
             return self._comparison.of(self._real, generated.side())
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -163,7 +163,7 @@ class Accumulator:
                 f"{' and '.join(texts)}"
             )
 
-    def _restored(self, state: dict[str, Tensor]) -> Collector:
+    def _collector_of(self, state: dict[str, Tensor]) -> Collector:
         collector = self._comparison.collect("generated")
         collector.load_state_dict(state)
         return collector
@@ -174,7 +174,7 @@ class Accumulator:
         images that are drawn within would be the same in each.
         """
         device = self._comparison.device
-        with self._comparison.undisturbed():
+        with self._comparison.guard_randomness():
             restore_global_noise(self._noise, device)
             yield
             self._noise = global_noise(device)

@@ -134,15 +134,15 @@ class Audit(Inventory):
     @property
     def data_sha256(self) -> str:
         """SHA-256 of the sorted image digests: of the images, whatever their order or container."""
-        return digests.of_bytes(self._sorted().astype("<u8").tobytes())
+        return digests.of_bytes(self._ascending().astype("<u8").tobytes())
 
     @property
     def duplicates(self) -> int:
         """Images that repeat another of the same side, pixel by pixel."""
-        ordered = self._sorted()
+        ordered = self._ascending()
         return int((ordered[1:] == ordered[:-1]).sum())
 
-    def _sorted(self) -> UInt64[np.ndarray, " read"]:
+    def _ascending(self) -> UInt64[np.ndarray, " read"]:
         """Sorted once: a run compares with the same real images at every evaluation."""
         if len(self._ordered) != len(self._digests):
             self._ordered = np.sort(self.image_digests)

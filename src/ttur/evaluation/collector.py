@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
-from ttur.evaluation.sources import Images, check_batch_size, to_pixels
+from ttur.evaluation.sources import ImageSet, check_batch_size, extractor_input
 from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
@@ -54,11 +54,11 @@ class Collector:
         self.quantisation.add("uint8" if pixels.dtype == torch.uint8 else "float")
         self._take(pixels)
 
-    def read(self, images: Images, batch_size: int, *, audited: bool = True) -> None:
+    def read(self, images: ImageSet, batch_size: int, *, audited: bool = True) -> None:
         """All images of a source."""
         batches = images.batches(batch_size, audited=audited)
         for batch in batches:
-            self._take(to_pixels(batch, self.extractor.size, self.extractor.protocol))
+            self._take(extractor_input(batch, self.extractor.size, self.extractor.protocol))
         self.quantisation.add("uint8")  # those of several sizes were resized here, not there
         if audited:
             self._add_audit(batches.audit)
@@ -68,7 +68,7 @@ class Collector:
     ) -> None:
         """The same images as `read` of the tensor, to the bit, without leaving its device."""
         check_batch_size(batch_size)
-        tensor, audit = values.checked(tensor), Audit()
+        tensor, audit = values.image_tensor(tensor), Audit()
         for start in range(0, len(tensor), batch_size):
             pixels, clipped = values.pixels_of(tensor[start : start + batch_size])
             # In memory as arrays of images are: networks round differently in another layout.
@@ -173,9 +173,9 @@ class Collector:
             moments.load_state_dict(
                 {k[len("moments.") :]: v for k, v in arrays.items() if k.startswith("moments.")}
             )
-            audit = document.audit and Audit.from_json(
-                document.audit, arrays["image_digests"].view(np.uint64)
-            )
+            audit = None
+            if document.audit is not None:
+                audit = Audit.from_json(document.audit, arrays["image_digests"].view(np.uint64))
         except (KeyError, TypeError, json.JSONDecodeError, ValidationError) as error:
             why = reasons(error) if isinstance(error, ValidationError) else repr(error)
             raise ValueError(f"expected the state of an accumulator, got {why}") from error
@@ -203,7 +203,7 @@ def _check_alike(extractor: Extractor, fingerprint: dict[str, Any]) -> None:
 
 
 def side_of_images(
-    images: Images,
+    images: ImageSet,
     extractor: Extractor,
     keep: Collection[str] = (),
     *,

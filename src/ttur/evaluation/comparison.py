@@ -14,13 +14,13 @@ from ttur.evaluation.measures import MEASURES, Measure, Settings, measures
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
-from ttur.evaluation.sources import Images
+from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Side, Statistics, holds_statistics, mismatches
-from ttur.features.extractors import Extractor, load_extractor, stated_before
+from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
 
-Source = ImageSource | Images | Statistics
+Source = ImageSource | ImageSet | Statistics
 # Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
 ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
 
@@ -57,7 +57,7 @@ class Comparison:
         kid_subset_size: int = 1000,
         seed: int = 0,
         allow_protocol_mismatch: bool = False,
-        sides: Mapping[str, Images | Statistics] | None = None,
+        sides: Mapping[str, ImageSet | Statistics] | None = None,
     ) -> "Comparison":
         """With the extractor loaded; an `Extractor` brings its own protocol, weights, precision and
         device. `sides` that are known are refused as early as they can be, and an extractor that
@@ -76,7 +76,7 @@ class Comparison:
         if len(given) == 2:
             return unready
         if isinstance(extractor, str):
-            unready._check_alike(given, stated_before(extractor, protocol, precision))
+            unready._check_alike(given, expected_fingerprint(extractor, protocol, precision))
             extractor = load_extractor(
                 extractor, protocol=protocol, weights=weights, device=device, precision=precision
             )
@@ -116,11 +116,11 @@ class Comparison:
         """Of the headline."""
         return self.metrics[0].lower_is_better
 
-    def kept(self, name: str) -> tuple[str, ...]:
+    def requirements(self, name: str) -> tuple[str, ...]:
         """What a pass over the side of that name must keep."""
         return tuple(sorted({what for m in self.metrics for what in m.keep.get(name, ())}))
 
-    def check(self, side: Images | Statistics, name: str) -> None:
+    def check(self, side: ImageSet | Statistics, name: str) -> None:
         """Refuse before an image is seen what would be refused after all are.
 
         Raises:
@@ -129,7 +129,7 @@ class Comparison:
                 fewer images than a metric needs.
         """
         if isinstance(side, Statistics):
-            if kept := self.kept(name):
+            if kept := self.requirements(name):
                 without = " or ".join(m.name for m in MEASURES.values() if not m.keep)
                 raise ValueError(
                     f"these metrics need the {' and '.join(kept)} of the {name} images, got their "
@@ -162,7 +162,7 @@ class Comparison:
 
     def look(
         self,
-        source: Images | Statistics,
+        source: ImageSet | Statistics,
         side: str,
         *,
         cache: bool = False,
@@ -178,7 +178,7 @@ class Comparison:
         self.check(source, side)
         if isinstance(source, Statistics):
             return Side(source)
-        kept, seed = self.kept(side), self.settings.seed
+        kept, seed = self.requirements(side), self.settings.seed
         if cache and not kept:
             made = reference_statistics(
                 source, self._network, say=say, batch_size=batch_size, seed=seed
@@ -188,7 +188,7 @@ class Comparison:
 
     def collect(self, side: str) -> Collector:
         """For batches that come one by one."""
-        return Collector(self._network, self.kept(side), seed=self.settings.seed)
+        return Collector(self._network, self.requirements(side), seed=self.settings.seed)
 
     def of(self, real: Side, generated: Side) -> Evaluation:
         """The metrics of two sides whose images were seen.
@@ -221,7 +221,7 @@ class Comparison:
             ),
         )
 
-    def undisturbed(self) -> AbstractContextManager[None]:
+    def guard_randomness(self) -> AbstractContextManager[None]:
         """The global generators of torch, numpy and Python are put back at the end."""
         return randomness_from(None, self.device)
 
@@ -248,7 +248,7 @@ class Comparison:
                 )
 
 
-def open_source(source: Source, **reading: Any) -> Images | Statistics:
+def open_source(source: Source, **reading: Any) -> ImageSet | Statistics:
     """A path to statistics becomes those statistics; all else is opened as images."""
     if isinstance(source, Statistics):
         return source

@@ -129,7 +129,7 @@ def evaluate(
         allow_protocol_mismatch=allow_protocol_mismatch,
         sides=sides,
     )
-    with comparison.undisturbed():
+    with comparison.guard_randomness():
         seen = {
             name: comparison.look(
                 side, name, cache=cache and name == "real", batch_size=batch_size, say=say

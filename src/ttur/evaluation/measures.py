@@ -26,7 +26,7 @@ PLAIN = "inception"  # the extractor of names that carry none
 _NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
 
 # Values with their details, in the order of a measure's numbers.
-Numbers = Iterator[tuple[float, dict[str, Any]]]
+DetailedValues = Iterator[tuple[float, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def parse_metrics(names: str | Iterable[str]) -> tuple[tuple[str, ...], str]:
     """
     kinds, extractors = [], dict[str, None]()
     for name in _split(names):
-        kind, extractor = _parsed(name)
+        kind, extractor = _parse(name)
         kinds.append(kind)
         extractors[extractor] = None
     if len(extractors) > 1:
@@ -187,7 +187,7 @@ def _measure(name: str) -> Measure | None:
     return None
 
 
-def _parsed(name: str) -> tuple[str, str]:
+def _parse(name: str) -> tuple[str, str]:
     if _measure(name) is not None:
         return name, PLAIN
     if (whole := _of_whole_name(name)) is not None:
@@ -208,7 +208,7 @@ def _of_whole_name(name: str) -> tuple[str, str] | None:
     return None
 
 
-def _fid(real: Side, generated: Side, settings: Settings) -> Numbers:
+def _fid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     a, b = real.statistics, generated.statistics
     value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
     yield value, _interval(a, b) if settings.interval else {"interval": None}
@@ -225,51 +225,51 @@ def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
     return {"interval": asdict(made)}
 
 
-def _fid_infinity(real: Side, generated: Side, settings: Settings) -> Numbers:
-    made = fid_infinity(real.statistics.moments, _kept(generated.features), seed=settings.seed)
+def _fid_infinity(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    made = fid_infinity(real.statistics.moments, _array(generated.features), seed=settings.seed)
     yield _value(asdict(made), "value")
 
 
-def _is(real: Side, generated: Side, settings: Settings) -> Numbers:
-    yield _value(asdict(inception_scores(_kept(generated.logits))), "mean")
+def _is(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    yield _value(asdict(inception_scores(_array(generated.logits))), "mean")
 
 
-def _ind(real: Side, generated: Side, settings: Settings) -> Numbers:
+def _ind(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     """The reading of the paper's text: m - IS, with m the number of samples, its upper bound."""
-    logits = _kept(generated.logits)
+    logits = _array(generated.logits)
     score = inception_scores(logits)
     yield inception_distance(score.mean, len(logits)), {"inception_score": score.mean}
 
 
-def _kid(real: Side, generated: Side, settings: Settings) -> Numbers:
+def _kid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     made = kernel_distance(
-        _kept(real.features),
-        _kept(generated.features),
+        _array(real.features),
+        _array(generated.features),
         subset_size=settings.kid_subset_size,
         seed=settings.seed,
     )
     yield _value(asdict(made), "mean")
 
 
-def _precision_recall(real: Side, generated: Side, settings: Settings, k: int) -> Numbers:
-    made = precision_recall(_kept(real.features), _kept(generated.features), k=k)
+def _precision_recall(real: Side, generated: Side, settings: Settings, k: int) -> DetailedValues:
+    made = precision_recall(_array(real.features), _array(generated.features), k=k)
     yield from ((made.precision, {}), (made.recall, {}))
 
 
-def _density_coverage(real: Side, generated: Side, settings: Settings, k: int) -> Numbers:
-    made = density_coverage(_kept(real.features), _kept(generated.features), k=k)
+def _density_coverage(real: Side, generated: Side, settings: Settings, k: int) -> DetailedValues:
+    made = density_coverage(_array(real.features), _array(generated.features), k=k)
     yield from ((made.density, {}), (made.coverage, {}))
 
 
-def _modes(real: Side, generated: Side, settings: Settings) -> Numbers:
-    yield float(modes_covered(_kept(generated.logits), _kept(real.logits))), {}
+def _modes(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    yield float(modes_covered(_array(generated.logits), _array(real.logits))), {}
 
 
 def _value(details: dict[str, Any], name: str) -> tuple[float, dict[str, Any]]:
     return details.pop(name), details
 
 
-def _kept(array: np.ndarray | None) -> np.ndarray:
+def _array(array: np.ndarray | None) -> np.ndarray:
     assert array is not None
     return array
 

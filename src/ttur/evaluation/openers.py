@@ -16,8 +16,8 @@ from ttur.data.images.ahead import read_pictures
 from ttur.data.images.archives import image_files, nonempty
 from ttur.data.images.arrays import ArrayFile
 from ttur.data.images.decode import Picture
-from ttur.evaluation.sources import Images, Outcome
-from ttur.evaluation.values import Values, channels_last, many_shaped
+from ttur.evaluation.sources import ImageSet, Outcome
+from ttur.evaluation.values import Values, channels_last, shape_of_many
 from ttur.runtime import digests
 from ttur.runtime.errors import kind_of
 
@@ -56,12 +56,12 @@ class Reading:
 
 
 def open_images(
-    source: ImageSource | Images,
+    source: ImageSource | ImageSet,
     *,
     value_range: tuple[float, float] | None = None,
     count: int | None = None,
     on_error: str = "fail",
-) -> Images:
+) -> ImageSet:
     """The images of a source; little is read before the first batch is asked for.
 
         >>> open_images(np.zeros((7, 32, 32, 3), np.uint8)).count
@@ -75,7 +75,7 @@ def open_images(
         FileNotFoundError: if there is nothing at the path.
         ValueError: if it holds no images, or some that are refused; the message names them.
     """
-    if isinstance(source, Images):
+    if isinstance(source, ImageSet):
         return source
     reading = Reading(value_range, count, on_error)
     values = reading.values(source)
@@ -105,7 +105,7 @@ def name_of(source: object) -> str:
     return str(source) if isinstance(source, str | Path) else kind_of(source)
 
 
-def prepared_folder(source: Any, reading: Reading) -> Images | None:
+def prepared_folder(source: Any, reading: Reading) -> ImageSet | None:
     """A folder made by `ttur prepare`: its training split."""
     if not isinstance(source, str | Path) or not (Path(source) / "card.json").is_file():
         return None
@@ -113,7 +113,7 @@ def prepared_folder(source: Any, reading: Reading) -> Images | None:
     return data_set(catalogue.load(path.name, path.parent), reading)
 
 
-def array_file(source: Any, reading: Reading) -> Images | None:
+def array_file(source: Any, reading: Reading) -> ImageSet | None:
     """An .npy or .npz of images."""
     if not isinstance(source, str | Path):
         return None
@@ -121,7 +121,7 @@ def array_file(source: Any, reading: Reading) -> Images | None:
     if path.suffix.lower() not in (".npy", ".npz") or path.is_dir():
         return None
     file, values = ArrayFile(path), reading.values(source)
-    shape = many_shaped(file.shape, -1, values.where)
+    shape = shape_of_many(file.shape, -1, values.where)
     values.check(file.dtype, shape)
 
     def read(batch_size: int) -> Iterator[Outcome]:
@@ -135,10 +135,10 @@ def array_file(source: Any, reading: Reading) -> Images | None:
             return None
         return _pixels(np.load(path, mmap_mode="r", allow_pickle=False))
 
-    return Images(values.where, shape[0], reading.on_error, read, content=content, array=mapped)
+    return ImageSet(values.where, shape[0], reading.on_error, read, content=content, array=mapped)
 
 
-def files(source: Any, reading: Reading) -> Images | None:
+def files(source: Any, reading: Reading) -> ImageSet | None:
     """A folder, a zip or a tar of image files."""
     if not isinstance(source, str | Path):
         return None
@@ -154,10 +154,10 @@ def files(source: Any, reading: Reading) -> Images | None:
             yield picture if isinstance(picture, Picture) else (entry.where, picture)
 
     count = len(found.entries)
-    return Images(name_of(source), count, reading.on_error, read, found, found.sha256)
+    return ImageSet(name_of(source), count, reading.on_error, read, found, found.sha256)
 
 
-def data_set(source: Any, reading: Reading) -> Images | None:
+def data_set(source: Any, reading: Reading) -> ImageSet | None:
     """One of `ttur.data`."""
     if not isinstance(source, DataSet):
         return None
@@ -166,13 +166,15 @@ def data_set(source: Any, reading: Reading) -> Images | None:
     )
 
 
-def array(source: Any, reading: Reading) -> Images | None:
+def array(source: Any, reading: Reading) -> ImageSet | None:
     """An array (N, H, W, 3) or a tensor (N, 3, H, W), grey ones without their axis of channels."""
     if not isinstance(source, np.ndarray | Tensor):
         return None
     values = reading.values(source)
     channel = -1 if isinstance(source, np.ndarray) else 0
-    pixels = channels_last(source.reshape(many_shaped(tuple(source.shape), channel, values.where)))
+    pixels = channels_last(
+        source.reshape(shape_of_many(tuple(source.shape), channel, values.where))
+    )
 
     def content() -> str:  # of the array as it came: with its axes moved it would be copied
         return digests.of_text(f"{digests.of_array(source)} {channel} {values.value_range}")
@@ -180,7 +182,7 @@ def array(source: Any, reading: Reading) -> Images | None:
     return _of_array(pixels, values, reading.on_error, content)
 
 
-def items(source: Any, reading: Reading) -> Images | None:
+def items(source: Any, reading: Reading) -> ImageSet | None:
     """A map-style data set; a list of images."""
     if isinstance(source, dict | IterableDataset) or not isinstance(source, Items):
         return None
@@ -197,10 +199,10 @@ def items(source: Any, reading: Reading) -> Images | None:
             else:
                 yield picture
 
-    return Images(values.where, len(source), reading.on_error, read)
+    return ImageSet(values.where, len(source), reading.on_error, read)
 
 
-def iterable(source: Any, reading: Reading) -> Images | None:
+def iterable(source: Any, reading: Reading) -> ImageSet | None:
     """A DataLoader, an iterator, a generator: of images or of batches."""
     if isinstance(source, dict) or not isinstance(source, Iterable):
         return None
@@ -215,10 +217,10 @@ def iterable(source: Any, reading: Reading) -> Images | None:
         if count is not None and taken < count:
             raise ValueError(f"expected {count} images from {values.where}, got {taken}")
 
-    return Images(values.where, count, reading.on_error, read)
+    return ImageSet(values.where, count, reading.on_error, read)
 
 
-def function(source: Any, reading: Reading) -> Images | None:
+def function(source: Any, reading: Reading) -> ImageSet | None:
     """A function of a number of images, which draws them."""
     if not callable(source) or isinstance(source, nn.Module):
         return None
@@ -236,24 +238,24 @@ def function(source: Any, reading: Reading) -> Images | None:
                 )
             yield from pictures
 
-    return Images(values.where, count, reading.on_error, read)
+    return ImageSet(values.where, count, reading.on_error, read)
 
 
 # An opener returns None of what is not its kind, and raises if it is and cannot be read.
-Opener = Callable[[Any, Reading], Images | None]
+Opener = Callable[[Any, Reading], ImageSet | None]
 DRAWN: tuple[Opener, ...] = (iterable, function)  # they have no number of their own
 OPENERS: list[Opener] = [prepared_folder, array_file, files, data_set, array, items, *DRAWN]
 
 
 def _of_array(
     pixels: np.ndarray, values: Values, on_error: str, content: Callable[[], str]
-) -> Images:
+) -> ImageSet:
     values.check(pixels.dtype, pixels.shape)
 
     def read(batch_size: int) -> Iterator[Outcome]:
         return map(values.picture, pixels)
 
-    return Images(
+    return ImageSet(
         values.where, len(pixels), on_error, read, content=content, array=lambda: _pixels(pixels)
     )
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
-from ttur.evaluation.sources import Images
+from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, mismatches
 from ttur.features.extractors import DESIGNS, Extractor, load_extractor
 from ttur.runtime import digests
@@ -17,7 +18,7 @@ from ttur.runtime.randomness import randomness_from
 
 
 def statistics(
-    source: ImageSource | Images,
+    source: ImageSource | ImageSet,
     extractor: str | Extractor = "inception",
     *,
     protocol: str | None = None,
@@ -52,8 +53,32 @@ def statistics(
         return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
 
 
+def write_statistics(images: Path, file: Path, **options: Any) -> Statistics:
+    """The `statistics` of images at a path, with its options, written to an .npz.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        OSError: if the file cannot be written; before an image is seen, if its folder cannot be.
+        ValueError: if the file is no .npz, a folder or the images themselves; as `statistics`.
+    """
+    if file.suffix != ".npz":
+        raise ValueError(f"statistics are written as .npz, got {file}; name it {file}.npz")
+    if file.is_dir():
+        raise ValueError(f"expected a file to write, got the folder {file}; name another file")
+    if file.exists() and images.exists() and file.samefile(images):
+        raise ValueError(
+            f"the statistics would overwrite the images in {images}; name another file"
+        )
+    reading = {name: options.pop(name) for name in ("value_range", "on_error") if name in options}
+    source = open_images(images, **reading)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = statistics(source, **options)
+    made.save(file)
+    return made
+
+
 def reference_statistics(
-    images: Images,
+    images: ImageSet,
     extractor: Extractor,
     *,
     say: Callable[[str], None] = lambda line: None,

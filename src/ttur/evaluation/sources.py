@@ -19,7 +19,7 @@ Outcome = Picture | tuple[str, ValueError]
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageSet:
     """The images of one source.
 
     `count` is the number of images if it is known beforehand; skipped ones are among them. `read`
@@ -38,14 +38,14 @@ class Images:
         default=lambda: None, repr=False
     )
 
-    def batches(self, batch_size: int, *, audited: bool = True) -> "Batches":
+    def batches(self, batch_size: int, *, audited: bool = True) -> "ImagePass":
         """One pass over the images.
 
         Raises:
             ValueError: naming the image that cannot be read, unless such are skipped; if none can.
         """
         check_batch_size(batch_size)
-        return Batches(self, batch_size, audited)
+        return ImagePass(self, batch_size, audited)
 
     def content_sha256(self) -> str | None:
         """A digest of the content without decoding it: paths and bytes of the files, bytes of an
@@ -54,14 +54,14 @@ class Images:
         return self.content()
 
 
-class Batches:
+class ImagePass:
     """One pass: iterates over uint8 (batch, H, W, 3), or a list of (H, W, 3) where a batch has
     images of several sizes. The last batch may be smaller.
 
     `audit` is of what was read so far; without `audited` it only counts.
     """
 
-    def __init__(self, images: Images, batch_size: int, audited: bool) -> None:
+    def __init__(self, images: ImageSet, batch_size: int, audited: bool) -> None:
         self.audit = Audit()
         self._images, self._audited = images, audited
         if images.files is not None:
@@ -114,7 +114,7 @@ def check_batch_size(batch_size: int) -> None:
         raise ValueError(f"expected a batch size of 1 or more, got {batch_size}")
 
 
-def to_pixels(
+def extractor_input(
     batch: np.ndarray | list[np.ndarray], size: int | None, protocol: str
 ) -> Num[Tensor, "batch 3 height width"]:
     """A batch as its extractor takes it; images of several sizes are resized one by one.

@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ttur.evaluation.audit import Audit
+from ttur.evaluation.audit import Audit, findings
 from ttur.metrics.moments import Moments
 from ttur.runtime.files import replacement
 from ttur.runtime.settings import reasons
 
-UNKNOWN = {"source": "unknown"}
+UNKNOWN_SOURCE = {"source": "unknown"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Statistics:
         count = self.count or 2
         return Moments(count, self.mean, self.covariance * (count - 1))
 
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences on what is odd about the images, as far as it is known."""
+        return findings(self.audit, None)
+
     def save(self, path: Path, *, with_groups: bool = False) -> None:
         """Written beside, flushed, then renamed: never half a file under that name.
 
@@ -105,7 +110,7 @@ class Statistics:
                 _check_directory(opened, file.zip)
                 mean, covariance = _gaussian(file)
                 known = "fingerprint" in file
-                fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN)
+                fingerprint = _fingerprint(file) if known else dict[str, Any](UNKNOWN_SOURCE)
                 audit = _audit(file) if known and "audit" in file else None
                 groups = _groups(file, len(mean)) if known and "group_counts" in file else ()
         except (FileNotFoundError, NotADirectoryError):

@@ -61,7 +61,7 @@ class Values:
                 "(H, W, 3), tensors (3, H, W) or images of Pillow's"
             )
 
-    def checked(self, tensor: Num[Tensor, "..."]) -> Num[Tensor, "n channels height width"]:
+    def image_tensor(self, tensor: Num[Tensor, "..."]) -> Num[Tensor, "n channels height width"]:
         """A tensor of images (n, 1 or 3, H, W), or (n, H, W), where it is.
 
         Raises:
@@ -70,7 +70,7 @@ class Values:
         values = tensor.detach()
         if values.dtype == torch.bfloat16:  # unknown to numpy, whose words messages use
             values = values.float()
-        values = values.reshape(many_shaped(tuple(values.shape), 0, self.where))
+        values = values.reshape(shape_of_many(tuple(values.shape), 0, self.where))
         dtype = torch.empty(0, dtype=values.dtype).numpy().dtype
         self.check(dtype, tuple(values.movedim(-3, -1).shape if values.ndim > 2 else values.shape))
         return values
@@ -148,7 +148,7 @@ def channels_last(values: np.ndarray | Tensor) -> np.ndarray:
     return values.cpu().numpy()
 
 
-def many_shaped(shape: tuple[int, ...], channel: int, where: str) -> tuple[int, ...]:
+def shape_of_many(shape: tuple[int, ...], channel: int, where: str) -> tuple[int, ...]:
     """The shape of many images, with an axis of channels where grey ones came without.
 
     Raises:

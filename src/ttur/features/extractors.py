@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ttur.features import inception, resize
 from ttur.features.compact import Compact
-from ttur.features.inference import PRECISIONS, prepared, side_by_side, without_tf32
+from ttur.features.inference import PRECISIONS, measuring_copy, side_by_side, without_tf32
 from ttur.features.state_dicts import load_strictly, tensors_in
 from ttur.runtime import digests
 from ttur.runtime.artifacts import Artifact, fetch
@@ -27,7 +27,7 @@ GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by nam
 
 
 @runtime_checkable
-class Weights(Protocol):
+class WeightsFile(Protocol):
     """A file of weights that can be had, and the digest of the one that a name stands for."""
 
     @property
@@ -37,7 +37,7 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedWeights:
     """A file of the package."""
 
     name: str
@@ -47,7 +47,7 @@ class Embedded:
         return Path(str(resources.files("ttur.features") / "weights" / self.name))
 
 
-class Published(Artifact):
+class PublishedWeights(Artifact):
     """A file that is downloaded once."""
 
     def fetch(self) -> Path:
@@ -68,7 +68,7 @@ class Design:
     network: Callable[[], nn.Module]
     size: int
     dimension: int
-    weights: Weights
+    weights: WeightsFile
     protocols: tuple[str, ...] | None = None
     precisions: tuple[str, ...] = ("float32",)
     prepare: Callable[[nn.Module, str], nn.Module] = lambda network, precision: network
@@ -76,7 +76,7 @@ class Design:
     plain_names: bool = False
 
 
-INCEPTION = Published(
+INCEPTION = PublishedWeights(
     name="pt_inception-2015-12-05-6726825d.pth",
     url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
     "pt_inception-2015-12-05-6726825d.pth",
@@ -94,7 +94,7 @@ DESIGNS = {
         dimension=inception.DIMENSION,
         weights=INCEPTION,
         precisions=PRECISIONS,
-        prepare=prepared,
+        prepare=measuring_copy,
         images_apart=True,
         plain_names=True,
     ),
@@ -102,7 +102,7 @@ DESIGNS = {
         network=partial(Compact, width=16),
         size=16,
         dimension=64,
-        weights=Embedded(
+        weights=EmbeddedWeights(
             "digits.safetensors",
             "4f791cff1e3efedad49c7a8763667fd731e0501bb5b8c24bca35555e68a047fa",
         ),
@@ -111,7 +111,7 @@ DESIGNS = {
         network=partial(Compact, width=32),
         size=32,
         dimension=128,
-        weights=Embedded(
+        weights=EmbeddedWeights(
             "cifar10.safetensors",
             "4e2b58a48c5926ebd9489194c48f4378e389257072af64969f7a42af731b7a64",
         ),
@@ -182,7 +182,7 @@ class Extractor:
         Raises:
             ValueError: if the pixels have another shape or range, or the network another dimension.
         """
-        resize.check_pixels(pixels)
+        resize.check_pixel_batch(pixels)
         device = self.device or pixels.device
         pixels = pixels.to(device)
         with torch.autocast(device.type, enabled=False):  # of a training loop around
@@ -306,7 +306,7 @@ def load_extractor(
     )
 
 
-def stated_before(name: str, protocol: str | None, precision: str) -> dict[str, str]:
+def expected_fingerprint(name: str, protocol: str | None, precision: str) -> dict[str, str]:
     """What the fingerprint of an extractor of ours will say, known before its weights are loaded.
 
     Raises:

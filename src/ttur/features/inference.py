@@ -24,7 +24,7 @@ IMAGES_AT_ONCE = 8
 _PACKING = threading.Lock()
 
 
-def prepared(network: nn.Module, precision: str = "float32") -> nn.Module:
+def measuring_copy(network: nn.Module, precision: str = "float32") -> nn.Module:
     """A copy for measuring: every `Convolution` of Inception becomes one operation.
 
     float32: the same outputs to rounding. bfloat16: images, kernels and activations are rounded to
@@ -47,7 +47,8 @@ class FusedConvolution(nn.Module):
     def __init__(self, layer: Convolution, dtype: torch.dtype) -> None:
         super().__init__()
         exact = copy.deepcopy(layer).double().eval()
-        folded = fuse_conv_bn_eval(exact.conv, exact.bn)
+        # It looks at the tensors of a batch norm alone, which ours has.
+        folded = fuse_conv_bn_eval(exact.conv, exact.bn)  # pyright: ignore[reportArgumentType]
         assert folded.bias is not None
         kernel = folded.weight.detach().to(dtype)
         self.kernel = kernel.contiguous(memory_format=torch.channels_last)

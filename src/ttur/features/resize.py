@@ -62,7 +62,7 @@ def check_protocol(protocol: str, known: Iterable[str] | None = None) -> None:
         )
 
 
-def check_pixels(pixels: Tensor) -> None:
+def check_pixel_batch(pixels: Tensor) -> None:
     """Raises ValueError unless they are (batch, 3, height, width) in 0..255, uint8 or not."""
     if pixels.ndim != 4 or pixels.shape[1] != 3 or min(pixels.shape[2:]) < 2:
         raise ValueError(
@@ -125,7 +125,7 @@ def pillow_bicubic(pixels: Tensor, size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ResizeProtocol:
     """A resize to size × size of float32 pixels, and a scaling: (pixels / unit - mean) / deviation.
 
     Mean and deviation are of one channel each, or one for all. `scaling` is how fingerprints write
@@ -140,14 +140,14 @@ class Protocol:
     whose: str
 
     @classmethod
-    def of_graph(cls, resize: Callable[[Tensor, int], Tensor], whose: str) -> "Protocol":
+    def of_graph(cls, resize: Callable[[Tensor, int], Tensor], whose: str) -> "ResizeProtocol":
         """Scaled as in the graph of 2015-12-05."""
         return cls(resize, "(x-128)/128", 1.0, (128.0,), (128.0,), whose)
 
 
 PROTOCOLS = {
-    "tf1": Protocol.of_graph(legacy_bilinear, "the paper, by the graph of 2015-12-05"),
-    "torch": Protocol(
+    "tf1": ResizeProtocol.of_graph(legacy_bilinear, "the paper, by the graph of 2015-12-05"),
+    "torch": ResizeProtocol(
         partial(half_pixel_bilinear, antialias=False),
         scaling="x/127.5-1",
         unit=127.5,
@@ -155,8 +155,8 @@ PROTOCOLS = {
         standard_deviation=(1.0,),
         whose="the PyTorch ports",
     ),
-    "clean": Protocol.of_graph(pillow_bicubic, "clean-fid"),
-    "torch_antialias": Protocol.of_graph(
+    "clean": ResizeProtocol.of_graph(pillow_bicubic, "clean-fid"),
+    "torch_antialias": ResizeProtocol.of_graph(
         partial(half_pixel_bilinear, antialias=True), "torchmetrics since 1.8"
     ),
 }

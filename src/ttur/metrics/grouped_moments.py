@@ -11,7 +11,7 @@ from ttur.metrics.samples import as_array
 
 GROUPS = 10
 # Vectors taken at once: merging ten d × d matrices costs their size, whatever it brings.
-ROWS = 4 * VECTORS_AT_ONCE
+VECTORS_PENDING = 4 * VECTORS_AT_ONCE
 
 
 class GroupedMoments:
@@ -26,7 +26,7 @@ class GroupedMoments:
         self._draws = 0
         self._total = Moments.empty(dimension)
         self._groups = (self._total,) * GROUPS
-        self._pending = np.empty((ROWS, dimension))
+        self._pending = np.empty((VECTORS_PENDING, dimension))
         self._filled = 0
 
     def update(self, features: Num[Any, "_ _"]) -> None:
@@ -42,10 +42,10 @@ class GroupedMoments:
                 "all batches must come from the same extractor"
             )
         while len(rows):
-            taken = min(len(rows), ROWS - self._filled)
+            taken = min(len(rows), VECTORS_PENDING - self._filled)
             self._pending[self._filled : self._filled + taken] = rows[:taken]
             self._filled, rows = self._filled + taken, rows[taken:]
-            if self._filled == ROWS:
+            if self._filled == VECTORS_PENDING:
                 self._flush()
 
     @property
@@ -63,7 +63,9 @@ class GroupedMoments:
         """GROUPS disjoint parts, of random and nearly equal size; empty ones if there are few."""
         if not self._filled:
             return self._groups
-        labels = np.random.default_rng([self.seed, self._draws]).integers(GROUPS, size=ROWS)
+        labels = np.random.default_rng([self.seed, self._draws]).integers(
+            GROUPS, size=VECTORS_PENDING
+        )
         rows, labels = self._pending[: self._filled], labels[: self._filled]
         return tuple(
             group.merge(Moments.of(rows[labels == g])) for g, group in enumerate(self._groups)

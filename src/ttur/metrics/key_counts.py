@@ -43,13 +43,13 @@ def count_blocks(
         if sum(len(part.keys) for part in parts[1:]) > len(parts[0].keys) // 2:
             intervals = _intervals(parts, threads)
             parts.clear()  # before they are joined: the peak of memory is here
-            parts.append(_joined(intervals))
+            parts.append(_join(intervals))
     return union(parts, threads)
 
 
 def union(parts: Sequence[KeyCounts], threads: Executor) -> KeyCounts:
     """Several as one."""
-    return parts[0] if len(parts) == 1 else _joined(_intervals(parts, threads))
+    return parts[0] if len(parts) == 1 else _join(_intervals(parts, threads))
 
 
 def _intervals(parts: Sequence[KeyCounts], threads: Executor) -> list[KeyCounts]:
@@ -59,23 +59,23 @@ def _intervals(parts: Sequence[KeyCounts], threads: Executor) -> list[KeyCounts]
     borders = largest[len(largest) * np.arange(1, number) // number]
     cuts = [[0, *np.searchsorted(keys, borders).tolist(), len(keys)] for keys, _ in parts]
 
-    def merged(interval: int) -> KeyCounts:
+    def merge(interval: int) -> KeyCounts:
         pieces = [slice(*cut[interval : interval + 2]) for cut in cuts]
         keys, counts = (
             np.concatenate([part[column][piece] for part, piece in zip(parts, pieces, strict=True)])
             for column in (0, 1)
         )
         ascending = np.argsort(keys, kind="stable")  # fast on runs that already ascend
-        return added(keys[ascending], counts[ascending])
+        return sums_of_repeated(keys[ascending], counts[ascending])
 
-    return list(threads.map(merged, range(number)))
+    return list(threads.map(merge, range(number)))
 
 
-def _joined(intervals: list[KeyCounts]) -> KeyCounts:
+def _join(intervals: list[KeyCounts]) -> KeyCounts:
     return KeyCounts(*(np.concatenate(column) for column in zip(*intervals, strict=True)))
 
 
-def added(keys: Shaped[np.ndarray, " n"], counts: Int64[np.ndarray, " n"]) -> KeyCounts:
+def sums_of_repeated(keys: Shaped[np.ndarray, " n"], counts: Int64[np.ndarray, " n"]) -> KeyCounts:
     """Keys that ascend but repeat, each once, with the sum of its counts."""
     starts = np.flatnonzero(_is_first(keys))
     return KeyCounts(keys[starts], np.add.reduceat(counts, starts) if len(starts) else counts)

@@ -1,4 +1,8 @@
-"""How much of one set lies in the other: precision, recall, density, coverage of features."""
+"""How much of one set lies in the other: precision, recall, density, coverage of features.
+
+Products in float32, and a second look at what they leave in doubt: products in float64 take more
+than twice the time at 6,000 samples, and where distances tie other numbers come out.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Int64, Integer, Shaped
 
 from ttur.metrics import key_counts
-from ttur.metrics.key_counts import KeyCounts, added, count_blocks, union, workers
+from ttur.metrics.key_counts import KeyCounts, count_blocks, sums_of_repeated, union, workers
 from ttur.runtime.files import replacement
 
 NUMBERS = 2**64  # keys that fit one machine word
@@ -170,11 +170,11 @@ def _windows(
 ) -> KeyCounts:
     lines = max(key_counts.KEYS_AT_ONCE // (codes.shape[1] - order + 1), 1)
     starts = range(0, max(len(codes), 1), lines)
-    blocks = (partial(_packed, codes[start : start + lines], size, order) for start in starts)
+    blocks = (partial(_keys_of, codes[start : start + lines], size, order) for start in starts)
     return count_blocks(blocks, threads)
 
 
-def _packed(
+def _keys_of(
     codes: Integer[np.ndarray, "lines length"], size: int, order: int
 ) -> Shaped[np.ndarray, " windows"]:
     """The key of every window."""
@@ -199,8 +199,8 @@ def _beginnings(model: NgramModel) -> KeyCounts:
     """The first n - 1 codes of every n-gram, which ascend as the n-grams do."""
     size = model.vocabulary_size
     if model.keys.dtype.kind == "S":
-        return added(_packed(model.ngrams[:, :-1], size, model.order - 1), model.counts)
-    return added(model.keys // np.uint64(size), model.counts)
+        return sums_of_repeated(_keys_of(model.ngrams[:, :-1], size, model.order - 1), model.counts)
+    return sums_of_repeated(model.keys // np.uint64(size), model.counts)
 
 
 def _symbol(size: int) -> np.dtype:
@@ -211,7 +211,7 @@ def _symbol(size: int) -> np.dtype:
 def _check_arrays(order: int, size: int, keys: np.ndarray, counts: np.ndarray) -> None:
     if order < 1 or size < 1:
         raise ValueError(f"its order is {order}, its vocabulary {size}")
-    expected = _packed(np.zeros((1, order), np.uint8), size, order).dtype
+    expected = _keys_of(np.zeros((1, order), np.uint8), size, order).dtype
     if keys.dtype != expected or counts.dtype != np.int64 or keys.ndim != 1:
         raise ValueError(f"its keys are {keys.dtype}, its counts {counts.dtype}")
     if keys.shape != counts.shape or (keys[1:] <= keys[:-1]).any() or (counts < 1).any():

@@ -15,7 +15,7 @@ from torch import Tensor
 from ttur.data.dataset import DataSet
 from ttur.data.images.decode import Picture
 from ttur.evaluation.openers import open_images
-from ttur.evaluation.sources import Images, Outcome
+from ttur.evaluation.sources import ImageSet, Outcome
 
 # As TensorFlow encodes unless told otherwise: quality 95, colours at half the resolution.
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:2:0"
@@ -55,7 +55,7 @@ def jpeg_round_trip(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h 
     return np.array(Image.open(file))
 
 
-def reference(data: DataSet, *, count: int | None, jpeg: bool) -> Images:
+def reference(data: DataSet, *, count: int | None, jpeg: bool) -> ImageSet:
     """The real images to score against, as JPEG leaves them: `count` at random, or all of `data` if
     that is None or there are no more. All runs are scored against the same ones.
     """

@@ -21,9 +21,9 @@ from ttur.evaluation.disturbances.images import (
     GaussianNoise,
     SaltAndPepper,
     Swirl,
-    squashed,
+    squash,
 )
-from ttur.evaluation.disturbances.result import CONSTANTS, Row, published_values
+from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceRow, published_values
 from ttur.evaluation.disturbances.study import VERSIONS, disturbance_study, image_array
 from ttur.features.extractors import Extractor, load_extractor
 from ttur.metrics.frechet import frechet_distance_of_samples
@@ -302,12 +302,12 @@ def test_too_few_strangers_are_refused():
 def test_strangers_are_squashed_to_the_square():
     wide = np.zeros((16, 64, 3), np.uint8)
     wide[:, 32:] = 200
-    square = squashed(wide, 16)
+    square = squash(wide, 16)
     assert square.shape == (16, 16, 3)
     assert (square[:, :7] == 0).all()
     assert (square[:, 9:] == 200).all()
     same = random_images(1, 16)[0]
-    np.testing.assert_array_equal(squashed(same, 16), same)
+    np.testing.assert_array_equal(squash(same, 16), same)
 
 
 def test_images_of_a_folder_and_of_a_file_are_one_array(tmp_path: Path):
@@ -434,7 +434,7 @@ def test_monotone_means_strictly_rising(study):
     def with_values(distances: list[float], scores: list[float]):
         ind = {"constant": 0.0, "samples": 0.0, "maximum": 0.0}
         rows = tuple(
-            Row("swirl", level, 0.0, distance, score, ind, 10)
+            DisturbanceRow("swirl", level, 0.0, distance, score, ind, 10)
             for level, (distance, score) in enumerate(zip(distances, scores, strict=True))
         )
         return replace(made, rows=rows)

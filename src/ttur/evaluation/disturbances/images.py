@@ -192,11 +192,11 @@ class Contamination:
         disturbed = pixels.copy()
         for image, rank in zip(disturbed, self.rank[places], strict=True):
             if rank < round(alpha * self.count):
-                image[:] = squashed(self.images[self.substitutes[rank]], pixels.shape[1])
+                image[:] = squash(self.images[self.substitutes[rank]], pixels.shape[1])
         return disturbed
 
 
-def squashed(
+def squash(
     image: UInt8[np.ndarray, "height width 3"], side: int
 ) -> UInt8[np.ndarray, "{side} {side} 3"]:
     """The whole image as a square, proportions given up; Pillow's bilinear filter, which averages.

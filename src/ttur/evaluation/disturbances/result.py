@@ -21,7 +21,7 @@ CONSTANTS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DisturbanceRow:
     """One disturbance at one level: `count` disturbed images against the reference.
 
     `ind` has the three readings of IND: "constant" (the paper's figures: c - score), "samples"
@@ -47,7 +47,7 @@ class DisturbanceStudy:
     version: str
     distance_name: str
     score_name: str
-    rows: tuple[Row, ...]
+    rows: tuple[DisturbanceRow, ...]
     counts: dict[str, int]
     fingerprint: dict[str, Any]
     thumbnails: dict[str, UInt8[np.ndarray, "4 _ _ 3"]] = field(compare=False, repr=False)
@@ -62,7 +62,7 @@ class DisturbanceStudy:
         """Whether the published values are values of the same metric (of other images, perhaps)."""
         return self.distance_name == "fid"
 
-    def of(self, disturbance: str) -> tuple[Row, ...]:
+    def of(self, disturbance: str) -> tuple[DisturbanceRow, ...]:
         """The four levels of one disturbance."""
         return tuple(row for row in self.rows if row.disturbance == disturbance)
 

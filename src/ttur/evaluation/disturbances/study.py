@@ -18,9 +18,9 @@ from ttur.evaluation.disturbances.images import (
     GaussianNoise,
     SaltAndPepper,
     Swirl,
-    squashed,
+    squash,
 )
-from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, Row
+from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceRow, DisturbanceStudy
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.statistics import Side
 from ttur.features.extractors import Extractor
@@ -108,7 +108,7 @@ def disturbance_study(
 
     def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
         alpha = disturbance.alphas[level]
-        batches = _disturbed(images, disturbed, batch_size, disturbance, alpha)
+        batches = _disturbed_batches(images, disturbed, batch_size, disturbance, alpha)
         made = comparison.of(real, _side(batches, comparison, "generated"))
         distance, score = made[fd_name], made[is_name]
         say(
@@ -119,7 +119,7 @@ def disturbance_study(
 
     # Level 0 leaves every image as it is: measured once, for all.
     undisturbed = measure(disturbances[0], 0)
-    rows: list[Row] = []
+    rows: list[DisturbanceRow] = []
     for disturbance in disturbances:
         values = [undisturbed, *(measure(disturbance, level) for level in LEVELS[1:])]
         rows.extend(_rows(disturbance, values, count))
@@ -160,7 +160,7 @@ def image_array(
     if array is not None:
         return array
     pictures = [
-        picture if side is None else squashed(picture, side)
+        picture if side is None else squash(picture, side)
         for batch in opened.batches(256)
         for picture in batch
     ]
@@ -173,13 +173,15 @@ def image_array(
     return np.stack(pictures)
 
 
-def _rows(disturbance: Disturbance, values: list[tuple[float, float]], count: int) -> Iterator[Row]:
+def _rows(
+    disturbance: Disturbance, values: list[tuple[float, float]], count: int
+) -> Iterator[DisturbanceRow]:
     highest = max(score for _, score in values)
     wholes = {"constant": CONSTANTS[disturbance.name], "samples": count, "maximum": highest}
     for level, (distance, score) in enumerate(values):
         ind = {reading: inception_distance(score, whole) for reading, whole in wholes.items()}
         alpha = disturbance.alphas[level]
-        yield Row(disturbance.name, level, alpha, distance, score, ind, count)
+        yield DisturbanceRow(disturbance.name, level, alpha, distance, score, ind, count)
 
 
 def _side(batches: Iterable[np.ndarray], comparison: Comparison, name: str) -> Side:
@@ -195,7 +197,7 @@ def _batches(images: np.ndarray, indices: np.ndarray, batch_size: int) -> Iterat
         yield images[indices[start : start + batch_size]].astype(np.float32)
 
 
-def _disturbed(
+def _disturbed_batches(
     images: np.ndarray,
     indices: np.ndarray,
     batch_size: int,

@@ -9,7 +9,7 @@ from typing import Any
 import safetensors.torch
 
 from ttur.evaluation.selftest.golden_activations import golden_weights
-from ttur.features.extractors import DESIGNS, Embedded, Extractor, load_extractor
+from ttur.features.extractors import DESIGNS, EmbeddedWeights, Extractor, load_extractor
 
 
 class Skipped(Exception):
@@ -17,7 +17,7 @@ class Skipped(Exception):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Fact:
     """What a check got of what it expects; the two may differ by `tolerance`, absolute."""
 
     expected: float | int
@@ -50,12 +50,12 @@ class Installation:
         file of weights is.
         """
         if name not in self.kept:
-            self.kept[name] = self._loaded(name)
+            self.kept[name] = self._load(name)
         return self.kept[name]
 
-    def _loaded(self, name: str) -> Extractor:
+    def _load(self, name: str) -> Extractor:
         design = DESIGNS[name]
-        if isinstance(design.weights, Embedded):
+        if isinstance(design.weights, EmbeddedWeights):
             return load_extractor(name, device=self.device)
         with tempfile.TemporaryDirectory(prefix="ttur-selftest-") as folder:
             file = Path(folder, "golden.safetensors")
@@ -70,4 +70,4 @@ class Check:
     """A name that states the fact, and the measurement that shows it."""
 
     name: str
-    measure: Callable[[Installation], Measured]
+    measure: Callable[[Installation], Fact]

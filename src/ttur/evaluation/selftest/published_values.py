@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from ttur.data import catalogue
 from ttur.data.dataset import DataSet
 from ttur.data.published.description import PublishedImages
-from ttur.evaluation.selftest.check import Check, Installation, Measured, Skipped
+from ttur.evaluation.selftest.check import Check, Fact, Installation, Skipped
 from ttur.features.extractors import INCEPTION, Extractor, Features, load_extractor
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
@@ -28,28 +28,26 @@ BATCH = 50
 QUICK_ON_CPU, QUICK_ON_GPU, A_MINUTE = 1000, 20_000, 1200
 
 
-def fid_of_part(
-    count: int, expected: float, tolerance: float, installation: Installation
-) -> Measured:
+def fid_of_part(count: int, expected: float, tolerance: float, installation: Installation) -> Fact:
     """`count` images of each split, drawn without replacement by RandomState(2020)."""
     _ready(2 * count, installation)
     x, y = (_part(split, count, installation)["features"] for split in ("train", "test"))
     if count <= x.shape[1]:
-        return Measured(expected, frechet_distance_of_samples(x, y), tolerance)
-    return Measured(expected, _distance(Moments.of(x), Moments.of(y)), tolerance)
+        return Fact(expected, frechet_distance_of_samples(x, y), tolerance)
+    return Fact(expected, _distance(Moments.of(x), Moments.of(y)), tolerance)
 
 
 def score_of_part(
     count: int, expected: float, tolerance: float, installation: Installation
-) -> Measured:
+) -> Fact:
     """Inception Score of the same training images, shuffled by RandomState(2020)."""
     _ready(2 * count, installation)
     logits = _part("train", count, installation)["logits"]
     order = np.random.RandomState(SEED).permutation(count)
-    return Measured(expected, inception_score(logits[order]), tolerance)
+    return Fact(expected, inception_score(logits[order]), tolerance)
 
 
-def fid_of_all(expected: float, tolerance: float, installation: Installation) -> Measured:
+def fid_of_all(expected: float, tolerance: float, installation: Installation) -> Fact:
     """50,000 training against 10,000 test images; no feature is kept."""
     _ready(60_000, installation)
     network = _inception(installation)
@@ -60,7 +58,7 @@ def fid_of_all(expected: float, tolerance: float, installation: Installation) ->
         )
         for split in ("train", "test")
     )
-    return Measured(expected, _distance(*sides), tolerance)
+    return Fact(expected, _distance(*sides), tolerance)
 
 
 def _distance(real: Moments, generated: Moments) -> float:

@@ -59,18 +59,18 @@ def selftest(
     results = []
     for check in checks() if only is None else only:
         say(check.name)
-        results.append(_made(check, installation))
+        results.append(_result(check, installation))
     return results
 
 
-def _made(check: Check, installation: Installation) -> CheckResult:
+def _result(check: Check, installation: Installation) -> CheckResult:
     start = time.perf_counter()
     try:
         measured = check.measure(installation)
     except Skipped as reason:
-        return _unmeasured(check, "skipped", start, str(reason))
+        return _without_number(check, "skipped", start, str(reason))
     except Exception as error:  # whatever a broken installation raises
-        return _unmeasured(check, "failed", start, f"{type(error).__name__}: {error}")
+        return _without_number(check, "failed", start, f"{type(error).__name__}: {error}")
     return CheckResult(
         check.name,
         "passed" if measured.holds else "failed",
@@ -82,7 +82,7 @@ def _made(check: Check, installation: Installation) -> CheckResult:
     )
 
 
-def _unmeasured(
+def _without_number(
     check: Check, outcome: Literal["failed", "skipped"], start: float, remark: str
 ) -> CheckResult:
     return CheckResult(check.name, outcome, None, None, None, time.perf_counter() - start, remark)
