@@ -19,9 +19,10 @@ from reports.records import (
     with_values,
 )
 from ttur.analysis.groups import group_runs
+from ttur.analysis.probes import QUANTITIES
 from ttur.reports.figures import draw_report, figure_path
 from ttur.reports.losses import draw_losses
-from ttur.reports.perturbation import QUANTITIES, draw_monitor
+from ttur.reports.perturbation import draw_monitor
 from ttur.training.events import Probe
 from ttur.training.record import Published, RunRecord
 

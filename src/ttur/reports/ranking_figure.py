@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from ttur.reports.page import DRAWABLE, plain_ticks, save
-from ttur.reports.perturbation import PANEL, setting_colours
-from ttur.reports.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
+from ttur.analysis.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
+from ttur.reports.page import DRAWABLE, plain_ticks, save, setting_colours
+from ttur.reports.perturbation import PANEL
+from ttur.reports.tables import ranking_title
 
 COLUMNS = 5
 
@@ -39,7 +40,7 @@ def draw_ranking(ranking: Ranking, path: Path) -> Path:
         axes.set_ylabel(f"{ranking.metric}, last {LATE:.0%}")
     for axes in panels.flat[len(shown) :]:
         axes.axis("off")
-    figure.suptitle(ranking.title)
+    figure.suptitle(ranking_title(ranking))
     handles = panels[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=8, frameon=False)
     return save(figure, path)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ttur.data.images.ahead import fitted_blocks
 from ttur.data.images import ahead as reading
+from ttur.data.images.ahead import fitted_blocks
 
 
 class Plain:
