@@ -30,27 +30,35 @@ def test_ranks_are_of_early_probes_against_late_distances():
     (ranking,) = rankings(group_runs(grid()))
     assert (ranking.experiment, ranking.metric, ranking.diverged) == ("grid", "fid", 0)
     first = next(place for place in ranking.places if place.label == "ttur_1e-3_1e-4")
-    assert first.early["R"] == pytest.approx(0.1)  # not the 5.0 of the later probes
+    assert first.early["perturbation_ratio"] == pytest.approx(
+        0.1
+    )  # not the 5.0 of the later probes
     assert first.early["tracking_gap"] == pytest.approx(0.1)  # the first, though it came late
-    assert first.early["a/b"] == pytest.approx(0.1)
+    assert first.early["rate_ratio"] == pytest.approx(0.1)
     assert first.late == 10.5  # of the last fifth, over two seeds; not the 1.0 before
     found = {each.predictor: each for each in ranking.correlations}
     assert found["tracking_gap"].spearman == pytest.approx(1.0)
-    assert found["eps_eff"].spearman == pytest.approx(-33 / 35)  # 1 - 6 · 2 / 210
-    assert found["R"].spearman is None
-    assert found["R"].settings == 6
+    assert found["time_scale_ratio"].spearman == pytest.approx(-33 / 35)  # 1 - 6 · 2 / 210
+    assert found["perturbation_ratio"].spearman is None
+    assert found["perturbation_ratio"].settings == 6
     # Ranks of a: 1.5, 3.5, 5.5 twice; those of the distance 1..6.
-    assert found["a"].spearman == pytest.approx(scipy_spearman([1, 2, 3] * 2, range(6)))
+    assert found["generator_rate"].spearman == pytest.approx(
+        scipy_spearman([1, 2, 3] * 2, range(6))
+    )
 
 
 def test_ranks_at_equal_a_compare_settings_of_one_generator_rate():
     """Each a has two settings here: the gap ranks all three pairs, eps_eff two of them."""
     (ranking,) = rankings(group_runs(grid()))
     found = {each.predictor: each for each in ranking.correlations}
-    assert found["tracking_gap"].within_a == pytest.approx(1.0)
-    assert found["eps_eff"].within_a == pytest.approx(-1.0)  # 6 > 3, 5 > 1, 4 > 2 by rank 1..6
-    assert found["a"].within_a is None  # nothing is left of it
-    assert found["tracking_gap"].within_a_p == pytest.approx(2 / 8, abs=0.02)  # 2 of 2³ orders
+    assert found["tracking_gap"].at_equal_rate == pytest.approx(1.0)
+    assert found["time_scale_ratio"].at_equal_rate == pytest.approx(
+        -1.0
+    )  # 6 > 3, 5 > 1, 4 > 2 by rank 1..6
+    assert found["generator_rate"].at_equal_rate is None  # nothing is left of it
+    assert found["tracking_gap"].at_equal_rate_p_value == pytest.approx(
+        2 / 8, abs=0.02
+    )  # 2 of 2³ orders
 
 
 def test_strata_are_ranked_and_permuted_by_themselves():

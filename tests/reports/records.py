@@ -223,8 +223,8 @@ def probes(gap: float, eps: float) -> tuple[Probe, ...]:
     for update in range(100, UPDATES + 1, 100):
         factor = 1.0 if update <= UPDATES / 5 else 50.0
         values = dict.fromkeys(QUANTITIES, 0.1 * factor) | {
-            "cos": -0.9,
-            "eps_eff": eps * factor,
+            "cosine": -0.9,
+            "time_scale_ratio": eps * factor,
             "momentum_load": 0.0,
             "tracking_gap": None if update % 2500 else gap * update / 2500,
         }

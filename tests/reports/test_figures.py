@@ -344,7 +344,7 @@ def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scal
 
 def test_a_block_without_values_has_no_say_in_the_scale(drawn):
     runs = [
-        replace(run, probes=(probe(b, "rho_D"),)) if a == 1e-2 else run
+        replace(run, probes=(probe(b, "perturbation_of_discriminator"),)) if a == 1e-2 else run
         for run in crowd(12)
         for b, a in [run.description.rates]
     ]

@@ -11,23 +11,28 @@ SMOOTHED = 20  # the part of a run's probes that a running median is of: one in 
 
 
 class Quantity(NamedTuple):
-    """A number of a probe: what it is called, and what the theory asks it to stay below."""
+    """A number of a probe: its symbol, what it says, and what the theory asks it to stay below."""
 
-    label: str
+    symbol: str
+    says: str
     threshold: float | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.symbol}, {self.says}"
 
 
 QUANTITIES = {
-    "rho_D": Quantity("ρ_D, the generator's perturbation of g"),
-    "rho_G": Quantity("ρ_G, the discriminator's of h"),
-    "c_D": Quantity("c_D, D's own change of g", 0.5),
-    "c_G": Quantity("c_G, G's own change of h"),
-    "R": Quantity("R, perturbation / D's own change", 1.0),
-    "cos": Quantity("cosine of the two changes of g"),
-    "eps_eff": Quantity("time-scale ratio ε_eff", 0.5),
-    "momentum_load": Quantity("momentum load ℓ", 0.3),
-    "Q": Quantity("Q, perturbation of D's output"),
-    "tracking_gap": Quantity("tracking gap T_K", 0.3),
+    "perturbation_of_discriminator": Quantity("ρ_D", "the generator's perturbation of g"),
+    "perturbation_of_generator": Quantity("ρ_G", "the discriminator's of h"),
+    "own_change_of_discriminator": Quantity("c_D", "D's own change of g", 0.5),
+    "own_change_of_generator": Quantity("c_G", "G's own change of h"),
+    "perturbation_ratio": Quantity("R", "perturbation / D's own change", 1.0),
+    "cosine": Quantity("cos", "of the two changes of g"),
+    "time_scale_ratio": Quantity("ε_eff", "time-scale ratio", 0.5),
+    "momentum_load": Quantity("ℓ", "momentum load", 0.3),
+    "score_perturbation": Quantity("Q", "perturbation of D's output"),
+    "tracking_gap": Quantity("T_K", "tracking gap", 0.3),
 }
 
 

@@ -24,8 +24,8 @@ LATE = 0.2  # and its last evaluations
 FEWEST_SETTINGS = 6  # fewer have no rank correlation to speak of
 PERMUTATIONS = 9999
 # What is known before the first update, and without a monitor: does it add anything to that?
-KNOWN = {"a": "generator rate a", "b": "discriminator rate b", "a/b": "ratio a/b"}
-KNOWN |= {"early_value": "the metric itself, early"}
+KNOWN = {"generator_rate": "generator rate a", "discriminator_rate": "discriminator rate b"}
+KNOWN |= {"rate_ratio": "ratio a/b", "early_value": "the metric itself, early"}
 PREDICTORS = {name: quantity.label for name, quantity in QUANTITIES.items()} | KNOWN
 
 
@@ -50,16 +50,16 @@ class Place:
 class Correlation:
     """Spearman's rank correlation over `settings`, with a two-sided permutation p-value.
 
-    `within_a` ranks among settings of one generator rate only: a smaller one perturbs less and
+    `at_equal_rate` ranks among settings of one generator rate only: a smaller one perturbs less and
     learns more slowly, so that both effects meet in the other. None where all have one value.
     """
 
     predictor: str
     settings: int
     spearman: float | None
-    p: float | None
-    within_a: float | None
-    within_a_p: float | None
+    p_value: float | None
+    at_equal_rate: float | None
+    at_equal_rate_p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _place(group: Group) -> Place:
     if values:
         early["early_value"] = median(values)
     b, a = group.first_rates
-    early |= {"a": a, "b": b, "a/b": a / b}
+    early |= {"generator_rate": a, "discriminator_rate": b, "rate_ratio": a / b}
     return Place(
         label=group.label,
         title=group.title,
@@ -201,7 +201,7 @@ def _correlation(predictor: str, places: Sequence[Place]) -> Correlation:
         for values in (
             [place.early[predictor] for place in here],
             [place.late for place in here],
-            [place.early["a"] for place in here],
+            [place.early["generator_rate"] for place in here],
         )
     )
     found = spearman(early, late) if len(here) > 1 else None

@@ -25,7 +25,7 @@ class PerturbationMonitor:
         >>> with torch.no_grad():  # an iteration of your own loop
         ...     _ = G.weight.add_(0.01), D.weight.add_(0.01)
         >>> batch = Samples(real=torch.randn(8, 3), latents=torch.randn(8, 2), seed=0)
-        >>> monitor.after_step(batch, lr_g=1e-2, lr_d=1e-2).rho_D >= 0
+        >>> monitor.after_step(batch, lr_g=1e-2, lr_d=1e-2).perturbation_of_discriminator >= 0
         True
 
     `before_step()`, then an iteration of any order and optimizer, then `after_step(batch, ...)`.
@@ -84,7 +84,8 @@ class PerturbationMonitor:
         """What the iteration since `before_step` did to both fields, on `batch`.
 
         `lr_g` and `lr_d` are the rates of the iteration (a, and b times n_critic). A second,
-        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`.
+        `independent` batch takes the noise of the batch out of the norm in
+        `perturbation_of_discriminator_corrected`.
         Losses are told `update`, the number of the iteration.
 
         Raises:

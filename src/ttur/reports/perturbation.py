@@ -20,7 +20,7 @@ COLUMNS = 5
 
 # Of the quantities whose axis is not logarithmic. Zeros of the symlog ones are common: the
 # discriminator tracks.
-SCALES = {"cos": "linear", "momentum_load": "symlog", "tracking_gap": "symlog"}
+SCALES = {"cosine": "linear", "momentum_load": "symlog", "tracking_gap": "symlog"}
 
 
 def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -> Path | None:

@@ -71,9 +71,9 @@ def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) ->
         plain_ticks(axes.yaxis)
     title = "all equal"
     if found.spearman is not None:
-        title = f"Spearman {found.spearman:+.2f}, p {found.p:.2g}"
-    if found.within_a is not None:
-        title += f"\nat equal a {found.within_a:+.2f}, p {found.within_a_p:.2g}"
+        title = f"Spearman {found.spearman:+.2f}, p {found.p_value:.2g}"
+    if found.at_equal_rate is not None:
+        title += f"\nat equal a {found.at_equal_rate:+.2f}, p {found.at_equal_rate_p_value:.2g}"
     axes.set(xlabel=PREDICTORS[found.predictor], title=title)
     axes.grid(alpha=0.4)
 
@@ -81,6 +81,8 @@ def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) ->
 def _joined(places: Sequence[Place]) -> dict[str, list[Place]]:
     """Settings by generator rate, each in the order of b."""
     joined: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda place: (place.early["a"], place.early["b"])):
-        joined.setdefault(f"a = {place.early['a']:g}", []).append(place)
+    for place in sorted(
+        places, key=lambda place: (place.early["generator_rate"], place.early["discriminator_rate"])
+    ):
+        joined.setdefault(f"a = {place.early['generator_rate']:g}", []).append(place)
     return joined

@@ -97,8 +97,8 @@ def ranking_table(ranking: Ranking) -> Table:
     for heading in ("Spearman", "p", "at equal a", "p", "settings"):
         table.add_column(heading, justify="right")
     for each in ranking.correlations:
-        found = ((each.spearman, "+.2f"), (each.p, ".2g"))
-        found += ((each.within_a, "+.2f"), (each.within_a_p, ".2g"))
+        found = ((each.spearman, "+.2f"), (each.p_value, ".2g"))
+        found += ((each.at_equal_rate, "+.2f"), (each.at_equal_rate_p_value, ".2g"))
         cells = ["–" if number is None else format(number, form) for number, form in found]
         table.add_row(PREDICTORS[each.predictor], *cells, str(each.settings))
     return table
@@ -108,7 +108,8 @@ def places_table(ranking: Ranking) -> Table:
     """One row per setting, the best first: its early quantities and its late value."""
     shown = [name for name in QUANTITIES if any(name in place.early for place in ranking.places)]
     table = Table("setting", box=None)
-    for heading in (*shown, ranking.metric, "runs", "diverged"):
+    symbols = (QUANTITIES[name].symbol for name in shown)
+    for heading in (*symbols, ranking.metric, "runs", "diverged"):
         table.add_column(heading, justify="right")
     by_late = sorted(ranking.places, key=lambda p: math.inf if p.late is None else p.late)
     for place in by_late:
