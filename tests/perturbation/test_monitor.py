@@ -3,6 +3,7 @@
 import copy
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -318,7 +319,7 @@ def test_momentum_and_preconditioner_are_those_of_the_optimizers():
     assert probe.momentum_load == pytest.approx(load, rel=1e-9)
 
 
-def tiny() -> tuple[nn.Module, nn.Module]:
+def tiny() -> tuple[nn.Linear, nn.Sequential]:
     generator, critic = nn.Linear(2, 2).double(), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     return generator, critic.append(nn.Flatten(0)).double()
 
@@ -371,9 +372,12 @@ def test_a_player_is_what_its_optimizer_moves():
     moved = list(critic.parameters())[2:]
     last = torch.optim.SGD(moved, lr=0.1)
     monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2], None, last)
-    theta, w = ([p.detach() for p in player] for player in (generator.parameters(), moved))
-    field = monitor._fields_on(samples(0)).g(theta, w)
-    assert [tuple(g.shape) for g in field] == [(1, 3), (1,)]
+    monitor.before_step()
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.add_(0.1)
+    moves = math.sqrt(sum(0.1**2 * parameter.numel() for parameter in moved))
+    assert monitor.after_step(samples(0), lr_g=A, lr_d=B).norms["dw"] == pytest.approx(moves)
     with pytest.raises(
         ValueError, match=r"the discriminator should .* that its optimizer moves, g"
     ):
@@ -476,6 +480,49 @@ def test_a_list_of_parameters_has_those_of_the_probe_and_a_list_with_graphs_is_p
     assert found[0] == pytest.approx(found[1], rel=1e-12)
     assert found[0] > 0
     assert (len(listing.said), listing.both) == (1, ([1], 1))
+
+
+def decay_of(network) -> Callable[..., Tensor]:
+    """A loss with a decay of weights that it reaches by itself, given none, or by its argument."""
+
+    def loss(D, round):
+        return wasserstein_critic(D, round) + (network or D)[0].weight.square().sum()
+
+    return loss
+
+
+def test_a_loss_that_reaches_the_network_by_itself_meets_the_weights_of_the_probe():
+    found = []
+    for is_argument in (True, False):
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            generator, critic = tiny()
+        loss = decay_of(None if is_argument else critic)
+        monitor = PerturbationMonitor(generator, critic, loss, wasserstein_generator)
+        monitor.before_step()
+        with torch.no_grad():
+            for parameter in (*generator.parameters(), *critic.parameters()):
+                parameter.add_(0.1)
+        found.append(monitor.after_step(samples(2), lr_g=A, lr_d=B).norms)
+    assert found[0] == found[1]
+
+
+def test_a_network_that_no_deep_copy_takes_is_probed_and_left_as_it_was():
+    """Weight norm of the former kind keeps a weight with its graph."""
+    generator, critic = tiny()
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        torch.nn.utils.weight_norm(critic[0])
+    critic(samples(1).real)
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        copy.deepcopy(critic)
+    weight, state = critic[0].weight, copy.deepcopy(dict(critic.named_parameters()))
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
+    monitor.before_step()
+    with torch.no_grad():
+        generator.weight.add_(0.1)
+    assert monitor.after_step(samples(2), lr_g=A, lr_d=B).perturbation_of_discriminator > 0
+    assert critic[0].weight is weight
+    torch.testing.assert_close(dict(critic.named_parameters()), state, rtol=0, atol=0)
 
 
 def test_before_step_comes_first():

@@ -57,7 +57,7 @@ EACH = [
 ]
 
 
-# A probe of the demo as version 0.1 wrote it, to four digits.
+# A probe of the demo as it was written before the names were words, to four digits.
 RECORDED = {
     "rho_D": 3.005,
     "rho_G": 0.8228,

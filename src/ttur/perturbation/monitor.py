@@ -10,7 +10,7 @@ from ttur.perturbation.borrowing import Player, Weights, clones
 from ttur.perturbation.fields import Fields, LossFunction, Samples
 from ttur.perturbation.probe import ProbeResult, field_probe, tracking_gap
 from ttur.runtime.randomness import randomness_from
-from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
+from ttur.timescales.optimizers import Adam, Optimizer, PreconditionedOptimizer, TorchOptimizer
 
 
 class PerturbationMonitor:
@@ -40,8 +40,8 @@ class PerturbationMonitor:
     `after_step` takes the discriminator's rate times n_critic: all quantities are per iteration.
 
     A player's parameters are those that require gradients when the monitor is made and, if it is
-    known, that its optimizer moves. The optimizers are torch's or `Describable`; none and others
-    count as plain gradient descent. Where momenta differ, the larger one counts.
+    known, that its optimizer moves. The optimizers are torch's or a `PreconditionedOptimizer`; none
+    and others count as plain gradient descent. Where momenta differ, the larger one counts.
 
     Raises:
         ValueError: if a player has no parameters.
@@ -56,8 +56,8 @@ class PerturbationMonitor:
         generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
         discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     ) -> None:
-        self._of_generator = _described(generator_optimizer)
-        self._of_discriminator = _described(discriminator_optimizer)
+        self._of_generator = _preconditioned(generator_optimizer)
+        self._of_discriminator = _preconditioned(discriminator_optimizer)
         self._generator = _player("generator", generator, self._of_generator)
         self._discriminator = _player("discriminator", discriminator, self._of_discriminator)
         self._losses = discriminator_loss, generator_loss
@@ -174,17 +174,21 @@ def _adam(parameters: Weights) -> Optimizer:
         return TorchOptimizer(torch.optim.Adam(parameters, betas=(0.5, 0.999)))
 
 
-def _described(optimizer: Optimizer | torch.optim.Optimizer | None) -> Describable | None:
+def _preconditioned(
+    optimizer: Optimizer | torch.optim.Optimizer | None,
+) -> PreconditionedOptimizer | None:
     if isinstance(optimizer, torch.optim.Optimizer):
         return TorchOptimizer(optimizer)
-    return optimizer if isinstance(optimizer, Describable) else None
+    return optimizer if isinstance(optimizer, PreconditionedOptimizer) else None
 
 
-def _player(name: str, network: nn.Module, optimizer: Describable | None) -> Player:
+def _player(name: str, network: nn.Module, optimizer: PreconditionedOptimizer | None) -> Player:
     return Player(name, network, None if optimizer is None else optimizer.parameters)
 
 
-def _preconditioner(optimizer: Describable | None, player: Player) -> tuple[float, Weights | None]:
+def _preconditioner(
+    optimizer: PreconditionedOptimizer | None, player: Player
+) -> tuple[float, Weights | None]:
     """What multiplies the rate, and the gradient of each of the player's parameters."""
     if optimizer is None:
         return 1.0, None

@@ -50,7 +50,7 @@ class ProbeResult:
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-# What version 0.1 called the quantities, in events.jsonl: its runs are read under the names above.
+# What the quantities were called before, in events.jsonl: such runs are read as those of today.
 FORMER_NAMES = {
     "rho_D": "perturbation_of_discriminator",
     "rho_G": "perturbation_of_generator",

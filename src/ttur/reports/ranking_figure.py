@@ -47,7 +47,7 @@ def draw_ranking(ranking: Ranking, path: Path) -> Path:
 
 
 def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) -> None:
-    joined = _joined(reached)
+    joined = _by_generator_rate(reached)
     for (label, places), colour in zip(joined.items(), setting_colours(len(joined)), strict=True):
         pairs = [(p.early.get(found.predictor, math.inf), p.late) for p in places]
         pairs = [(early, late) for early, late in pairs if abs(early) < DRAWABLE]
@@ -78,7 +78,7 @@ def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) ->
     axes.grid(alpha=0.4)
 
 
-def _joined(places: Sequence[Place]) -> dict[str, list[Place]]:
+def _by_generator_rate(places: Sequence[Place]) -> dict[str, list[Place]]:
     """Settings by generator rate, each in the order of b."""
     joined: dict[str, list[Place]] = {}
     for place in sorted(
