@@ -146,7 +146,7 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     found = monitoring.after_step()
     b, a = game.rates.at(4)
     assert (b, a) == (4e-3, 1e-3)
-    draw = monitoring._samples(4)
+    draw = monitoring.samples_at(4)
     probe = begun.after_step(draw(), lr_g=2 * a, lr_d=3 * b, independent=draw(), update=4)
     gap = monitoring.monitor.tracking_gap(
         draw, [draw() for _ in range(4)], uninformative=2 * math.log(2), rate=2e-3, steps=3
@@ -228,7 +228,7 @@ def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
     game, monitoring = monitored(CONFIG)
     before = game.real.state_dict()
     (one, two), (again, _), (other, _) = (
-        [draw(), draw()] for draw in map(monitoring._samples, (7, 7, 8))
+        [draw(), draw()] for draw in map(monitoring.samples_at, (7, 7, 8))
     )
     assert torch.equal(one.real, again.real)
     assert torch.equal(one.latents, again.latents)

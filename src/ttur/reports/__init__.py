@@ -1,1 +1,1 @@
-"""Results on paper. Draws and tabulates results; computes none, trains nothing."""
+"""RESULTS ON PAPER. Draws and tabulates results; computes none, trains nothing."""

@@ -1,4 +1,4 @@
-"""Two learning rates. True for any two networks."""
+"""TWO LEARNING RATES. True for any two networks."""
 
 from ttur.timescales.assumptions import StepReport, check_step_sizes
 from ttur.timescales.step_sizes import (
