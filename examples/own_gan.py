@@ -21,7 +21,7 @@ from ttur.data.published.digits import digits
 from ttur.losses import Network, gradient_penalty, wasserstein_generator
 from ttur.reports.figures import draw_report
 from ttur.reports.samples import draw_samples
-from ttur.reports.summary import groups_table
+from ttur.reports.tables import groups_table
 from ttur.training.record import RunRecord
 
 LATENT_SIZE = 32

@@ -135,6 +135,23 @@ def test_the_loop_names_no_model_data_set_or_metric():
         assert not rooms & {"models", "data", "metrics", "evaluation", "experiments"}
 
 
+def test_analysis_draws_nothing():
+    for path in MODULES:
+        if room_of(path) == "analysis":
+            assert not packages(path) & {"matplotlib", "rich", "PIL"}, path.name
+
+
+def packages(path: Path) -> set[str]:
+    """What a file imports from, wherever in it, by the first part of its name."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names.append(str(node.module))
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
 def test_no_room_lacks_a_noun():
     banned = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert not [path for path in MODULES if path.stem in banned or path.parent.name in banned]

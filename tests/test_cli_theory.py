@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ttur.cli import theory as command
+from ttur.reports.theory import write_default_study
 from ttur.theory import catalogue
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult
 
@@ -55,7 +55,7 @@ def test_every_study_answers_to_its_name_and_says_what_it_is_about():
         assert study.theorem
         assert study.question.endswith("?")
         assert 0 < study.seconds <= 15
-        assert all(default is not None for default in command._defaults(study).values())
+        assert all(default is not None for default in study.defaults.values())
 
 
 def test_the_list_has_theorem_question_and_time(ttur, of_these):
@@ -144,7 +144,7 @@ def test_all_begins_with_the_longest_and_one_failure_stops_no_other(ttur, of_the
 
 def test_what_comes_back_from_a_process_is_light(of_these, tmp_path):
     """Only names and numbers travel between processes: the curves have been drawn."""
-    report = command._write_by_name("halving", tmp_path)
+    report = write_default_study("halving", tmp_path)
     assert report.result.panels == ()
     assert report.result.rows[0].quantity == "the end"
     assert len(pickle.dumps((report.result, report.settings, report.files))) < 2000

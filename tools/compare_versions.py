@@ -76,6 +76,21 @@ BESIDE = {"update", "discriminator_updates", "audit", "counts", "fingerprints", 
 }
 TIME = re.compile(r"(^|_)(seconds|time)$")
 NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+RENAMED = {  # quantities of a probe, before -> after
+    "rho_D": "perturbation_of_discriminator",
+    "rho_G": "perturbation_of_generator",
+    "c_D": "own_change_of_discriminator",
+    "c_G": "own_change_of_generator",
+    "R": "perturbation_ratio",
+    "cos": "cosine",
+    "kappa_D": "contraction_of_discriminator",
+    "kappa_G": "contraction_of_generator",
+    "chi": "coupling",
+    "eps_eff": "time_scale_ratio",
+    "zeta": "damping_ratio",
+    "Q": "score_perturbation",
+    "rho_D_corrected": "perturbation_of_discriminator_corrected",
+}
 WORDS = {"quantity"}  # kept for who reads the document
 
 Document = dict[str, Any]
@@ -370,10 +385,11 @@ def differences(before: Any, after: Any, where: str) -> Iterator[str]:
     """A line for all that is another or missing in `after`; what only `after` has is none."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
-            if name not in after:
+            now = name if name in after else RENAMED.get(name, name)
+            if now not in after:
                 yield f"{where}/{name}: missing"
             elif name not in WORDS:
-                yield from differences(value, after[name], f"{where}/{name}")
+                yield from differences(value, after[now], f"{where}/{name}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differences(one, other, f"{where}[{index}]")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ttur.analysis.published import published_curves, published_unit
+from ttur.analysis.curves import published_curves, published_unit
 from ttur.experiments.plan import cost_line, plan_lines, published_line, with_rates
 from ttur.experiments.registry import EXPERIMENTS, experiment
 from ttur.losses import GradientPenalty, LossDescription, NonSaturating, Wasserstein

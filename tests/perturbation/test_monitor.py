@@ -3,6 +3,7 @@
 import copy
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -93,17 +94,17 @@ def test_closed_forms_of_the_linear_game(linear_probe):
     g01_other = g01_other - GAMMA * at["w'"]
     size = np.linalg.norm
     expected = {
-        "rho_D": size(dtheta) / size(g01),
-        "rho_G": size(dw) / size(at["w'"]),
-        "c_D": GAMMA * size(dw) / size(g00),
-        "c_G": 0.0,
-        "R": size(dtheta) / (GAMMA * size(dw)),
-        "cos": dtheta @ dw / size(dtheta) / size(dw),
-        "kappa_D": B * GAMMA,
-        "kappa_G": 0.0,
-        "chi": math.sqrt(A * B),
-        "eps_eff": A / (B * GAMMA**2),
-        "rho_D_corrected": size(dtheta) / math.sqrt(g01 @ g01_other),
+        "perturbation_of_discriminator": size(dtheta) / size(g01),
+        "perturbation_of_generator": size(dw) / size(at["w'"]),
+        "own_change_of_discriminator": GAMMA * size(dw) / size(g00),
+        "own_change_of_generator": 0.0,
+        "perturbation_ratio": size(dtheta) / (GAMMA * size(dw)),
+        "cosine": dtheta @ dw / size(dtheta) / size(dw),
+        "contraction_of_discriminator": B * GAMMA,
+        "contraction_of_generator": 0.0,
+        "coupling": math.sqrt(A * B),
+        "time_scale_ratio": A / (B * GAMMA**2),
+        "perturbation_of_discriminator_corrected": size(dtheta) / math.sqrt(g01 @ g01_other),
     }
     found = probe.to_json()
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -116,7 +117,7 @@ def test_the_output_proxy_of_the_linear_game(linear_probe):
     batch = samples(0)
     seen = np.concatenate([batch.real.numpy(), batch.latents.numpy() + at["theta"]])
     expected = abs(at["w'"] @ dtheta) / np.sqrt(np.mean((seen @ dw) ** 2))
-    assert pytest.approx(expected, rel=1e-9) == probe.Q
+    assert pytest.approx(expected, rel=1e-9) == probe.score_perturbation
 
 
 class Noisy(nn.Module):
@@ -310,13 +311,15 @@ def test_momentum_and_preconditioner_are_those_of_the_optimizers():
         critic.w.add_(torch.tensor([0.03, -0.01]))
         generator.u.add_(torch.tensor([0.02, 0.05]))
     probe = monitor.after_step(samples(0), lr_g=A, lr_d=B)
-    assert probe.kappa_D == pytest.approx(B * GAMMA / 4, rel=1e-6)
-    assert probe.chi == pytest.approx(math.sqrt(A / 0.25 * B / 4), rel=1e-6)
-    load = (probe.chi**2 - probe.kappa_D**2 / 4) / (0.25 * probe.kappa_D / 2)
+    assert probe.contraction_of_discriminator == pytest.approx(B * GAMMA / 4, rel=1e-6)
+    assert probe.coupling == pytest.approx(math.sqrt(A / 0.25 * B / 4), rel=1e-6)
+    load = (probe.coupling**2 - probe.contraction_of_discriminator**2 / 4) / (
+        0.25 * probe.contraction_of_discriminator / 2
+    )
     assert probe.momentum_load == pytest.approx(load, rel=1e-9)
 
 
-def tiny() -> tuple[nn.Module, nn.Module]:
+def tiny() -> tuple[nn.Linear, nn.Sequential]:
     generator, critic = nn.Linear(2, 2).double(), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     return generator, critic.append(nn.Flatten(0)).double()
 
@@ -352,9 +355,16 @@ def probed(wrap, arrange) -> ProbeResult:
 )
 def test_an_optimizer_of_torch_needs_no_wrapping_and_no_order(arrange):
     expected, found = probed(TorchOptimizer, list), probed(lambda optimizer: optimizer, arrange)
-    for name in ("kappa_D", "kappa_G", "chi", "rho_D"):
+    for name in (
+        "contraction_of_discriminator",
+        "contraction_of_generator",
+        "coupling",
+        "perturbation_of_discriminator",
+    ):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9), name
-    assert expected.kappa_D != pytest.approx(probed(lambda _: None, list).kappa_D, rel=0.5)
+    assert expected.contraction_of_discriminator != pytest.approx(
+        probed(lambda _: None, list).contraction_of_discriminator, rel=0.5
+    )
 
 
 def test_a_player_is_what_its_optimizer_moves():
@@ -362,9 +372,12 @@ def test_a_player_is_what_its_optimizer_moves():
     moved = list(critic.parameters())[2:]
     last = torch.optim.SGD(moved, lr=0.1)
     monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2], None, last)
-    theta, w = ([p.detach() for p in player] for player in (generator.parameters(), moved))
-    field = monitor._fields_on(samples(0)).g(theta, w)
-    assert [tuple(g.shape) for g in field] == [(1, 3), (1,)]
+    monitor.before_step()
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.add_(0.1)
+    moves = math.sqrt(sum(0.1**2 * parameter.numel() for parameter in moved))
+    assert monitor.after_step(samples(0), lr_g=A, lr_d=B).norms["dw"] == pytest.approx(moves)
     with pytest.raises(
         ValueError, match=r"the discriminator should .* that its optimizer moves, g"
     ):
@@ -469,6 +482,49 @@ def test_a_list_of_parameters_has_those_of_the_probe_and_a_list_with_graphs_is_p
     assert (len(listing.said), listing.both) == (1, ([1], 1))
 
 
+def decay_of(network) -> Callable[..., Tensor]:
+    """A loss with a decay of weights that it reaches by itself, given none, or by its argument."""
+
+    def loss(D, round):
+        return wasserstein_critic(D, round) + (network or D)[0].weight.square().sum()
+
+    return loss
+
+
+def test_a_loss_that_reaches_the_network_by_itself_meets_the_weights_of_the_probe():
+    found = []
+    for is_argument in (True, False):
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            generator, critic = tiny()
+        loss = decay_of(None if is_argument else critic)
+        monitor = PerturbationMonitor(generator, critic, loss, wasserstein_generator)
+        monitor.before_step()
+        with torch.no_grad():
+            for parameter in (*generator.parameters(), *critic.parameters()):
+                parameter.add_(0.1)
+        found.append(monitor.after_step(samples(2), lr_g=A, lr_d=B).norms)
+    assert found[0] == found[1]
+
+
+def test_a_network_that_no_deep_copy_takes_is_probed_and_left_as_it_was():
+    """Weight norm of the former kind keeps a weight with its graph."""
+    generator, critic = tiny()
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        torch.nn.utils.weight_norm(critic[0])
+    critic(samples(1).real)
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        copy.deepcopy(critic)
+    weight, state = critic[0].weight, copy.deepcopy(dict(critic.named_parameters()))
+    monitor = PerturbationMonitor(generator, critic, *NON_SATURATING[:2])
+    monitor.before_step()
+    with torch.no_grad():
+        generator.weight.add_(0.1)
+    assert monitor.after_step(samples(2), lr_g=A, lr_d=B).perturbation_of_discriminator > 0
+    assert critic[0].weight is weight
+    torch.testing.assert_close(dict(critic.named_parameters()), state, rtol=0, atol=0)
+
+
 def test_before_step_comes_first():
     monitor = PerturbationMonitor(Shift([0.0]), Linear([0.0]), *NON_SATURATING[:2])
     with pytest.raises(RuntimeError, match="needs before_step"):
@@ -479,7 +535,9 @@ def test_the_summary_is_the_median_of_the_last_probes(linear_probe):
     monitor = PerturbationMonitor(Shift([0.0]), Linear([0.0]), *NON_SATURATING[:2])
     assert monitor.summary() == {}
     (probe, _) = linear_probe
-    monitor.history += [replace(probe, rho_D=value) for value in (100.0, 1.0, math.nan, 3.0)]
-    assert monitor.summary(3)["rho_D"] == 2.0
-    monitor.history[:] = [replace(probe, rho_D=math.nan)]
-    assert monitor.summary()["rho_D"] is None
+    monitor.history += [
+        replace(probe, perturbation_of_discriminator=value) for value in (100.0, 1.0, math.nan, 3.0)
+    ]
+    assert monitor.summary(3)["perturbation_of_discriminator"] == 2.0
+    monitor.history[:] = [replace(probe, perturbation_of_discriminator=math.nan)]
+    assert monitor.summary()["perturbation_of_discriminator"] is None

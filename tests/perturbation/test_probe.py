@@ -149,13 +149,17 @@ def test_each_field_is_evaluated_once_at_each_point_and_read_once(monkeypatch):
 @pytest.mark.parametrize(("a", "b", "gamma"), [(0.02, 0.3, 0.4), (0.3, 0.01, 0.05), (1e-4, 0.5, 1)])
 def test_eps_eff_identity(a, b, gamma):
     result = mean_only(a, b, gamma)
-    assert result.eps_eff == pytest.approx(a / (b * gamma**2), rel=1e-10)
-    assert result.kappa_D == pytest.approx(b * gamma, rel=1e-12)
-    assert result.zeta == pytest.approx(gamma * math.sqrt(b / a) / 2, rel=1e-10)
+    assert result.time_scale_ratio == pytest.approx(a / (b * gamma**2), rel=1e-10)
+    assert result.contraction_of_discriminator == pytest.approx(b * gamma, rel=1e-12)
+    assert result.damping_ratio == pytest.approx(gamma * math.sqrt(b / a) / 2, rel=1e-10)
     # For plain SGD made of the perturbations alone: |g| is that of either end of D's step.
     ratio = result.norms["g01"] / result.norms["g00"]
-    assert ratio * result.rho_D * result.rho_G / result.c_D**2 == pytest.approx(
-        result.eps_eff, rel=1e-10
+    assert (
+        ratio
+        * result.perturbation_of_discriminator
+        * result.perturbation_of_generator
+        / result.own_change_of_discriminator** 2
+        == pytest.approx(result.time_scale_ratio, rel=1e-10)
     )
 
 
@@ -168,18 +172,27 @@ def test_the_scales_of_the_losses_do_not_matter():
 
 def test_what_the_discriminator_undoes_has_cosine_minus_one():
     # w falls and lifts g = -theta - gamma w; theta follows the sign of w'.
-    assert mean_only(start=0.5).cos == pytest.approx(-1, abs=1e-12)  # theta rises: undone
-    assert mean_only(start=-0.5).cos == pytest.approx(1, abs=1e-12)  # theta falls
+    assert mean_only(start=0.5).cosine == pytest.approx(-1, abs=1e-12)  # theta rises: undone
+    assert mean_only(start=-0.5).cosine == pytest.approx(1, abs=1e-12)  # theta falls
 
 
 def test_a_player_that_rests_gives_nan_and_null():
     theta, w = np.ones(2), np.ones(2)
     result = field_probe(lambda t, w: t - w, lambda t, w: w, theta, w, theta, w, lr_g=A, lr_d=B)
-    for name in ("R", "cos", "kappa_D", "kappa_G", "chi", "eps_eff", "zeta", "momentum_load"):
+    for name in (
+        "perturbation_ratio",
+        "cosine",
+        "contraction_of_discriminator",
+        "contraction_of_generator",
+        "coupling",
+        "time_scale_ratio",
+        "damping_ratio",
+        "momentum_load",
+    ):
         assert math.isnan(getattr(result, name)), name
     document = result.to_json()
-    assert document["eps_eff"] is None
-    assert document["rho_G"] == 0
+    assert document["time_scale_ratio"] is None
+    assert document["perturbation_of_generator"] == 0
     assert "norms" not in document
     json.dumps(document, allow_nan=False)
 
@@ -204,8 +217,8 @@ def test_rho_D_corrected_is_free_of_the_sampling_noise_of_the_gradient():
     )
     # The noise is 10 times the mean gradient: rho_D is 1 / sqrt(101) of the truth. Two noises have
     # an inner product of 1 / sqrt(size) of their squares: 0.5 of the mean's, a quarter of rho.
-    assert result.rho_D == pytest.approx(truth / math.sqrt(101), rel=0.02)
-    assert 0.7 * truth < result.rho_D_corrected < 1.5 * truth
+    assert result.perturbation_of_discriminator == pytest.approx(truth / math.sqrt(101), rel=0.02)
+    assert 0.7 * truth < result.perturbation_of_discriminator_corrected < 1.5 * truth
 
 
 def call(**changes):
@@ -270,11 +283,13 @@ def test_tracking_gap_of_a_discriminator_that_moves_in_place():
 )
 def test_momentum_load_and_damping_say_what_the_two_modes_say(a, b, gamma, beta1):
     result = mean_only(a, b, gamma, beta1)
-    modes = reduced_two_mode_stability(result.kappa_D, 0.0, result.chi, beta1)
+    modes = reduced_two_mode_stability(
+        result.contraction_of_discriminator, 0.0, result.coupling, beta1
+    )
     if abs(result.momentum_load - 1) > 1e-6:
         assert modes["stable"] == (result.momentum_load < 1)
-    if abs(result.zeta - 1) > 1e-6:
-        assert modes["overdamped"] == (result.zeta > 1)
+    if abs(result.damping_ratio - 1) > 1e-6:
+        assert modes["overdamped"] == (result.damping_ratio > 1)
 
 
 def test_two_modes_where_the_generator_moves_away():
@@ -300,5 +315,5 @@ def test_inner_products_below_nothing_count_as_nothing():
         lr_g=1.0, lr_d=1.0,
         g_fn_independent=lambda theta, w: 3 + theta,
     )  # fmt: skip
-    assert probe.rho_D == pytest.approx(0.5 / 2)
-    assert probe.rho_D_corrected == 0.0
+    assert probe.perturbation_of_discriminator == pytest.approx(0.5 / 2)
+    assert probe.perturbation_of_discriminator_corrected == 0.0

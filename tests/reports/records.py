@@ -10,9 +10,10 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from ttur.analysis.probes import QUANTITIES
 from ttur.runtime.run_directory import RunDirectory
 from ttur.timescales.step_sizes import rate_text
-from ttur.training.events import Ended, Evaluation, Log, Score, to_document
+from ttur.training.events import Ended, Evaluation, Log, Probe, Score, to_document
 from ttur.training.record import Published, PublishedBest, RunDescription, RunRecord
 
 DATA = {
@@ -210,3 +211,48 @@ RUNS = [
     record("ttur_1e-4_5e-4", 0, {5000: 45.0, 10000: 47.0}),
     record("ttur_1e-4_5e-4", 1, {5000: 30.0}, outcome="diverged@7000"),
 ]
+
+
+RATES = [(b, a) for b in (1e-3, 1e-4) for a in (1e-4, 3e-4, 1e-3)]
+UPDATES = 10_000
+
+
+def probes(gap: float, eps: float) -> tuple[Probe, ...]:
+    """Every 100 updates; the tracking gap every 2,500. After the first fifth all is 50 times it."""
+    found = []
+    for update in range(100, UPDATES + 1, 100):
+        factor = 1.0 if update <= UPDATES / 5 else 50.0
+        values = dict.fromkeys(QUANTITIES, 0.1 * factor) | {
+            "cosine": -0.9,
+            "time_scale_ratio": eps * factor,
+            "momentum_load": 0.0,
+            "tracking_gap": None if update % 2500 else gap * update / 2500,
+        }
+        found.append(
+            Probe(
+                update=update,
+                discriminator_updates=update,
+                training_seconds=0.06 * update,
+                probe_seconds=0.1,
+                values=values,
+            )
+        )
+    return tuple(found)
+
+
+def grid_run(b: float, a: float, seed: int, gap: float, eps: float, last: float) -> RunRecord:
+    """A finished run whose distance is `last` in its last fifth, and 1 before."""
+    scored = (2000, 4000, 6000, 7000, 8000, 9000, 10_000)
+    values = {update: last if update > 8000 else 1.0 for update in scored}
+    run = record("orig_5e-4", seed, values)
+    return replace(at_rates(run, b, a), probes=probes(gap, eps))
+
+
+def grid() -> list[RunRecord]:
+    """Six settings of two seeds: the gap ranks them, eps_eff the other way round but for a swap."""
+    eps = [6.0, 5.0, 4.0, 3.0, 1.0, 2.0]
+    return [
+        grid_run(b, a, seed, gap=0.1 * rank, eps=eps[rank - 1], last=10.0 * rank**2 + seed)
+        for rank, (b, a) in enumerate(RATES, start=1)
+        for seed in (0, 1)
+    ]

@@ -19,9 +19,10 @@ from reports.records import (
     with_values,
 )
 from ttur.analysis.groups import group_runs
+from ttur.analysis.probes import QUANTITIES
 from ttur.reports.figures import draw_report, figure_path
 from ttur.reports.losses import draw_losses
-from ttur.reports.perturbation import QUANTITIES, draw_monitor
+from ttur.reports.perturbation import draw_monitor
 from ttur.training.events import Probe
 from ttur.training.record import Published, RunRecord
 
@@ -343,7 +344,7 @@ def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scal
 
 def test_a_block_without_values_has_no_say_in_the_scale(drawn):
     runs = [
-        replace(run, probes=(probe(b, "rho_D"),)) if a == 1e-2 else run
+        replace(run, probes=(probe(b, "perturbation_of_discriminator"),)) if a == 1e-2 else run
         for run in crowd(12)
         for b, a in [run.description.rates]
     ]

@@ -98,7 +98,7 @@ def by_hand(folder: Path, label: str, b: float, a: float) -> None:
         values = {"fd_digits": 900.0 / update, "is_digits": 0.01 * update}
         score = {"metric": "fd_digits", "value": values["fd_digits"], "update": update}
         measured = {"metric": "fd_digits", "values": values, "best": score}
-        probe = {"R": 0.5, "tracking_gap": None}
+        probe = {"perturbation_ratio": 0.5, "tracking_gap": None}
         events += [
             {"event": "log", **at, "values": losses},
             {"event": "probe", **at, "probe_seconds": 0.1, "values": probe},

@@ -173,7 +173,7 @@ def test_lq_separation():
     found = diagnose(
         LQGAN(), *zip(*pairs, strict=True), steps=2500, probe_every=100, replicas=8, seed=1
     )
-    gap, R = found.early["tracking_gap"], found.early["R"]
+    gap, R = found.early["tracking_gap"], found.early["perturbation_ratio"]
     assert found.last[0] < 0.05
     assert gap[0] < 0.2
     assert (gap[1:] > 0.45).all()
@@ -188,7 +188,12 @@ def test_lq_separation():
     apart = {
         name: separation(values, found.last < 0.05) or 0 for name, values in found.early.items()
     }
-    assert apart["rho_D"] < 1 < apart["R"] < apart["tracking_gap"]
+    assert (
+        apart["perturbation_of_discriminator"]
+        < 1
+        < apart["perturbation_ratio"]
+        < apart["tracking_gap"]
+    )
     # Where the gap is small the noise of batch and steps lowers it: 0.05 for 0.26.
     np.testing.assert_allclose(gap[1:], found.exact_gap[1:], rtol=0.3)
     assert gap[0] < found.exact_gap[0]
@@ -219,7 +224,9 @@ def test_adam_at_nominal_rates():
         diagnose(LQGAN(), a, b, steps=4000, probe_every=100, beta1=beta1, beta2=0.999, replicas=6)
         for beta1 in (0.5, 0.9)
     )
-    R, eps_eff, load = (less.early[name] for name in ("R", "eps_eff", "momentum_load"))
+    R, eps_eff, load = (
+        less.early[name] for name in ("perturbation_ratio", "time_scale_ratio", "momentum_load")
+    )
     assert (np.diff(eps_eff.reshape(2, 3)) > 0).all()
     assert R[0] < R[1] < R[2]
     assert R[4] < R[5]
@@ -250,9 +257,15 @@ def test_reparam_invariance():
         for scale, a in ((1.0, 0.001), (0.1, 0.1), (1.0, 0.1))
     )
     np.testing.assert_allclose(rescaled.distance, plain.distance, rtol=1e-11)
-    for name in ("rho_D", "R", "eps_eff", "momentum_load", "tracking_gap"):
+    for name in (
+        "perturbation_of_discriminator",
+        "perturbation_ratio",
+        "time_scale_ratio",
+        "momentum_load",
+        "tracking_gap",
+    ):
         np.testing.assert_allclose(rescaled.early[name], plain.early[name], rtol=1e-9)
-    assert naive.early["eps_eff"] > 20 * plain.early["eps_eff"]
+    assert naive.early["time_scale_ratio"] > 20 * plain.early["time_scale_ratio"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ttur.theory.covariances import square_root
 from ttur.theory.examples import LINEAR_2_2, LINEAR_3_2
 from ttur.theory.iterate import simulate
 from ttur.theory.linear import LinearTwoTimeScale
-from ttur.theory.tracking import quasi_static_lag, slow_flow
+from ttur.theory.linear_system import quasi_static_lag, slow_flow
 from ttur.timescales import Constant, PowerLaw
 
 EX22, EX32 = LINEAR_2_2, LINEAR_3_2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
+from ttur.timescales.optimizers import Adam, Optimizer, PreconditionedOptimizer, TorchOptimizer
 
 SHAPES = [(3,), (4, 5), (2, 3, 5, 5), (), (1000,)]
 RATES = [1e-2, 1e-2, 5e-3, 1e-2, 2e-2]
@@ -243,7 +243,7 @@ def test_a_settled_step_is_the_rate_times_the_preconditioned_gradient(make, mome
     """With constant gradients every average is the gradient itself, so that nothing is left."""
     moving = parameters()
     optimizer = make(moving)
-    assert isinstance(optimizer, Describable)
+    assert isinstance(optimizer, PreconditionedOptimizer)
     assert optimizer.momentum == momentum
     gradients = tensors(1)
     for _ in range(120):

@@ -153,7 +153,7 @@ def test_probes_leave_it_untouched(tmp_path):
     monitoring.before_step()
     game.play()
     kept, gap, calls = mine.mean, mine.gap, len(mine.seen)
-    assert monitoring.after_step()["rho_D"] > 0
+    assert monitoring.after_step()["perturbation_of_discriminator"] > 0
     assert mine.mean == kept
     assert mine.gap is gap
     assert len(mine.seen) == calls

@@ -1,10 +1,11 @@
 """Events on disk and back: what a resume takes back, and damaged lines."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
+from ttur.perturbation.probe import ProbeResult
 from ttur.runtime.run_directory import EVENTS, RunDirectory
 from ttur.training.events import (
     Ended,
@@ -30,7 +31,12 @@ EVALUATION = Evaluation(
     best=SCORE,
     **COUNTS,
 )
-PROBE = Probe(update=1, probe_seconds=0.1, values={"rho_D": 1e300, "Q": None}, **COUNTS)
+PROBE = Probe(
+    update=1,
+    probe_seconds=0.1,
+    values={"perturbation_of_discriminator": 1e300, "score_perturbation": None},
+    **COUNTS,
+)
 ENDED = Ended(
     update=1,
     discriminator_updates=1,
@@ -49,6 +55,37 @@ EACH = [
     Resumed(update=1, updates=5, problems=("torn",)),
     ENDED,
 ]
+
+
+# A probe of the demo as it was written before the names were words, to four digits.
+RECORDED = {
+    "rho_D": 3.005,
+    "rho_G": 0.8228,
+    "c_D": 0.8262,
+    "c_G": 0.8442,
+    "R": 1.346,
+    "cos": -0.8853,
+    "kappa_D": 1.124,
+    "kappa_G": 1.816,
+    "chi": 1.598,
+    "eps_eff": 2.023,
+    "zeta": 0.3516,
+    "momentum_load": 7.969,
+    "Q": 1.701,
+    "rho_D_corrected": 3.234,
+    "tracking_gap": 0.4565,
+}
+
+
+def test_quantities_of_a_probe_under_their_former_names_are_read(tmp_path):
+    at = {"event": "probe", "update": 2, "probe_seconds": 0.1}
+    with RunDirectory(tmp_path) as run:
+        run.append(at | COUNTS | {"values": RECORDED})
+    (probe,) = read_events(tmp_path)
+    assert isinstance(probe, Probe)
+    assert list(probe.values.values()) == list(RECORDED.values())
+    names = [field.name for field in fields(ProbeResult) if field.name != "norms"]
+    assert [*probe.values] == [*names, "tracking_gap"]
 
 
 def test_every_event_comes_back_as_it_was_and_in_order(tmp_path):
@@ -82,8 +119,8 @@ def test_a_resume_takes_back_later_updates_and_keeps_the_lines(tmp_path):
         (EVALUATION, {"values": {"fid": True}}),
         (EVALUATION, {"values": {"fid": float("nan")}}),
         (EVALUATION, {"best": {"metric": "fid", "value": "3", "update": 1}}),
-        (PROBE, {"values": {"rho_D": "abc", "Q": 1.0}}),
-        (PROBE, {"values": {"rho_D": True}}),
+        (PROBE, {"values": {"perturbation_of_discriminator": "abc", "score_perturbation": 1.0}}),
+        (PROBE, {"values": {"perturbation_of_discriminator": True}}),
         (ENDED, {"kind": "lost"}),
     ],
 )

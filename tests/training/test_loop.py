@@ -350,7 +350,7 @@ class Watching:
     def before_step(self) -> None: ...
 
     def after_step(self) -> dict[str, float]:
-        return {"rho_D": 0.5}
+        return {"perturbation_of_discriminator": 0.5}
 
 
 def test_listeners_are_told_every_event_once_in_order_after_it_is_on_disk(tiny_game, tmp_path):

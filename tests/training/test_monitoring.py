@@ -1,5 +1,6 @@
 """Probes of whole runs: their cadence, their samples, and what they leave alone."""
 
+import copy
 import json
 import math
 from typing import Any
@@ -44,7 +45,7 @@ def test_probes_come_at_multiples_and_the_gap_with_the_first_after_its_own(tmp_p
     probes = probes_of(CONFIG.but(updates=13, tracking_gap_every_updates=5), tmp_path)
     assert [probe["update"] for probe in probes] == [2, 4, 6, 8, 10, 12]
     assert [p["update"] for p in probes if "tracking_gap" in p] == [6, 10]
-    assert all(probe["rho_D"] > 0 for probe in probes)
+    assert all(probe["perturbation_of_discriminator"] > 0 for probe in probes)
 
 
 def test_an_interrupted_run_is_probed_as_one_that_was_not(tmp_path):
@@ -87,7 +88,7 @@ def test_a_damaged_probe_is_passed_over_and_the_others_are_read(tmp_path, damage
     lines = events.read_text().splitlines(keepends=True)
     at = next(i for i, line in enumerate(lines) if '"probe"' in line)
     probe = json.loads(lines[at])
-    probe["values"]["rho_D"] = damage
+    probe["values"]["perturbation_of_discriminator"] = damage
     events.write_text("".join([*lines[:at], json.dumps(probe) + "\n", *lines[at + 1 :]]))
     assert probes_of(CONFIG, tmp_path) == probes[1:]
     figure = draw_monitor(group_runs(read_runs(tmp_path)), tmp_path / "monitor.png")
@@ -105,22 +106,24 @@ def test_a_probe_that_was_logged_twice_counts_once(tmp_path):
 
 
 def test_critics_that_move_n_times_have_n_times_the_rate():
-    """eps_eff goes like a/b: measured on one iteration that two games would call differently."""
+    """The time-scale ratio goes like a/b: one iteration that two games would call differently."""
     game, monitoring = monitored(CONFIG)
 
     def probe() -> dict:
-        monitoring.monitor._before = kept
+        monitoring.monitor = copy.copy(begun)  # of the same weights before the step
         return monitoring.after_step()
 
     monitoring.before_step()
-    kept = monitoring.monitor._before
+    begun = copy.copy(monitoring.monitor)
     game.play()
     once = probe()
     game.discriminator_updates += 3
     four = probe()
-    assert four["kappa_D"] == pytest.approx(4 * once["kappa_D"], rel=1e-12)
-    assert four["chi"] == pytest.approx(2 * once["chi"], rel=1e-12)
-    assert four["eps_eff"] == pytest.approx(once["eps_eff"] / 4, rel=1e-12)
+    assert four["contraction_of_discriminator"] == pytest.approx(
+        4 * once["contraction_of_discriminator"], rel=1e-12
+    )
+    assert four["coupling"] == pytest.approx(2 * once["coupling"], rel=1e-12)
+    assert four["time_scale_ratio"] == pytest.approx(once["time_scale_ratio"] / 4, rel=1e-12)
 
 
 def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
@@ -137,17 +140,14 @@ def test_the_monitor_is_given_rates_samples_and_settings_of_the_run():
     for _ in range(3):
         game.play()
     monitoring.before_step()
-    kept = monitoring.monitor._before
+    begun = copy.copy(monitoring.monitor)
     game.play()
     assert game.update == 4
     found = monitoring.after_step()
     b, a = game.rates.at(4)
     assert (b, a) == (4e-3, 1e-3)
-    draw = monitoring.samples(4)
-    monitoring.monitor._before = kept
-    probe = monitoring.monitor.after_step(
-        draw(), lr_g=2 * a, lr_d=3 * b, independent=draw(), update=4
-    )
+    draw = monitoring.samples_at(4)
+    probe = begun.after_step(draw(), lr_g=2 * a, lr_d=3 * b, independent=draw(), update=4)
     gap = monitoring.monitor.tracking_gap(
         draw, [draw() for _ in range(4)], uninformative=2 * math.log(2), rate=2e-3, steps=3
     )
@@ -199,10 +199,10 @@ def test_a_generator_that_stays_has_no_ratios(tmp_path):
         monitor_every_updates=1,
     )
     (probe,) = probes_of(first, tmp_path)
-    assert probe["rho_D"] == 0
-    assert probe["c_D"] > 0
-    assert probe["eps_eff"] is None
-    assert probe["chi"] is None
+    assert probe["perturbation_of_discriminator"] == 0
+    assert probe["own_change_of_discriminator"] > 0
+    assert probe["time_scale_ratio"] is None
+    assert probe["coupling"] is None
 
 
 def test_a_rate_that_has_halved_down_to_nothing_is_probed_all_the_same():
@@ -212,7 +212,7 @@ def test_a_rate_that_has_halved_down_to_nothing_is_probed_all_the_same():
     game.rates = LearningRatePair(Halving(1e-3, 1), 1e-3)
     game.update = 2000
     assert game.rates.at(2000) == (0, 1e-3)
-    assert monitoring.after_step()["rho_D"] > 0
+    assert monitoring.after_step()["perturbation_of_discriminator"] > 0
 
 
 def test_probe_seconds_are_not_training_seconds(tmp_path):
@@ -228,7 +228,7 @@ def test_samples_depend_on_seed_and_update_and_leave_the_stream_alone():
     game, monitoring = monitored(CONFIG)
     before = game.real.state_dict()
     (one, two), (again, _), (other, _) = (
-        [draw(), draw()] for draw in map(monitoring.samples, (7, 7, 8))
+        [draw(), draw()] for draw in map(monitoring.samples_at, (7, 7, 8))
     )
     assert torch.equal(one.real, again.real)
     assert torch.equal(one.latents, again.latents)

@@ -1,4 +1,4 @@
-"""Runs of one setting over its seeds, and their curves: what figures and tables are made of."""
+"""Runs of one setting over its seeds, and their curves: what all else is computed from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from ttur.timescales.step_sizes import rate_text
 from ttur.training.events import Evaluation
 from ttur.training.record import Published, RunRecord
-
-CROWD = 10  # settings; more in one panel are a tangle
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Group:
         return self.title.replace(f" {' '.join(self._rate_texts)}", "")
 
     @property
-    def counted(self) -> str:
+    def tally(self) -> str:
         """How many runs there are, and how many of them came to no end of their own."""
         runs, diverged = len(self.runs), len(self.diverged)
         unfinished = runs - diverged - len(self.finished)
@@ -177,32 +175,6 @@ def by_experiment(groups: Sequence[Group]) -> dict[str, list[Group]]:
     for group in groups:
         members.setdefault(group.experiment, []).append(group)
     return members
-
-
-def in_rows(groups: Sequence[Group], columns: int) -> list[list[Group]]:
-    """The groups of each experiment, at most `columns` beside each other."""
-    return [
-        some[start : start + columns]
-        for some in by_experiment(groups).values()
-        for start in range(0, len(some), columns)
-    ]
-
-
-def shares(groups: Sequence[Group]) -> dict[str, list[Group]]:
-    """What stands in one panel, by its heading: all, or of a crowd those of one experiment; of a
-    crowd of one experiment those of one generator rate.
-    """
-    if len(groups) <= CROWD:
-        return {"": list(groups)}
-    experiments = by_experiment(groups)
-    if len(experiments) > 1:
-        return experiments
-    of_rate: dict[float, list[Group]] = {}
-    for group in groups:
-        of_rate.setdefault(group.first_rates[1], []).append(group)
-    if len(of_rate) > CROWD:
-        return {"": list(groups)}
-    return {f"a = {a:g}": of_rate[a] for a in sorted(of_rate)}
 
 
 def differ_in_cost(groups: Sequence[Group]) -> bool:

@@ -1,6 +1,6 @@
 """Numbers of several runs as text: a mean never without its spread and the number of runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
@@ -33,18 +33,3 @@ class Spread:
             return "–"
         about = "" if self.std is None else f" ± {self.std:.2g}"
         return f"{self.mean:.4g}{about} (n={len(self.values)})"
-
-
-def extent(values: Iterable[Any], text: Callable[[Any], str]) -> str:
-    """The lowest and the highest, `2 to 40`, or the one there is."""
-    ordered = sorted(values)
-    return " to ".join(dict.fromkeys(map(text, ordered[:1] + ordered[-1:]))) or "–"
-
-
-def counted(count: int) -> str:
-    return f"{count:,}"
-
-
-def minutes(seconds: float) -> str:
-    """Three digits of a few minutes, whole ones from 100 on."""
-    return f"{seconds / 60:,.0f}" if seconds >= 6000 else f"{seconds / 60:.3g}"

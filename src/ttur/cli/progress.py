@@ -67,6 +67,7 @@ class TerminalProgress:
             self.say(line)
 
     def _line(self, run: Progress) -> str:
+        # Not by the columns of rich.progress: their speed is of the wall clock, ours of training.
         parts = [f"{self.title}  {run.update:,}/{run.updates:,}"]
         if run.updates_per_second > 0:
             parts.append(f"{run.updates_per_second:.1f} updates/s")

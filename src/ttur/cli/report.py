@@ -25,15 +25,22 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
+    from ttur.analysis.budget import equal_budgets
     from ttur.analysis.groups import group_runs
-    from ttur.reports.budget import budget_table, equal_budgets
+    from ttur.analysis.ranking import rankings
+    from ttur.analysis.summary import summaries
     from ttur.reports.figures import draw_report, figure_path
     from ttur.reports.losses import draw_losses
     from ttur.reports.perturbation import draw_monitor
-    from ttur.reports.ranking import places_table, ranking_table, rankings
     from ttur.reports.ranking_figure import draw_ranking
     from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
-    from ttur.reports.summary import groups_table, summaries
+    from ttur.reports.tables import (
+        budget_table,
+        groups_table,
+        places_table,
+        ranking_table,
+        ranking_title,
+    )
     from ttur.training.record import read_runs
 
     figure = figure_path(out or runs[0] / "report.png")
@@ -50,7 +57,7 @@ def report(
             console().print()
             console().print(budget_table(comparison))
         for ranking in ranked:
-            for part in (ranking.title, ranking_table(ranking), places_table(ranking)):
+            for part in (ranking_title(ranking), ranking_table(ranking), places_table(ranking)):
                 console().print()
                 console().print(part)
     files: dict[str, list[Any]] = {

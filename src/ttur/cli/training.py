@@ -188,7 +188,7 @@ def _run(
     from ttur.cli.progress import TerminalProgress
     from ttur.experiments.plan import plan_lines
     from ttur.experiments.running import run
-    from ttur.reports.summary import runs_table
+    from ttur.reports.tables import runs_table
 
     records: list[RunRecord] = []
     was_interrupted = False

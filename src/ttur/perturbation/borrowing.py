@@ -1,4 +1,9 @@
-"""A network borrowed: other weights for a while, after which nothing has changed."""
+"""A network borrowed: other weights for a while, after which nothing has changed.
+
+Not a deep copy of it: that is refused of what holds tensors with a graph (weight norm after a
+forward pass, a list of outputs), and a loss that reaches the network by a closure, or a layer that
+both players share, would meet the weights of training.
+"""
 
 import copy
 import random
@@ -73,7 +78,7 @@ class Player:
         tensors |= clones(self.buffers()) if buffers is None else buffers
         named = {f"network.{name}": tensor for name, tensor in tensors.items()}
 
-        def used(network: nn.Module) -> Any:
+        def use_and_keep(network: nn.Module) -> Any:
             found = use(network)
             if buffers is not None:
                 buffers.update((n, buffer.detach()) for n, buffer in network.named_buffers())
@@ -87,8 +92,8 @@ class Player:
         try:
             for attributes, before in kept:
                 for name in before.keys() - _OF_EVERY_MODULE:
-                    attributes[name] = _copied(before[name], copies)
-            return functional_call(_Use(network), named, (used,))
+                    attributes[name] = _copy(before[name], copies)
+            return functional_call(_Use(network), named, (use_and_keep,))
         finally:
             for attributes, before in kept:
                 attributes.clear()
@@ -110,7 +115,7 @@ class _Use(nn.Module):
         return use(self.network)
 
 
-def _copied(value: Any, copies: dict[int, Any]) -> Any:
+def _copy(value: Any, copies: dict[int, Any]) -> Any:
     if not isinstance(value, _CHANGEABLE):
         return value
     try:

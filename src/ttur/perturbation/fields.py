@@ -82,22 +82,22 @@ class Fields:
         fake = self._fake(theta)
         round = self.batch.round(fake, self.update)
 
-        def used(discriminator: nn.Module) -> Any:
+        def use_loss(discriminator: nn.Module) -> Any:
             return use(self.discriminator_loss(discriminator, round))
 
         with self.batch.randomness():
-            return self.discriminator.with_weights(w, used, buffers)
+            return self.discriminator.with_weights(w, use_loss, buffers)
 
     @torch.no_grad()
     def scores(self, theta: Weights, w: Weights) -> tuple[Tensor, Tensor]:
         """The discriminator's outputs on generated and on real samples."""
         fake = self._fake(theta)
 
-        def scored(discriminator: nn.Module) -> tuple[Tensor, Tensor]:
+        def both(discriminator: nn.Module) -> tuple[Tensor, Tensor]:
             return discriminator(fake), discriminator(self.batch.real)
 
         with self.batch.randomness():
-            return self.discriminator.with_weights(w, scored)
+            return self.discriminator.with_weights(w, both)
 
     @torch.no_grad()
     def _fake(self, theta: Weights) -> Tensor:

@@ -10,7 +10,7 @@ from ttur.perturbation.borrowing import Player, Weights, clones
 from ttur.perturbation.fields import Fields, LossFunction, Samples
 from ttur.perturbation.probe import ProbeResult, field_probe, tracking_gap
 from ttur.runtime.randomness import randomness_from
-from ttur.timescales.optimizers import Adam, Describable, Optimizer, TorchOptimizer
+from ttur.timescales.optimizers import Adam, Optimizer, PreconditionedOptimizer, TorchOptimizer
 
 
 class PerturbationMonitor:
@@ -25,7 +25,7 @@ class PerturbationMonitor:
         >>> with torch.no_grad():  # an iteration of your own loop
         ...     _ = G.weight.add_(0.01), D.weight.add_(0.01)
         >>> batch = Samples(real=torch.randn(8, 3), latents=torch.randn(8, 2), seed=0)
-        >>> monitor.after_step(batch, lr_g=1e-2, lr_d=1e-2).rho_D >= 0
+        >>> monitor.after_step(batch, lr_g=1e-2, lr_d=1e-2).perturbation_of_discriminator >= 0
         True
 
     `before_step()`, then an iteration of any order and optimizer, then `after_step(batch, ...)`.
@@ -40,8 +40,8 @@ class PerturbationMonitor:
     `after_step` takes the discriminator's rate times n_critic: all quantities are per iteration.
 
     A player's parameters are those that require gradients when the monitor is made and, if it is
-    known, that its optimizer moves. The optimizers are torch's or `Describable`; none and others
-    count as plain gradient descent. Where momenta differ, the larger one counts.
+    known, that its optimizer moves. The optimizers are torch's or a `PreconditionedOptimizer`; none
+    and others count as plain gradient descent. Where momenta differ, the larger one counts.
 
     Raises:
         ValueError: if a player has no parameters.
@@ -56,8 +56,8 @@ class PerturbationMonitor:
         generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
         discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     ) -> None:
-        self._of_generator = _described(generator_optimizer)
-        self._of_discriminator = _described(discriminator_optimizer)
+        self._of_generator = _preconditioned(generator_optimizer)
+        self._of_discriminator = _preconditioned(discriminator_optimizer)
         self._generator = _player("generator", generator, self._of_generator)
         self._discriminator = _player("discriminator", discriminator, self._of_discriminator)
         self._losses = discriminator_loss, generator_loss
@@ -84,7 +84,8 @@ class PerturbationMonitor:
         """What the iteration since `before_step` did to both fields, on `batch`.
 
         `lr_g` and `lr_d` are the rates of the iteration (a, and b times n_critic). A second,
-        `independent` batch takes the noise of the batch out of the norm in `rho_D_corrected`.
+        `independent` batch takes the noise of the batch out of the norm in
+        `perturbation_of_discriminator_corrected`.
         Losses are told `update`, the number of the iteration.
 
         Raises:
@@ -173,17 +174,21 @@ def _adam(parameters: Weights) -> Optimizer:
         return TorchOptimizer(torch.optim.Adam(parameters, betas=(0.5, 0.999)))
 
 
-def _described(optimizer: Optimizer | torch.optim.Optimizer | None) -> Describable | None:
+def _preconditioned(
+    optimizer: Optimizer | torch.optim.Optimizer | None,
+) -> PreconditionedOptimizer | None:
     if isinstance(optimizer, torch.optim.Optimizer):
         return TorchOptimizer(optimizer)
-    return optimizer if isinstance(optimizer, Describable) else None
+    return optimizer if isinstance(optimizer, PreconditionedOptimizer) else None
 
 
-def _player(name: str, network: nn.Module, optimizer: Describable | None) -> Player:
+def _player(name: str, network: nn.Module, optimizer: PreconditionedOptimizer | None) -> Player:
     return Player(name, network, None if optimizer is None else optimizer.parameters)
 
 
-def _preconditioner(optimizer: Describable | None, player: Player) -> tuple[float, Weights | None]:
+def _preconditioner(
+    optimizer: PreconditionedOptimizer | None, player: Player
+) -> tuple[float, Weights | None]:
     """What multiplies the rate, and the gradient of each of the player's parameters."""
     if optimizer is None:
         return 1.0, None

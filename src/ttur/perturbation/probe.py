@@ -22,23 +22,25 @@ class ProbeResult:
     """What one iteration (theta, w) -> (theta', w') did to both fields; nan where it is 0/0.
 
     D is the discriminator's step w -> w', G the generator's theta -> theta' after it; |.| is the
-    Euclidean norm over all parameters of a player.
+    Euclidean norm over all parameters of a player. Behind each stands its symbol in docs/theory.md.
     """
 
-    rho_D: float  # |G's change of g| / |g|: the perturbation of appendix A5
-    rho_G: float  # |D's change of h| / |h|: the reverse one
-    c_D: float  # |D's change of g| / |g|: what its own step changes
-    c_G: float  # |G's change of h| / |h|
-    R: float  # |G's change of g| / |D's change of g|
-    cos: float  # between these two: -1 where the discriminator undoes the perturbation
-    kappa_D: float  # rate per step at which the discriminator's own field contracts
-    kappa_G: float  # its counterpart of the generator, without a sign
-    chi: float  # coupling per step of the two players
-    eps_eff: float  # (chi / kappa_D)^2: slow rate over fast rate, the measured time-scale ratio
-    zeta: float  # damping 1 / (2 sqrt(eps_eff)); above 1 the two-mode model follows, overdamped
+    perturbation_of_discriminator: float  # rho_D, of appendix A5: |G's change of g| / |g|
+    perturbation_of_generator: float  # rho_G, the reverse one: |D's change of h| / |h|
+    own_change_of_discriminator: float  # c_D, what its own step changes: |D's change of g| / |g|
+    own_change_of_generator: float  # c_G: |G's change of h| / |h|
+    perturbation_ratio: float  # R: |G's change of g| / |D's change of g|
+    cosine: float  # between these two: -1 where the discriminator undoes the perturbation
+    contraction_of_discriminator: float  # kappa_D, per step, of its own field
+    contraction_of_generator: float  # kappa_G, its counterpart, without a sign
+    coupling: float  # chi, of the two players per step
+    time_scale_ratio: float  # eps_eff = (chi / kappa_D)^2: slow rate over fast rate, as measured
+    damping_ratio: float  # zeta = 1 / (2 sqrt(eps_eff)); above 1 two modes follow, overdamped
     momentum_load: float  # above 1 the two-mode model is unstable under momentum
-    Q: float  # G's change of the scores over D's, root mean squares; nan without `output_fn`
-    rho_D_corrected: float  # rho_D without sampling noise; nan without `g_fn_independent`
+    # Q, G's change of the scores over D's, root mean squares; nan without `output_fn`.
+    score_perturbation: float
+    # Of the discriminator, without sampling noise; nan without `g_fn_independent`.
+    perturbation_of_discriminator_corrected: float
     norms: dict[str, float]  # of g, h at the three points, their differences, both moves
 
     def to_json(self) -> dict[str, float | None]:
@@ -46,6 +48,24 @@ class ProbeResult:
         values = asdict(self)
         del values["norms"]
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+# What the quantities were called before, in events.jsonl: such runs are read as those of today.
+FORMER_NAMES = {
+    "rho_D": "perturbation_of_discriminator",
+    "rho_G": "perturbation_of_generator",
+    "c_D": "own_change_of_discriminator",
+    "c_G": "own_change_of_generator",
+    "R": "perturbation_ratio",
+    "cos": "cosine",
+    "kappa_D": "contraction_of_discriminator",
+    "kappa_G": "contraction_of_generator",
+    "chi": "coupling",
+    "eps_eff": "time_scale_ratio",
+    "zeta": "damping_ratio",
+    "Q": "score_perturbation",
+    "rho_D_corrected": "perturbation_of_discriminator_corrected",
+}
 
 
 def field_probe(
@@ -100,20 +120,24 @@ def field_probe(
     damping = kappa_D * kappa_D  # not a power, which raises where it is too large
     eps_eff, excess = _ratio(chi2, damping), chi2 - damping / 4
     return ProbeResult(
-        rho_D=_ratio(norm["dG_g"], norm["g01"]),
-        rho_G=_ratio(norm["dD_h"], norm["h01"]),
-        c_D=_ratio(norm["dD_g"], norm["g00"]),
-        c_G=_ratio(norm["dG_h"], norm["h01"]),
-        R=_ratio(norm["dG_g"], norm["dD_g"]),
-        cos=_ratio(square["dG_g.dD_g"], norm["dG_g"] * norm["dD_g"]),
-        kappa_D=kappa_D,
-        kappa_G=kappa_G,
-        chi=math.sqrt(chi2),
-        eps_eff=eps_eff,
-        zeta=_ratio(1.0, 2 * math.sqrt(eps_eff)),
+        perturbation_of_discriminator=_ratio(norm["dG_g"], norm["g01"]),
+        perturbation_of_generator=_ratio(norm["dD_h"], norm["h01"]),
+        own_change_of_discriminator=_ratio(norm["dD_g"], norm["g00"]),
+        own_change_of_generator=_ratio(norm["dG_h"], norm["h01"]),
+        perturbation_ratio=_ratio(norm["dG_g"], norm["dD_g"]),
+        cosine=_ratio(square["dG_g.dD_g"], norm["dG_g"] * norm["dD_g"]),
+        contraction_of_discriminator=kappa_D,
+        contraction_of_generator=kappa_G,
+        coupling=math.sqrt(chi2),
+        time_scale_ratio=eps_eff,
+        damping_ratio=_ratio(1.0, 2 * math.sqrt(eps_eff)),
         momentum_load=_ratio(0.0 if excess <= 0 else excess, (1 - beta1) * kappa_D / 2),
-        Q=_ratio(norm["dG_Q"] / math.sqrt(generated), norm["dD_Q"] / math.sqrt(scored)),
-        rho_D_corrected=_ratio(norm["dG_g.independent"], norm["g01.independent"]),
+        score_perturbation=_ratio(
+            norm["dG_Q"] / math.sqrt(generated), norm["dD_Q"] / math.sqrt(scored)
+        ),
+        perturbation_of_discriminator_corrected=_ratio(
+            norm["dG_g.independent"], norm["g01.independent"]
+        ),
         norms={name: norm[name] for name in _NORMS},
     )
 

@@ -68,7 +68,7 @@ def draw_fid_and_ind(study: DisturbanceStudy, path: Path) -> Path:
     for name, (left, right) in zip(names, panels, strict=True):
         _draw_distance(left, study, name)
         _draw_ind(right, study, name)
-    return _save(figure, path)
+    return _save_with_legend(figure, path)
 
 
 def draw_figure_3(study: DisturbanceStudy, path: Path) -> Path:
@@ -78,7 +78,7 @@ def draw_figure_3(study: DisturbanceStudy, path: Path) -> Path:
         _draw_distance(axes, study, name)
     for axes in panels.flat[len(study.disturbances) :]:
         axes.axis("off")
-    return _save(figure, path)
+    return _save_with_legend(figure, path)
 
 
 def ind_reading(study: DisturbanceStudy, disturbance: str) -> str:
@@ -178,7 +178,7 @@ def _draw_thumbnail(axes: Axes, thumbnail: np.ndarray, centre: float) -> None:
     inset.axis("off")
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def _save_with_legend(figure: Figure, path: Path) -> Path:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)

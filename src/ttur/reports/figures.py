@@ -1,18 +1,16 @@
 """Curves with bands over seeds, published curves dashed behind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, cycle
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.analysis.bands import Segment, segments
-from ttur.analysis.groups import CROWD, Group, Point, curve, differ_in_cost, shares
-from ttur.analysis.published import published_curves, published_unit
-from ttur.reports.page import save
+from ttur.analysis.curves import AXES, Axis, metric_series, published_series
+from ttur.analysis.groups import Group, differ_in_cost
+from ttur.reports.page import CROWD, panel_groups, plain_ticks, save
 from ttur.runtime.errors import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.
@@ -22,38 +20,6 @@ PANEL = (6.3, 5.3)  # inches, those of the paper
 SMALL_PANEL = (4.6, 4.2)
 WIDE = 3.0  # a line of theirs
 SUFFIXES = (".png", ".pdf", ".svg")
-
-
-class Axis(NamedTuple):
-    """What curves are drawn against: its name, its value at a point, and a published unit.
-
-    `remark` follows "published" in the legend, where the published series counts otherwise.
-    """
-
-    label: str
-    of: Callable[[Point], float]
-    published: str | None = None
-    per_unit: float = 1.0
-    remark: str = ""
-
-
-AXES = {
-    "updates": Axis("generator updates", lambda p: p.event.update, "thousand mini-batches", 1e3),
-    "minutes": Axis(
-        "minutes of training",
-        lambda p: p.event.training_seconds / 60,
-        "minutes",
-        remark=", evaluation included",  # J.23
-    ),
-    "total_minutes": Axis(
-        "minutes, evaluation included",
-        lambda p: (p.event.training_seconds + p.evaluation_seconds) / 60,
-        "minutes",
-    ),
-    "both_players": Axis(
-        "updates of both players", lambda p: p.event.update + p.event.discriminator_updates
-    ),
-}
 
 
 def figure_path(path: Path) -> Path:
@@ -115,7 +81,7 @@ def draw_curves(
     Raises:
         ValueError: if there is no such band.
     """
-    parts, named = shares(groups), sorted(metrics)
+    parts, named = panel_groups(groups), sorted(metrics)
     whole = len(parts) == 1
     cells = [[(name, metric, *parts) for metric in named] for name in against]
     if not whole:
@@ -162,15 +128,7 @@ def draw_mean(
 def _draw_panel(
     axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None, heading: str
 ) -> None:
-    figures = dict.fromkeys(
-        group.published.curves[metric] for group in groups if metric in group.published.curves
-    )
-    published = {
-        series: points
-        for figure in figures
-        if published_unit(figure) == axis.published
-        for series, points in published_curves(figure).items()
-    }
+    published = published_series(groups, metric, axis)
     names = list(dict.fromkeys(group.experiment for group in groups))
     titles = [group.title for group in groups]
     others = [series for series in published if series not in titles]
@@ -186,9 +144,9 @@ def _draw_panel(
         axes.axhline(floor, color="black", linestyle=":", label=f"real samples ({floor:.3g})")
     limit = axes.get_xlim()[1]
     for series, points in published.items():
-        seen = [point for point in points if point["x"] * axis.per_unit <= limit]
+        seen = [(x, mean) for x, mean in points.values() if x <= limit]
         label = f"{series}, published{axis.remark}"
-        _draw_published(axes, label, seen, axis.per_unit, colour_of[series])
+        _draw_published(axes, label, seen, colour_of[series])
     titled = [*names, heading] if heading else names
     axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(dict.fromkeys(titled)))
     _set_scale(axes)
@@ -204,19 +162,19 @@ def _draw_panel(
 def _draw_group(
     axes: Axes, group: Group, metric: str, axis: Axis, band: str, colour: str, prefix: str
 ) -> None:
-    curves = [curve(run, metric) for run in group.runs]
-    points = [{p.event.update: (float(axis.of(p)), p.value) for p in points} for points in curves]
-    draw_mean(axes, segments(points, band), colour, f"{prefix}{group.title} ({group.counted})")
-    ends = [points[-1] for points in (curve(run, metric) for run in group.diverged) if points]
-    axes.plot([axis.of(p) for p in ends], [p.value for p in ends], "x", color=colour, markersize=9)
+    runs = [metric_series(run, metric, axis) for run in group.runs]
+    draw_mean(axes, segments(runs, band), colour, f"{prefix}{group.title} ({group.tally})")
+    diverged = [metric_series(run, metric, axis) for run in group.diverged]
+    ends = [list(points.values())[-1] for points in diverged if points]
+    axes.plot([x for x, _ in ends], [y for _, y in ends], "x", color=colour, markersize=9)
 
 
 def _draw_published(
-    axes: Axes, label: str, points: Sequence[dict[str, float]], per_unit: float, colour: str
+    axes: Axes, label: str, points: Sequence[tuple[float, float]], colour: str
 ) -> None:
     axes.plot(
-        [point["x"] * per_unit for point in points],
-        [point["mean"] for point in points],
+        [x for x, _ in points],
+        [mean for _, mean in points],
         color=colour,
         linestyle="--",
         linewidth=1.2,
@@ -228,12 +186,6 @@ def _draw_published(
 def _set_scale(axes: Axes) -> None:
     """Logarithmic where the values span decades."""
     low, high = axes.dataLim.intervaly
-    if low <= 0 or high / low <= 30:
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    if high / low < 300:
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axes.yaxis.set_minor_formatter("{x:g}")
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    if low > 0 and high > 30 * low:
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis)

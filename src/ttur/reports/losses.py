@@ -7,9 +7,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ttur.analysis.bands import segments
-from ttur.analysis.groups import Group, in_rows
+from ttur.analysis.curves import log_series
+from ttur.analysis.groups import Group
 from ttur.reports.figures import PANEL, draw_mean
-from ttur.reports.page import save
+from ttur.reports.page import row_groups, save
 
 COLUMNS = 4  # settings beside each other; more of them go below
 # Rows of panels: the quantities of the logs that are drawn together, and their colours.
@@ -28,7 +29,7 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
     """
     lines = [
         (some, row)
-        for some in in_rows(groups, COLUMNS)
+        for some in row_groups(groups, COLUMNS)
         for row in ROWS
         if any(row.keys() & log.values for group in some for run in group.runs for log in run.logs)
     ]
@@ -55,19 +56,12 @@ def draw_losses(groups: Sequence[Group], path: Path, band: str | None = None) ->
             axes.set(xlabel="generator updates", title=f"{group.experiment}, {group.title}")
             axes.grid(alpha=0.4)
             if axes.get_legend_handles_labels()[1]:
-                axes.legend(title=f"{group.counted}; band {band or group.band}")
+                axes.legend(title=f"{group.tally}; band {band or group.band}")
         for axes in line[len(some) :]:
             axes.axis("off")
     return save(figure, path)
 
 
 def _draw_quantity(axes: Axes, group: Group, name: str, band: str, colour: str) -> None:
-    runs = [
-        {
-            log.update: (float(log.update), value)
-            for log in run.logs
-            if (value := log.values.get(name)) is not None
-        }
-        for run in group.runs
-    ]
+    runs = [log_series(run, name) for run in group.runs]
     draw_mean(axes, segments(runs, band), colour, name.replace("_", " "), width=1.6)

@@ -2,46 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ttur.analysis.bands import segments
-from ttur.analysis.groups import Group, by_experiment, shares
+from ttur.analysis.groups import Group, by_experiment
+from ttur.analysis.probes import QUANTITIES, Quantity, running_median
 from ttur.reports.figures import draw_mean
-from ttur.reports.page import DRAWABLE, plain_ticks, save
-from ttur.training.record import RunRecord
+from ttur.reports.page import DRAWABLE, panel_groups, plain_ticks, save, setting_colours
 
 PANEL = (4.6, 3.5)  # inches
 COLUMNS = 5
-SMOOTHED = 20  # the part of a run's probes whose median is drawn: one in so many
 
 
-class Quantity(NamedTuple):
-    """A number of a probe: what it is called, its axis, and what it should be below."""
-
-    label: str
-    scale: str = "log"
-    threshold: float | None = None
-
-
-# What a probe is drawn as. Zeros of the symlog ones are common: the discriminator tracks.
-QUANTITIES = {
-    "rho_D": Quantity("ρ_D, the generator's perturbation of g"),
-    "rho_G": Quantity("ρ_G, the discriminator's of h"),
-    "c_D": Quantity("c_D, D's own change of g", threshold=0.5),
-    "c_G": Quantity("c_G, G's own change of h"),
-    "R": Quantity("R, perturbation / D's own change", threshold=1.0),
-    "cos": Quantity("cosine of the two changes of g", "linear"),
-    "eps_eff": Quantity("time-scale ratio ε_eff", threshold=0.5),
-    "momentum_load": Quantity("momentum load ℓ", "symlog", 0.3),
-    "Q": Quantity("Q, perturbation of D's output"),
-    "tracking_gap": Quantity("tracking gap T_K", "symlog", 0.3),
-}
+# Of the quantities whose axis is not logarithmic. Zeros of the symlog ones are common: the
+# discriminator tracks.
+SCALES = {"cosine": "linear", "momentum_load": "symlog", "tracking_gap": "symlog"}
 
 
 def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -> Path | None:
@@ -56,7 +35,7 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
     blocks = {
         (name, heading): some
         for name, of_one in by_experiment(monitored).items()
-        for heading, some in shares(of_one).items()
+        for heading, some in panel_groups(of_one).items()
     }
     if not blocks:
         return None
@@ -73,7 +52,7 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
             of_one_scale.setdefault((name, field), []).append(axes)
             for group, colour in zip(some, setting_colours(len(some)), strict=True):
                 _draw_group(axes, group, field, band or group.band, colour)
-            _finish(axes, quantity)
+            _finish(axes, quantity, SCALES.get(field, "log"))
         runs = sum(len(group.runs) for group in some)
         bands = dict.fromkeys(band or group.band for group in some)
         block = f"{name}, {heading}" if heading else name
@@ -96,44 +75,20 @@ def draw_monitor(groups: Sequence[Group], path: Path, band: str | None = None) -
     return save(figure, path)
 
 
-def setting_colours(count: int) -> list[Any]:
-    """So many colours: the usual ones while they suffice, else a scale, in the order of rates."""
-    if count <= 10:
-        return [f"C{number}" for number in range(count)]
-    return list(colormaps["turbo"]([(number + 0.5) / count for number in range(count)]))
-
-
-def running_median(run: RunRecord, field: str) -> dict[int, tuple[float, float]]:
-    """(update, median of the probes around it) by update.
-
-    Probes without a value, or with one that no axis could show, are left out.
-    """
-    seen = [(p.update, p.values.get(field)) for p in run.probes]
-    known = [(update, v) for update, v in seen if v is not None and abs(v) < DRAWABLE]
-    reach = len(known) // (2 * SMOOTHED)
-    return {
-        update: (
-            float(update),
-            median(value for _, value in known[max(0, i - reach) : i + reach + 1]),
-        )
-        for i, (update, _) in enumerate(known)
-    }
-
-
 def _draw_group(axes: Axes, group: Group, field: str, band: str, colour: Any) -> None:
-    runs = [values for run in group.runs if (values := running_median(run, field))]
+    runs = [values for run in group.runs if (values := running_median(run, field, DRAWABLE))]
     draw_mean(axes, segments(runs, band), colour, group.title, width=1.6)
 
 
-def _finish(axes: Axes, quantity: Quantity) -> None:
+def _finish(axes: Axes, quantity: Quantity, scale: str) -> None:
     high = axes.dataLim.intervaly[1]
     if quantity.threshold is not None:
         axes.axhline(quantity.threshold, color="black", linewidth=0.8, alpha=0.5)
-    if quantity.scale == "symlog":
+    if scale == "symlog":
         axes.set_yscale("symlog", linthresh=0.1)
         axes.set_ylim(0, max(1.0, 2 * high))
         axes.yaxis.set_major_formatter("{x:g}")
-    elif quantity.scale == "linear":
+    elif scale == "linear":
         axes.set_ylim(-1.05, 1.05)
     elif high > 0:
         axes.set_yscale("log")

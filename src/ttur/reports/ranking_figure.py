@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from ttur.reports.page import DRAWABLE, plain_ticks, save
-from ttur.reports.perturbation import PANEL, setting_colours
-from ttur.reports.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
+from ttur.analysis.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
+from ttur.reports.page import DRAWABLE, plain_ticks, save, setting_colours
+from ttur.reports.perturbation import PANEL
+from ttur.reports.tables import ranking_title
 
 COLUMNS = 5
 
@@ -39,14 +40,14 @@ def draw_ranking(ranking: Ranking, path: Path) -> Path:
         axes.set_ylabel(f"{ranking.metric}, last {LATE:.0%}")
     for axes in panels.flat[len(shown) :]:
         axes.axis("off")
-    figure.suptitle(ranking.title)
+    figure.suptitle(ranking_title(ranking))
     handles = panels[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=8, frameon=False)
     return save(figure, path)
 
 
 def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) -> None:
-    joined = _joined(reached)
+    joined = _by_generator_rate(reached)
     for (label, places), colour in zip(joined.items(), setting_colours(len(joined)), strict=True):
         pairs = [(p.early.get(found.predictor, math.inf), p.late) for p in places]
         pairs = [(early, late) for early, late in pairs if abs(early) < DRAWABLE]
@@ -70,16 +71,18 @@ def _draw_predictor(axes: Axes, found: Correlation, reached: Sequence[Place]) ->
         plain_ticks(axes.yaxis)
     title = "all equal"
     if found.spearman is not None:
-        title = f"Spearman {found.spearman:+.2f}, p {found.p:.2g}"
-    if found.within_a is not None:
-        title += f"\nat equal a {found.within_a:+.2f}, p {found.within_a_p:.2g}"
+        title = f"Spearman {found.spearman:+.2f}, p {found.p_value:.2g}"
+    if found.at_equal_rate is not None:
+        title += f"\nat equal a {found.at_equal_rate:+.2f}, p {found.at_equal_rate_p_value:.2g}"
     axes.set(xlabel=PREDICTORS[found.predictor], title=title)
     axes.grid(alpha=0.4)
 
 
-def _joined(places: Sequence[Place]) -> dict[str, list[Place]]:
+def _by_generator_rate(places: Sequence[Place]) -> dict[str, list[Place]]:
     """Settings by generator rate, each in the order of b."""
     joined: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda place: (place.early["a"], place.early["b"])):
-        joined.setdefault(f"a = {place.early['a']:g}", []).append(place)
+    for place in sorted(
+        places, key=lambda place: (place.early["generator_rate"], place.early["discriminator_rate"])
+    ):
+        joined.setdefault(f"a = {place.early['generator_rate']:g}", []).append(place)
     return joined

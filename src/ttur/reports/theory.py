@@ -1,10 +1,14 @@
 """The figure of a study of the theory: what was measured drawn, what was predicted dashed on it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from errno import EACCES, ENOTDIR
 from itertools import count
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,13 +20,68 @@ from rich.table import Table
 
 from ttur.reports.page import DRAWABLE
 from ttur.runtime.files import replacement
-from ttur.theory.study import Curve, Panel, Row, Scale, StudyResult
+from ttur.theory import catalogue
+from ttur.theory.running import answer, check_size
+from ttur.theory.study import Curve, Panel, Row, Scale, Study, StudyResult
 
 PANEL = (5.4, 4.0)  # inches
 LETTERS = 10  # of a title, in an inch
 SUFFIXES = (".png", ".pdf")
 MARK = "ttur theory"  # the title of a file of ours, in its metadata
 COLOURS = 10  # of matplotlib's cycle
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """A study that has run, with all its settings, its figures, and the seconds it took."""
+
+    study: Study
+    settings: dict[str, Any]
+    result: StudyResult
+    files: list[Path]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return self.study.to_json() | {
+            "settings": self.settings,
+            "rows": [row.to_json() for row in self.result.rows],
+            "sentence": self.result.sentence,
+            "files": [str(path) for path in self.files],
+            "seconds": self.seconds,
+        }
+
+
+def write_study(study: Study, settings: Mapping[str, Any], out: Path) -> StudyReport:
+    """Run a study and draw what comes out, as `out`/<name>.png and .pdf; the folder is made.
+
+    Raises:
+        OSError: if the figures cannot be written, before anything is computed.
+        ValueError: of settings that cannot be computed with, or would take days.
+    """
+    check_size(study, settings)
+    figure = out / f"{study.name}.png"
+    make_folder(out)
+    figure_files(figure)
+    start = time.perf_counter()
+    result = answer(study, settings)
+    files = draw_study(result, figure, f"{study.theorem}\n{study.question}")
+    seconds = round(time.perf_counter() - start, 1)
+    return StudyReport(study, study.defaults | dict(settings), result, files, seconds)
+
+
+def write_default_study(name: str, out: Path) -> StudyReport:
+    """`write_study` with the defaults, without the curves: what a process sends back is light."""
+    report = write_study(catalogue.study(name), {}, out)
+    return replace(report, result=replace(report.result, panels=()))
+
+
+def make_folder(out: Path) -> None:
+    """Raises: NotADirectoryError, PermissionError: if no figure can be written there."""
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(ENOTDIR, "is a file; `out` expects a folder", str(out))
+    out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise PermissionError(EACCES, "cannot be written to", str(out))
 
 
 def draw_study(result: StudyResult, path: Path, title: str = "") -> list[Path]:
@@ -90,11 +149,6 @@ def rows_table(rows: Sequence[Row]) -> Table:
             _text(row.z, "+.1f"),
         )
     return table
-
-
-def row_to_json(row: Row) -> dict[str, str | float | None]:
-    """Its fields and z."""
-    return asdict(row) | {"z": row.z}
 
 
 def _text(number: float | None, form: str) -> str:

@@ -99,6 +99,7 @@ from ttur.theory.iterate import (
 from ttur.theory.linear import (
     LinearTwoTimeScale,
 )
+from ttur.theory.linear_system import quasi_static_lag, slow_flow
 from ttur.theory.markov import (
     MarkovLinearCritic,
     PoissonSolution,
@@ -150,10 +151,6 @@ from ttur.theory.toy import (
     mean_norm,
     run_figure4,
     stationary_deviations,
-)
-from ttur.theory.tracking import (
-    quasi_static_lag,
-    slow_flow,
 )
 from ttur.theory.two_players import (
     momentum_step,

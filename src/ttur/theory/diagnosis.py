@@ -14,7 +14,13 @@ from ttur.theory.two_players import play
 
 PairValues = Float[np.ndarray, " pairs"]
 
-PROBED = ("R", "Q", "momentum_load", "eps_eff", "rho_D")  # of ProbeResult
+PROBED = (
+    "perturbation_ratio",
+    "score_perturbation",
+    "momentum_load",
+    "time_scale_ratio",
+    "perturbation_of_discriminator",
+)  # of ProbeResult
 
 # The Dirac-GAN is played at these rates, momenta and orders.
 DIRAC_A = (0.001, 0.01, 0.01, 0.1, 0.1, 0.3, 0.6, 0.6)
@@ -177,7 +183,7 @@ def rescaling(gamma: float, batch: int, beta1: float) -> tuple[float, float]:
             early=100,
             beta1=beta1,
             replicas=2,
-        ).early["eps_eff"][0]
+        ).early["time_scale_ratio"][0]
         for scale in (1.0, 0.1)
     )
     return float(first), float(second)

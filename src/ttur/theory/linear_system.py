@@ -1,4 +1,7 @@
-"""Two linear fields with noise: their equilibrium, what the slow one feels, their simulation."""
+"""Two linear fields with noise: their equilibrium, what the slow one feels, their simulation.
+
+And what Theorems 1 and 3 rest on: w follows lambda(theta), theta the slow equation.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 from numpy.linalg import solve
+from scipy.linalg import expm
 
 from ttur.theory.checks import array_of_shape, check_covariance
 from ttur.theory.covariances import square_root
@@ -113,3 +117,22 @@ class LinearSystem:
             return None
         correlated = centered_exponential_noise if kind == "exponential" else gaussian_noise
         return correlated(square_root(self.Gamma), self.m)
+
+
+def quasi_static_lag(
+    system: LinearSystem, eps: float, theta_hat: Float[np.ndarray, "*n m"]
+) -> Float[np.ndarray, "*n k"]:
+    """w - lambda(theta) once w has settled: -(a/b) A22^-1 A22^-1 A21 Delta (theta - theta*).
+
+    First order in eps = a/b, without noise: w is behind by as much as lambda(theta) moves in the
+    time w takes to react.
+    """
+    A22 = system.A22
+    return -eps * theta_hat @ (solve(A22, solve(A22, system.A21)) @ system.delta).T
+
+
+def slow_flow(
+    system: LinearSystem, t: Float[np.ndarray, " times"], theta_hat0: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, "times m"]:
+    """theta(t) - theta* of the slow equation theta' = h(theta, lambda(theta)): exp(-Delta t)."""
+    return expm(-system.delta * t[:, None, None]) @ theta_hat0

@@ -1,7 +1,8 @@
 """What a study is: a theorem, a question and settings; a table, curves and a sentence come out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,10 @@ class Row:
             return None
         z = (self.measured - self.predicted) / self.standard_error
         return z if np.isfinite(z) else None
+
+    def to_json(self) -> dict[str, str | float | None]:
+        """Its fields and z."""
+        return asdict(self) | {"z": self.z}
 
 
 def standard_error(values: Shaped[np.ndarray, " replicas"]) -> float:
@@ -128,3 +133,17 @@ class Study:
 
     def __call__(self, **settings: Any) -> StudyResult:
         return self.run(**settings)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """All that may be set, as it is unless it is."""
+        return {name: each.default for name, each in signature(self.run).parameters.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "theorem": self.theorem,
+            "question": self.question,
+            "settings": self.defaults,
+            "seconds": self.seconds,
+        }

@@ -8,13 +8,13 @@ from ttur.timescales.step_sizes import LearningRatePair
 from ttur.timescales.tails import (
     StepFunction,
     Tail,
-    floored,
     inverse_rate,
     is_o,
     ratio,
     sum_is_infinite,
     tail_of,
     vanishes,
+    with_floor,
 )
 
 
@@ -64,7 +64,7 @@ def check_step_sizes(
         ValueError: if b is missing, or a callable's values are not finite and > 0.
     """
     if isinstance(a, LearningRatePair):
-        a, b = (floored(sequence, a.floor) for sequence in (a.generator, a.discriminator))
+        a, b = (with_floor(sequence, a.floor) for sequence in (a.generator, a.discriminator))
     if b is None:
         raise ValueError("check_step_sizes needs two sequences, got one; pass (a, b) or a pair")
     slow, fast = tail_of(a), tail_of(b)

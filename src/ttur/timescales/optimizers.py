@@ -23,7 +23,7 @@ class Optimizer(Protocol):
 
 
 @runtime_checkable
-class Describable(Optimizer, Protocol):
+class PreconditionedOptimizer(Optimizer, Protocol):
     """An optimizer that says how its steps come about; the perturbation monitor asks.
 
     Once its averages are settled, a step is -rate · preconditioner · (average of past gradients
@@ -144,7 +144,7 @@ class TorchOptimizer:
 
     def step(self, gradients: Gradients, learning_rate: float) -> None:
         """One update; the parameters' `.grad` is None before and after."""
-        aligned = _aligned(gradients, self.parameters)
+        aligned = _align(gradients, self.parameters)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         for parameter, gradient in zip(self.parameters, aligned, strict=True):
@@ -230,7 +230,7 @@ def _root_of_moments(state: dict[str, Any], settings: dict[str, Any]) -> Tensor 
     return None
 
 
-def _aligned(gradients: Gradients, parameters: list[Tensor]) -> list[Tensor]:
+def _align(gradients: Gradients, parameters: list[Tensor]) -> list[Tensor]:
     """The gradients, each laid out in memory like its parameter.
 
     `torch.autograd.grad` may return transposed or channels-last strides, and the fused kernel on

@@ -64,7 +64,7 @@ class Round:
 
 
 @runtime_checkable
-class Game(Protocol):
+class PlayableGame(Protocol):
     """What an order needs of a game."""
 
     update: int  # outer iterations that are complete
@@ -79,10 +79,10 @@ class Game(Protocol):
     def settle(self, latents: Tensor) -> None: ...
 
 
-Order = Callable[[Game, int], None]
+Order = Callable[[PlayableGame, int], None]
 
 
-def discriminator_first(game: Game, n_critic: int) -> None:
+def discriminator_first(game: PlayableGame, n_critic: int) -> None:
     """n_critic discriminator updates, then the generator's on the last samples (DCGAN, A.3).
 
     The generator's update re-uses the latents of the last discriminator update and meets the
@@ -92,7 +92,7 @@ def discriminator_first(game: Game, n_critic: int) -> None:
     game.settle(latents)
 
 
-def generator_twice(game: Game, n_critic: int) -> None:
+def generator_twice(game: PlayableGame, n_critic: int) -> None:
     """As `discriminator_first`; then the generator moves again on the same latents (J.1).
 
     So did the program that the DCGAN of the paper descends from. One iteration counts as one
@@ -103,7 +103,7 @@ def generator_twice(game: Game, n_critic: int) -> None:
     game.settle(latents)
 
 
-def _move_discriminator(game: Game) -> Tensor:
+def _move_discriminator(game: PlayableGame) -> Tensor:
     """On fresh latents, which are returned."""
     latents = game.draw_latents()
     with torch.no_grad():  # the generator does not move by these
@@ -112,7 +112,7 @@ def _move_discriminator(game: Game) -> Tensor:
     return latents
 
 
-def _discriminator_then_generator(game: Game, n_critic: int) -> tuple[Tensor, Round]:
+def _discriminator_then_generator(game: PlayableGame, n_critic: int) -> tuple[Tensor, Round]:
     """The latents of the last samples are returned, and the round they stand in."""
     for _ in range(n_critic - 1):
         _move_discriminator(game)
@@ -123,7 +123,7 @@ def _discriminator_then_generator(game: Game, n_critic: int) -> tuple[Tensor, Ro
     return latents, round
 
 
-def generator_first(game: Game, n_critic: int) -> None:
+def generator_first(game: PlayableGame, n_critic: int) -> None:
     """The generator, then n_critic discriminator updates, all on fresh latents (WGAN-GP, B.4).
 
     The very first iteration leaves the generator where it is.
@@ -137,7 +137,7 @@ def generator_first(game: Game, n_critic: int) -> None:
     game.settle(_move_discriminator(game))
 
 
-def simultaneous(game: Game, n_critic: int) -> None:
+def simultaneous(game: PlayableGame, n_critic: int) -> None:
     """Both players move from the same weights and samples (BEGAN, D.2; Eq. 3 of the theory).
 
     Raises:

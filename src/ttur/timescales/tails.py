@@ -27,7 +27,7 @@ class Tail:
     never_increases: bool = True
 
 
-def floored(sequence: StepSize, floor: float) -> StepSize:
+def with_floor(sequence: StepSize, floor: float) -> StepSize:
     """What max(s(n), floor) is from some n on."""
     tail = tail_of(sequence)
     if not floor or tail.c0 is None:
@@ -48,10 +48,10 @@ def tail_of(sequence: StepFunction) -> Tail:
         first = max(1, math.floor(1 - offset) + 1) if q else 1
         falls = p >= 0 and (q >= 0 or (p > 0 and sequence(first) >= sequence(first + 1)))
         return Tail(p, p, c0=sequence.c0, q=q, offset=offset, never_increases=bool(falls))
-    return _estimated(sequence)
+    return _estimate(sequence)
 
 
-def _estimated(sequence: Callable[[int], float]) -> Tail:
+def _estimate(sequence: Callable[[int], float]) -> Tail:
     n = np.unique(np.geomspace(1e3, 1e5, 64).astype(int))
     values = np.array([float(sequence(int(update))) for update in n])
     if not np.all(np.isfinite(values) & (values > 0)):

@@ -1,11 +1,13 @@
 """What happens in a run, as it is written to events.jsonl and told to listeners. Needs no torch."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+
+from ttur.perturbation.probe import FORMER_NAMES
 
 _FINITE = ConfigDict(allow_inf_nan=False)
 Whole = Annotated[int, Strict()]  # no word and no truth value: a damaged line is no event
@@ -136,7 +138,7 @@ def events_of(documents: Iterable[Mapping[str, Any]]) -> list[Event]:
     """Events in order, without what a resume took back.
 
     What is no event is passed over like a torn line: what it would have said is written again by
-    the run that resumes.
+    the run that resumes. Quantities of a probe have their names of today.
     """
     events: list[Event] = []
     for document in documents:
@@ -144,6 +146,9 @@ def events_of(documents: Iterable[Mapping[str, Any]]) -> list[Event]:
             event = _ANY.validate_python(document)
         except ValidationError:
             continue
+        if isinstance(event, Probe):
+            named = {FORMER_NAMES.get(name, name): v for name, v in event.values.items()}
+            event = replace(event, values=named)
         if isinstance(event, Resumed):
             events = [earlier for earlier in events if earlier.update <= event.update]
         events.append(event)

@@ -53,7 +53,7 @@ class Monitoring:
 
     def after_step(self) -> dict[str, Any]:
         """The quantities of the iteration just played, by name; None where one has no value."""
-        game, draw = self.game, self.samples(self.game.update)
+        game, draw = self.game, self.samples_at(self.game.update)
         b, a = (min(max(rate, LEAST_RATE), MOST_RATE) for rate in game.rates.at(game.update))
         # An order may leave the generator where it is; then the rate is what it would have been.
         moves_g = max(game.generator_updates - self._moves[0], 1)
@@ -84,8 +84,8 @@ class Monitoring:
         before = max(update - self.settings.monitor_every_updates, 0)
         return before // every < update // every
 
-    def samples(self, update: int) -> Callable[[], Samples]:
-        """Draws batches of real samples and latents, after each other; of an update the same."""
+    def samples_at(self, update: int) -> Callable[[], Samples]:
+        """Draws one batch after another, those of a probe of this update, from the first on."""
         chosen = self.stream.at(update).numpy()
         rng = torch.Generator(self.game.rng.device).manual_seed(int(chosen.integers(2**63)))
 

@@ -21,11 +21,11 @@ from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, level
 
 EARLY = {
     "tracking_gap": "tracking gap T_50",
-    "R": "R",
-    "Q": "Q",
+    "perturbation_ratio": "R",
+    "score_perturbation": "Q",
     "momentum_load": "momentum load",
-    "eps_eff": "eps_eff",
-    "rho_D": "rho_D",
+    "time_scale_ratio": "eps_eff",
+    "perturbation_of_discriminator": "rho_D",
 }
 
 
@@ -127,7 +127,7 @@ def _two_mode_rows(gamma: float, beta1: float) -> list[Row]:
     new_theta = theta + a * game.h(theta, new_w)
     probe = field_probe(game.g, game.h, theta, w, new_theta, new_w, lr_g=a, lr_d=b)
     return [
-        Row(f"mean-only GAN a={a:g} b={b:g}: eps_eff", a / (b * gamma**2), probe.eps_eff),
+        Row(f"mean-only GAN a={a:g} b={b:g}: eps_eff", a / (b * gamma**2), probe.time_scale_ratio),
         *(
             Row(
                 f"mean-only GAN b={b:g} beta1={beta:g}: largest stable a, simultaneous",
@@ -174,9 +174,14 @@ def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
 
     return [
         over_time,
-        early("Early ratios against the end", "tracking_gap", "R", "Q"),
-        early("Early momentum load and time-scale ratio", "momentum_load", "eps_eff"),
-        early("The perturbation of appendix A5 alone", "rho_D"),
+        early(
+            "Early ratios against the end",
+            "tracking_gap",
+            "perturbation_ratio",
+            "score_perturbation",
+        ),
+        early("Early momentum load and time-scale ratio", "momentum_load", "time_scale_ratio"),
+        early("The perturbation of appendix A5 alone", "perturbation_of_discriminator"),
     ]
 
 

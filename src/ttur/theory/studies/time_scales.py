@@ -6,9 +6,9 @@ from jaxtyping import Float
 from ttur.theory.checks import check_at_least, check_in_range
 from ttur.theory.examples import LINEAR_2_2 as SYSTEM
 from ttur.theory.iterate import simulate
+from ttur.theory.linear_system import quasi_static_lag, slow_flow
 from ttur.theory.schedule import StepSizes
 from ttur.theory.study import Curve, Panel, Row, Study, StudyResult, standard_error
-from ttur.theory.tracking import quasi_static_lag, slow_flow
 from ttur.timescales import Constant, PowerLaw
 
 START = np.array([1.0, -1.0])  # theta - theta*

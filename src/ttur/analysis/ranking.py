@@ -1,4 +1,8 @@
-"""Whether what is measured early ranks the settings by the distance they reach later."""
+"""Whether what is measured early ranks the settings by the distance they reach later.
+
+Ranks are compared by Spearman's correlation, with its distribution under no relation found by
+permuting.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,19 +12,20 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.table import Table
+from jaxtyping import Float
+from scipy.stats import rankdata
 
 from ttur.analysis.groups import Group, by_experiment, curve
-from ttur.analysis.rank_correlation import spearman
-from ttur.reports.perturbation import QUANTITIES
+from ttur.analysis.probes import QUANTITIES
 from ttur.training.record import RunRecord
 
 EARLY = 0.2  # of a run's updates: its first probes
 LATE = 0.2  # and its last evaluations
 FEWEST_SETTINGS = 6  # fewer have no rank correlation to speak of
+PERMUTATIONS = 9999
 # What is known before the first update, and without a monitor: does it add anything to that?
-KNOWN = {"a": "generator rate a", "b": "discriminator rate b", "a/b": "ratio a/b"}
-KNOWN |= {"early_value": "the metric itself, early"}
+KNOWN = {"generator_rate": "generator rate a", "discriminator_rate": "discriminator rate b"}
+KNOWN |= {"rate_ratio": "ratio a/b", "early_value": "the metric itself, early"}
 PREDICTORS = {name: quantity.label for name, quantity in QUANTITIES.items()} | KNOWN
 
 
@@ -45,16 +50,16 @@ class Place:
 class Correlation:
     """Spearman's rank correlation over `settings`, with a two-sided permutation p-value.
 
-    `within_a` ranks among settings of one generator rate only: a smaller one perturbs less and
+    `at_equal_rate` ranks among settings of one generator rate only: a smaller one perturbs less and
     learns more slowly, so that both effects meet in the other. None where all have one value.
     """
 
     predictor: str
     settings: int
     spearman: float | None
-    p: float | None
-    within_a: float | None
-    within_a_p: float | None
+    p_value: float | None
+    at_equal_rate: float | None
+    at_equal_rate_p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,6 @@ class Ranking:
             if len(both) >= FEWEST_SETTINGS and (of_pair := spearman(*pair.T)) is not None:
                 found.append(of_pair[0])
         return float(np.mean(found)) if found else None
-
-    @property
-    def title(self) -> str:
-        settings, runs = len(self.places), sum(place.runs for place in self.places)
-        agree = "" if self.agreement is None else f"; two seeds agree to {self.agreement:+.2f}"
-        return (
-            f"{self.experiment}: the first {EARLY:.0%} of updates against {self.metric} in the "
-            f"last {LATE:.0%}; {settings} settings, {runs} runs, {self.diverged} diverged{agree}"
-        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -122,31 +118,34 @@ def rankings(groups: Sequence[Group]) -> list[Ranking]:
     return found
 
 
-def ranking_table(ranking: Ranking) -> Table:
-    """One row per predictor: its correlation with the late value, and p; both at equal a too."""
-    table = Table("predictor", box=None)
-    for heading in ("Spearman", "p", "at equal a", "p", "settings"):
-        table.add_column(heading, justify="right")
-    for each in ranking.correlations:
-        found = ((each.spearman, "+.2f"), (each.p, ".2g"))
-        found += ((each.within_a, "+.2f"), (each.within_a_p, ".2g"))
-        cells = ["–" if number is None else format(number, form) for number, form in found]
-        table.add_row(PREDICTORS[each.predictor], *cells, str(each.settings))
-    return table
+def spearman(
+    x: Float[np.ndarray, " settings"],
+    y: Float[np.ndarray, " settings"],
+    strata: Float[np.ndarray, " settings"] | None = None,
+) -> tuple[float, float] | None:
+    """Spearman's correlation and the share of permutations of `y` at least as far from 0.
 
-
-def places_table(ranking: Ranking) -> Table:
-    """One row per setting, the best first: its early quantities and its late value."""
-    shown = [name for name in QUANTITIES if any(name in place.early for place in ranking.places)]
-    table = Table("setting", box=None)
-    for heading in (*shown, ranking.metric, "runs", "diverged"):
-        table.add_column(heading, justify="right")
-    by_late = sorted(ranking.places, key=lambda p: math.inf if p.late is None else p.late)
-    for place in by_late:
-        numbers = [place.early.get(name) for name in shown] + [place.late]
-        cells = ["–" if number is None else f"{number:.3g}" for number in numbers]
-        table.add_row(place.title, *cells, str(place.runs), str(place.diverged))
-    return table
+    Ties share their mean rank; the order that was found counts as one permutation, so p > 0. The
+    permutations are the same at every call. With `strata` ranks and permutations are within
+    settings of one stratum. None if all of `x` or of `y` are equal there.
+    """
+    parts = [np.full(len(x), True)]
+    if strata is not None:
+        parts = [strata == stratum for stratum in np.unique(strata)]
+    a, b = np.zeros((2, len(x)))
+    for part in parts:
+        for ranks, values in ((a, x), (b, y)):
+            ranks[part] = rankdata(values[part]) - (part.sum() + 1) / 2
+    size = math.sqrt((a @ a) * (b @ b))
+    if size == 0:
+        return None
+    noise = np.random.default_rng(0)
+    shuffled = np.tile(b, (PERMUTATIONS, 1))
+    for part in parts:
+        shuffled[:, part] = noise.permuted(shuffled[:, part], axis=1)
+    found = float(a @ b) / size
+    as_far = np.abs(shuffled @ a) / size >= abs(found) - 1e-12  # but for rounding
+    return found, float(1 + as_far.sum()) / (1 + PERMUTATIONS)
 
 
 def _place(group: Group) -> Place:
@@ -161,7 +160,7 @@ def _place(group: Group) -> Place:
     if values:
         early["early_value"] = median(values)
     b, a = group.first_rates
-    early |= {"a": a, "b": b, "a/b": a / b}
+    early |= {"generator_rate": a, "discriminator_rate": b, "rate_ratio": a / b}
     return Place(
         label=group.label,
         title=group.title,
@@ -202,7 +201,7 @@ def _correlation(predictor: str, places: Sequence[Place]) -> Correlation:
         for values in (
             [place.early[predictor] for place in here],
             [place.late for place in here],
-            [place.early["a"] for place in here],
+            [place.early["generator_rate"] for place in here],
         )
     )
     found = spearman(early, late) if len(here) > 1 else None

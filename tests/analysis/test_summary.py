@@ -6,19 +6,16 @@ import pytest
 
 from reports.records import (
     RUNS,
-    cells_of,
     configured,
     described,
     labelled,
     own_networks,
     record,
-    text_of,
     with_values,
 )
 from ttur.analysis.groups import curve, group_runs
 from ttur.analysis.spread import Spread
-from ttur.reports.summary import groups_table, runs_table, summaries
-from ttur.training.record import Published
+from ttur.analysis.summary import summaries
 
 
 def test_settings_come_in_the_papers_order():
@@ -77,58 +74,8 @@ def test_two_sequences_of_one_first_rate_are_two_time_scales():
 def test_runs_are_counted_by_how_they_ended():
     running = record("orig_5e-4", 2, {5000: 60.0}, outcome="unfinished")
     group, diverged = group_runs([*RUNS[:2], running, RUNS[4]])
-    assert group.counted == "3 runs, 1 unfinished"
-    assert diverged.counted == "1 run, 1 diverged"
-
-
-def test_best_of_all_stands_beside_means_of_finished_runs_only():
-    """By hand: orig 5e-4 best 50 @ 10,000; bests 50, 70: 60 ± 14; finals 50, 80: 65 ± 21.
-    The diverged TTUR run has the best value of all, and enters no mean."""
-    _, orig, ttur = cells_of(groups_table(group_runs(RUNS)))
-    published = orig.pop("published")
-    assert orig == {
-        "experiment": "dcgan_cifar10",
-        "data": "cifar10",
-        "method": "orig",
-        "b, a": "5e-4",
-        "metric": "fid",
-        "finished": "2/2",
-        "diverged": "0",
-        "updates": "10,000",
-        "best of all": "50",
-        "at update": "10,000",
-        "minutes": "10",
-        "best, mean ± std": "60 ± 14 (n=2)",
-        "final, mean ± std": "65 ± 21 (n=2)",
-    }
-    assert (ttur["finished"], ttur["diverged"]) == ("1/2", "1")
-    assert (ttur["best of all"], ttur["at update"]) == ("30", "5,000")
-    assert (ttur["best, mean ± std"], ttur["final, mean ± std"]) == ("45 (n=1)", "47 (n=1)")
-    assert ttur["published"] == "36.9 at 85,000 updates (the table: 75,000)"
-    assert published == "41.3 at 80,000 updates (not in the table)"
-
-
-def test_a_mean_over_runs_of_unequal_length_shows():
-    """A diverged run and one that still goes on are in no mean."""
-    runs = [record("orig_1e-4", seed, {2: 5.0, last: 4.0}) for seed, last in enumerate((40, 2))]
-    runs.append(record("orig_1e-4", 2, {3000: 1.0}, outcome="diverged@3000"))
-    runs.append(record("orig_1e-4", 3, {4000: 1.0}, outcome="unfinished"))
-    groups = group_runs(runs)
-    assert cells_of(groups_table(groups))[0]["updates"] == "2 to 40"
-    assert summaries(groups)[0].to_json()["updates"] == [40, 2]
-    ongoing = group_runs(runs[2:])
-    assert cells_of(groups_table(ongoing))[0]["updates"] == "–"
-    assert summaries(ongoing)[0].to_json()["updates"] == []
-
-
-def test_published_values_stand_beside_their_own_metric_and_the_papers_runs_only():
-    run = RUNS[3]
-    not_the_papers = described(run, published=Published())
-    other_metric = record("ttur_1e-4_5e-4", 0, {5000: 3.0}, metric="fd_cifar10")
-    for other in (not_the_papers, other_metric):
-        assert summaries(group_runs([other]))[0].published is None
-        assert "published" not in cells_of(groups_table(group_runs([other])))[0]
-    assert summaries(group_runs([run]))[0].published is not None
+    assert group.tally == "3 runs, 1 unfinished"
+    assert diverged.tally == "1 run, 1 diverged"
 
 
 def test_a_rising_score_is_best_where_it_is_highest():
@@ -177,11 +124,6 @@ def test_a_mean_is_never_without_the_number_of_its_runs():
     assert texts == ["–", "3 (n=1)", "4 ± 1.4 (n=2)"]
 
 
-def test_a_run_that_was_not_scored_is_still_counted():
-    (row,) = cells_of(groups_table(group_runs([record("orig_1e-4", 0, {})])))
-    assert (row["finished"], row["metric"], row["best of all"]) == ("1/1", "–", "–")
-
-
 def test_runs_that_are_no_repetitions_are_not_averaged():
     """A width or a metric of its own makes another experiment; the same seed twice is one run."""
     model = RUNS[1].configuration["model"]
@@ -197,9 +139,3 @@ def test_runs_that_are_no_repetitions_are_not_averaged():
         group_runs([RUNS[0], replace(RUNS[0], directory=Path("elsewhere"))])
     longer = configured(RUNS[1], updates=7)
     assert len(group_runs([RUNS[0], RUNS[0], longer])[0].runs) == 2
-
-
-def test_runs_are_listed_with_their_outcome_and_cause():
-    text = text_of(runs_table(RUNS))
-    assert "diverged@7000 (non-finite generator loss)" in text
-    assert "fid 30 @ 5,000" in text

@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
-from reports.records import RUNS, cells_of, ended, record, text_of, with_events
+from reports.records import RUNS, ended, record, with_events
+from ttur.analysis.budget import BUDGETS, EqualBudget, equal_budgets
 from ttur.analysis.groups import group_runs
-from ttur.reports.budget import BUDGETS, EqualBudget, budget_table, equal_budgets
 
 
 def language(label: str, seed: int, values: dict[int, float], seconds: float):
@@ -54,23 +54,6 @@ def test_one_set_of_runs_gives_three_comparisons():
             {"orig 1e-4": ((120,), (1200,)), "TTUR 3e-4 1e-4": ((100, 100), (100, 100))},
         ),
     }
-
-
-def test_a_table_has_best_and_last_until_the_cut_and_the_extent_of_what_was_spent():
-    comparison = compared(TTUR, SLOW, ORIG)["training time"]
-    orig, ttur = cells_of(budget_table(comparison))
-    assert "equal training time: 300 minutes" in text_of(budget_table(comparison))
-    assert ttur == {
-        "setting": "TTUR 3e-4 1e-4",
-        "metric": "jsd_4",
-        "runs": "2/2",
-        "generator updates": "100 to 300",
-        "critic updates": "100 to 300",
-        "minutes": "200 to 300",
-        "best, mean ± std": "0.4 ± 0.14 (n=2)",  # 0.3 and 0.5
-        "last, mean ± std": "0.45 ± 0.071 (n=2)",  # 0.4 and 0.5
-    }
-    assert (orig["generator updates"], orig["critic updates"]) == ("120", "1,200")
 
 
 def test_time_is_that_of_training():

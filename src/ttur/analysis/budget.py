@@ -2,28 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
-
-from rich.table import Table
+from typing import Any
 
 from ttur.analysis.groups import Group, by_experiment, curve, differ_in_cost
-from ttur.analysis.spread import Spread, counted, extent, minutes
+from ttur.analysis.spread import Spread
 from ttur.training.events import Evaluation
 
-
-class Budget(NamedTuple):
-    """What is made equal: its amount at an evaluation, and how an amount is told."""
-
-    spent: Callable[[Evaluation], float]
-    text: Callable[[float], str]
-
-
-BUDGETS = {
-    "training time": Budget(lambda e: e.training_seconds, lambda n: f"{minutes(n)} minutes"),
-    "critic updates": Budget(
-        lambda e: e.discriminator_updates, lambda n: f"{n:,.0f} critic updates"
-    ),
-    "generator updates": Budget(lambda e: e.update, lambda n: f"{n:,.0f} generator updates"),
+# What is made equal: its amount at an evaluation.
+BUDGETS: dict[str, Callable[[Evaluation], float]] = {
+    "training time": lambda event: event.training_seconds,
+    "critic updates": lambda event: event.discriminator_updates,
+    "generator updates": lambda event: event.update,
 }
 
 
@@ -60,12 +49,6 @@ class EqualBudget:
     amount: float
     rows: tuple[AtBudget, ...]
 
-    @property
-    def title(self) -> str:
-        amount = BUDGETS[self.budget].text(self.amount)
-        reached = f"{amount}, the most that all finished runs reached"
-        return f"{self.experiment} at equal {self.budget}: {reached}"
-
     def to_json(self) -> dict[str, Any]:
         return {
             "experiment": self.experiment,
@@ -86,33 +69,11 @@ def equal_budgets(groups: Sequence[Group]) -> list[EqualBudget]:
         runs = [run for group in some for run in group.finished if run.evaluations]
         if not (runs and differ_in_cost(some)):
             continue
-        for budget, (spent, _) in BUDGETS.items():
+        for budget, spent in BUDGETS.items():
             amount = float(min(spent(run.evaluations[-1]) for run in runs))
             rows = [_at(g, metric, spent, amount) for g in some for metric in g.metrics]
             comparisons.append(EqualBudget(name, budget, amount, tuple(rows)))
     return comparisons
-
-
-def budget_table(comparison: EqualBudget) -> Table:
-    """One row per setting and metric; counts of several runs as the least and the most."""
-    table = Table("setting", "metric", "runs", box=None, title=comparison.title)
-    table.title_justify = "left"
-    for heading in ("generator updates", "critic updates", "minutes"):
-        table.add_column(heading, justify="right")
-    for heading in ("best, mean ± std", "last, mean ± std"):
-        table.add_column(heading, justify="right")
-    for row in comparison.rows:
-        table.add_row(
-            row.title,
-            row.metric,
-            f"{row.runs}/{row.of}",
-            extent(row.updates, counted),
-            extent(row.critic_updates, counted),
-            extent(row.seconds, minutes),
-            str(row.best),
-            str(row.last),
-        )
-    return table
 
 
 def _at(group: Group, metric: str, spent: Callable[[Evaluation], float], amount: float) -> AtBudget:
