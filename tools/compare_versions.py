@@ -48,6 +48,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from golden import inputs  # noqa: E402
+from ttur.perturbation.probe import FORMER_NAMES  # noqa: E402
 
 CARD = "cifar10/card.json"
 PARTS = ("runs", "evaluate", "jsd", "theory")
@@ -76,21 +77,6 @@ BESIDE = {"update", "discriminator_updates", "audit", "counts", "fingerprints", 
 }
 TIME = re.compile(r"(^|_)(seconds|time)$")
 NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-RENAMED = {  # quantities of a probe, before -> after
-    "rho_D": "perturbation_of_discriminator",
-    "rho_G": "perturbation_of_generator",
-    "c_D": "own_change_of_discriminator",
-    "c_G": "own_change_of_generator",
-    "R": "perturbation_ratio",
-    "cos": "cosine",
-    "kappa_D": "contraction_of_discriminator",
-    "kappa_G": "contraction_of_generator",
-    "chi": "coupling",
-    "eps_eff": "time_scale_ratio",
-    "zeta": "damping_ratio",
-    "Q": "score_perturbation",
-    "rho_D_corrected": "perturbation_of_discriminator_corrected",
-}
 WORDS = {"quantity"}  # kept for who reads the document
 
 Document = dict[str, Any]
@@ -385,7 +371,7 @@ def differences(before: Any, after: Any, where: str) -> Iterator[str]:
     """A line for all that is another or missing in `after`; what only `after` has is none."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
-            now = name if name in after else RENAMED.get(name, name)
+            now = name if name in after else FORMER_NAMES.get(name, name)
             if now not in after:
                 yield f"{where}/{name}: missing"
             elif name not in WORDS:

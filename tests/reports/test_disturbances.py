@@ -126,10 +126,10 @@ def test_the_line_is_the_papers(figures, tmp_path: Path):
 
 def test_a_score_above_its_constant_is_drawn_against_the_maximum():
     made = study("fid")
-    assert report.ind_reading(made, "swirl") == "constant"
+    assert made.ind_reading("swirl") == "constant"
     rows = tuple(replace(row, ind=row.ind | {"constant": -1.0}) for row in made.rows)
-    assert report.ind_reading(replace(made, rows=rows), "swirl") == "maximum"
-    assert report.ind_reading(study("fd_cifar10"), "swirl") == "maximum"
+    assert replace(made, rows=rows).ind_reading("swirl") == "maximum"
+    assert study("fd_cifar10").ind_reading("swirl") == "maximum"
 
 
 def test_everything_is_written_and_the_tables_say_the_same(tmp_path: Path):

@@ -42,16 +42,7 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     known = KNOWN.get(name)
     if isinstance(known, PublishedImages) and known.load is not None:
         return known.load(split)
-    if data_directory is None:
-        raise ValueError(f"data set {name!r} lies in a folder; expected its data directory")
-    folder = Path(data_directory, name)
-    if not (folder / "card.json").is_file():
-        raise FileNotFoundError(
-            f"no data set {name!r} in {data_directory}; {_remedy(name, data_directory, OWN_IMAGES)}"
-        )
-    card = Card.read(folder / "card.json")
-    if card.vocabulary is not None:
-        raise ValueError(f"expected a data set of images in {folder}, got a text")
+    folder, card = _prepared(name, data_directory, OWN_IMAGES)
     parts = [_split_of(folder, card, part) for part in split.split("+")]
     return parts[0] if len(parts) == 1 else _join(split, parts)
 
@@ -68,22 +59,33 @@ def load_text(
     known = KNOWN.get(name)
     if isinstance(known, PublishedText) and known.load is not None:
         return known.load(split)
-    if data_directory is None:
-        raise ValueError(f"the text {name!r} lies in a folder; expected its data directory")
-    folder = Path(data_directory, name)
-    if not (folder / "card.json").is_file():
-        raise FileNotFoundError(
-            f"no text {name!r} in {data_directory}; {_remedy(name, data_directory, OWN_TEXT)}"
-        )
-    card = Card.read(folder / "card.json")
-    if card.vocabulary is None:
-        raise ValueError(f"expected a text in {folder}, got a data set of images")
+    folder, card = _prepared(name, data_directory, OWN_TEXT)
+    assert card.vocabulary is not None
     if split not in card.splits:
         raise ValueError(f"expected one of the splits {list(card.splits)} of {name}, got {split!r}")
     expected = card.splits[split]
     shape = (expected.count, *expected.size)
     codes = map_array(folder / f"{split}.npy", code_type(card.vocabulary), shape)
     return Sentences(name, split, codes, card.vocabulary, card.document())
+
+
+def _prepared(
+    name: str, data_directory: Path | str | None, own: PublishedDataSet
+) -> tuple[Path, Card]:
+    """Folder and card of what `prepare` made, of the kind of one's `own`."""
+    kind = "text" if own is OWN_TEXT else "data set"
+    if data_directory is None:
+        raise ValueError(f"the {kind} {name!r} lies in a folder; expected its data directory")
+    folder = Path(data_directory, name)
+    if not (folder / "card.json").is_file():
+        remedy = _remedy(name, data_directory, own)
+        raise FileNotFoundError(f"no {kind} {name!r} in {data_directory}; {remedy}")
+    card = Card.read(folder / "card.json")
+    if (card.vocabulary is None) is (own is OWN_TEXT):
+        kinds = ("a data set of images", "a text")
+        expected, got = reversed(kinds) if own is OWN_TEXT else kinds
+        raise ValueError(f"expected {expected} in {folder}, got {got}")
+    return folder, card
 
 
 def _split_of(folder: Path, card: Card, split: str) -> DataSet:

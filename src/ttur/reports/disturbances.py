@@ -81,16 +81,6 @@ def draw_figure_3(study: DisturbanceStudy, path: Path) -> Path:
     return _save_with_legend(figure, path)
 
 
-def ind_reading(study: DisturbanceStudy, disturbance: str) -> str:
-    """The reading of IND that is drawn: "constant" where the paper's constants apply.
-
-    They are chosen for scores of Inception on CelebA; elsewhere, and where a score exceeds its
-    constant, it is "maximum", which is never negative.
-    """
-    fits = all(row.ind["constant"] >= 0 for row in study.of(disturbance))
-    return "constant" if study.is_published_metric and fits else "maximum"
-
-
 def markdown_table(study: DisturbanceStudy) -> str:
     """Distance, score and drawn IND at the four levels, and whether they rise throughout."""
     lines = [
@@ -98,7 +88,7 @@ def markdown_table(study: DisturbanceStudy) -> str:
     ]
     for name in study.disturbances:
         rows = study.of(name)
-        reading = ind_reading(study, name)
+        reading = study.ind_reading(name)
         whole = f"{CONSTANTS[name]:g}" if reading == "constant" else "max"
         quantities = {
             f"`{study.distance_name}`": ([row.distance for row in rows], "distance"),
@@ -133,11 +123,9 @@ def _draw_distance(axes: Axes, study: DisturbanceStudy, name: str) -> None:
 
 
 def _draw_ind(axes: Axes, study: DisturbanceStudy, name: str) -> None:
-    reading = ind_reading(study, name)
+    reading = study.ind_reading(name)
     constant = CONSTANTS[name]
-    published = [
-        constant - point["inception_score"] for point in published_values(study.version)[name]
-    ]
+    published = [point["ind"] for point in published_values(study.version)[name]]
     whole = f"{constant:g}" if reading == "constant" else "max"
     score = "IS" if study.is_published_metric else study.score_name
     label = f"IND  ({whole} − {score})"

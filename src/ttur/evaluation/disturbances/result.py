@@ -80,6 +80,15 @@ class DisturbanceStudy:
         values = [row.distance if metric == "distance" else -row.score for row in rows]
         return all(low < high for low, high in pairwise(values))
 
+    def ind_reading(self, disturbance: str) -> str:
+        """The reading of IND that is drawn: "constant" where the paper's constants apply.
+
+        They are chosen for scores of Inception on CelebA; elsewhere, and where a score exceeds its
+        constant, it is "maximum", which is never negative.
+        """
+        fits = all(row.ind["constant"] >= 0 for row in self.of(disturbance))
+        return "constant" if self.is_published_metric and fits else "maximum"
+
     def to_json(self) -> dict[str, Any]:
         """Numbers unrounded; the names of the fields, without the thumbnails."""
         return {
@@ -97,14 +106,17 @@ class DisturbanceStudy:
 
 
 def published_values(version: str) -> dict[str, list[dict[str, float]]]:
-    """For each disturbance the four published levels: `level`, `fid`, `inception_score`.
+    """For each disturbance the four published levels: `level`, `fid`, `inception_score`, `ind`.
 
-    On CelebA at 64x64. "final" is read from the figures' points, "v3" is Table A7.
+    On CelebA at 64x64; `ind` is the constant minus the score. "final" is read from the points of
+    the figures, "v3" is Table A7.
     """
     table: dict[str, list[dict[str, float]]] = {}
     with files("ttur.evaluation.disturbances").joinpath("published.csv").open() as file:
         for row in csv.DictReader(file):
             if row["version"] == version:
-                keys = ("level", "fid", "inception_score")
-                table.setdefault(row["disturbance"], []).append({k: float(row[k]) for k in keys})
+                name, keys = row["disturbance"], ("level", "fid", "inception_score")
+                point = {key: float(row[key]) for key in keys}
+                point["ind"] = CONSTANTS[name] - point["inception_score"]
+                table.setdefault(name, []).append(point)
     return table
