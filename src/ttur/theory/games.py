@@ -83,7 +83,7 @@ class DiracGAN(Game):
         return np.array([[0.0, -0.5], [0.5, -self.gamma]])
 
 
-class Moments(NamedTuple):
+class BatchMoments(NamedTuple):
     """All that the LQ-GAN sees of a batch: per coordinate, the means of x, x^2, z, z^2."""
 
     x: Any
@@ -122,9 +122,9 @@ class LQGAN(Game):
         return 2 * len(self.mu)
 
     @property
-    def population(self) -> Moments:
+    def population(self) -> BatchMoments:
         mu, sd = np.array(self.mu), np.array(self.sd)
-        return Moments(mu, mu**2 + sd**2, np.zeros_like(mu), np.ones_like(mu))
+        return BatchMoments(mu, mu**2 + sd**2, np.zeros_like(mu), np.ones_like(mu))
 
     @no_type_check
     def samples(self, rng: Any, replicas: int) -> tuple[Any, Any]:
@@ -134,11 +134,11 @@ class LQGAN(Game):
 
     @staticmethod
     @no_type_check
-    def moments(x: Any, z: Any) -> Moments:
-        return Moments(*(f.mean(axis=-2) for f in (x, x**2, z, z**2)))
+    def moments(x: Any, z: Any) -> BatchMoments:
+        return BatchMoments(*(f.mean(axis=-2) for f in (x, x**2, z, z**2)))
 
     @no_type_check
-    def draw(self, rng: Any, replicas: int) -> Moments:
+    def draw(self, rng: Any, replicas: int) -> BatchMoments:
         return self.moments(*self.samples(rng, replicas))
 
     @no_type_check
@@ -147,21 +147,21 @@ class LQGAN(Game):
         return _halves(self.scale * theta)
 
     @no_type_check
-    def h(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
+    def h(self, theta: Any, w: Any, batch: BatchMoments | None = None) -> Any:
         see = batch or self.population
         (t, s), (u, v) = self.generator(theta), _halves(w)
         slope = u + v * t  # of D at t
         return self.scale * _join(slope + v * s * see.z, slope * see.z + v * s * see.z2)
 
     @no_type_check
-    def g(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
+    def g(self, theta: Any, w: Any, batch: BatchMoments | None = None) -> Any:
         see = batch or self.population
         t, s = self.generator(theta)
         mean, square = t + s * see.z, t**2 + 2 * t * s * see.z + s**2 * see.z2
         return _join(see.x - mean, (see.x2 - square) / 2) - self.gamma * w
 
     @no_type_check
-    def objective(self, theta: Any, w: Any, batch: Moments | None = None) -> Any:
+    def objective(self, theta: Any, w: Any, batch: BatchMoments | None = None) -> Any:
         """V_D = E D(x) - E D(G(z)) - gamma |w|^2 / 2; 0 for the uninformative discriminator."""
         return np.sum(w * (self.g(theta, w, batch) + self.gamma * w / 2), axis=-1)
 
