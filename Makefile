@@ -8,9 +8,10 @@ demo: .venv/installed
 	$(BIN)/ttur run demo
 	$(BIN)/ttur report runs/demo
 
-# One thread per worker: the two share the cores instead of fighting for them.
+# One thread per worker: the two share the cores instead of fighting for them. By worksteal a
+# file stays with one of them, and so does what its tests share.
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not extras"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extras"
 
 # What takes minutes: kills at random moments.
 test-extras: .venv/installed-test

@@ -200,8 +200,11 @@ def test_no_damaged_byte_is_believed(tmp_path: Path, new: Callable[[int], int]):
     path = tmp_path / "any.npz"
     whole.save(path, with_groups=True)
     content, refused = path.read_bytes(), 0
-    for place, byte in enumerate(content):
-        path.write_bytes(content[:place] + bytes([new(byte)]) + content[place + 1 :])
+    directory = content.index(b"PK\x01\x02")  # of the zip, at its end: there parts get lost
+    places = [*range(0, directory, 3), *range(directory, len(content))]
+    for place in places:
+        changed = bytes([new(content[place])])
+        path.write_bytes(content[:place] + changed + content[place + 1 :])
         with suppress(ValueError):  # any other error would be a failure
             assert holds_statistics(path) in (True, False)
         try:
@@ -213,7 +216,7 @@ def test_no_damaged_byte_is_believed(tmp_path: Path, new: Callable[[int], int]):
         assert read.audit == audit
         for group, expected in zip(read.groups, groups, strict=True):
             assert (group.count, group.mean, group.scatter) == (2, expected.mean, 1)
-    assert refused > len(content) / 2
+    assert refused > len(places) / 2
 
 
 def test_shapes_that_do_not_fit_are_refused(tmp_path: Path):
