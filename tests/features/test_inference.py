@@ -18,9 +18,9 @@ from ttur.features.inference import (
     side_by_side,
     without_tf32,
 )
-from ttur.runtime import operators
+from ttur.runtime import undocumented
 
-ONEDNN_FUSES_BFLOAT16 = operators.fuses_convolutions(torch.bfloat16)
+ONEDNN_FUSES_BFLOAT16 = undocumented.fuses_convolutions(torch.bfloat16)
 PATHS = {"public": FusedConvolution, "oneDNN": OneDnnConvolution}
 
 
@@ -43,9 +43,9 @@ def images() -> Tensor:
 
 @pytest.fixture(params=PATHS)
 def path(request, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "oneDNN" and not operators.fuses_convolutions(torch.float32):
+    if request.param == "oneDNN" and not undocumented.fuses_convolutions(torch.float32):
         pytest.skip("this torch or this CPU has no fused oneDNN convolution")
-    monkeypatch.setattr(operators, "fuses_convolutions", lambda dtype: request.param == "oneDNN")
+    monkeypatch.setattr(undocumented, "fuses_convolutions", lambda dtype: request.param == "oneDNN")
     return request.param
 
 

@@ -42,7 +42,7 @@ def load(name: str, data_directory: Path | str | None = None, split: str = "trai
     known = KNOWN.get(name)
     if isinstance(known, PublishedImages) and known.load is not None:
         return known.load(split)
-    folder, card = _prepared(name, data_directory, OWN_IMAGES)
+    folder, card = _folder_and_card(name, data_directory, OWN_IMAGES)
     parts = [_split_of(folder, card, part) for part in split.split("+")]
     return parts[0] if len(parts) == 1 else _join(split, parts)
 
@@ -59,7 +59,7 @@ def load_text(
     known = KNOWN.get(name)
     if isinstance(known, PublishedText) and known.load is not None:
         return known.load(split)
-    folder, card = _prepared(name, data_directory, OWN_TEXT)
+    folder, card = _folder_and_card(name, data_directory, OWN_TEXT)
     assert card.vocabulary is not None
     if split not in card.splits:
         raise ValueError(f"expected one of the splits {list(card.splits)} of {name}, got {split!r}")
@@ -69,7 +69,7 @@ def load_text(
     return Sentences(name, split, codes, card.vocabulary, card.document())
 
 
-def _prepared(
+def _folder_and_card(
     name: str, data_directory: Path | str | None, own: PublishedDataSet
 ) -> tuple[Path, Card]:
     """Folder and card of what `prepare` made, of the kind of one's `own`."""

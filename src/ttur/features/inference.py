@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from ttur.features.inception import Convolution
-from ttur.runtime import operators
+from ttur.runtime import undocumented
 
 PRECISIONS = ("float32", "bfloat16")
 # Matrices large enough for the CPU, activations small enough for its cache. Measured.
@@ -33,7 +33,7 @@ def measuring_copy(network: nn.Module, precision: str = "float32") -> nn.Module:
     network = copy.deepcopy(network)
     dtype = getattr(torch, precision)
     on_cpu = next(network.parameters()).device.type == "cpu"
-    onednn = on_cpu and operators.fuses_convolutions(dtype)
+    onednn = on_cpu and undocumented.fuses_convolutions(dtype)
     fused = OneDnnConvolution if onednn else FusedConvolution
     layers = [(name, m) for name, m in network.named_modules() if isinstance(m, Convolution)]
     for name, layer in layers:
@@ -58,7 +58,7 @@ class FusedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self._as_ours(x)
-        return operators.convolution_relu(x, self.kernel, self.bias, self.stride, self.padding)
+        return undocumented.convolution_relu(x, self.kernel, self.bias, self.stride, self.padding)
 
     def _as_ours(self, x: Tensor) -> Tensor:
         """In our numbers, channels last: so is everything but the images before the first layer."""
@@ -75,7 +75,7 @@ class OneDnnConvolution(FusedConvolution):
         if self.packed is None:
             self._pack([IMAGES_AT_ONCE, *x.shape[1:]])
         assert self.packed is not None
-        return operators.packed_convolution_relu(
+        return undocumented.packed_convolution_relu(
             x, self.packed, self.bias, self.stride, self.padding
         )
 
@@ -86,7 +86,9 @@ class OneDnnConvolution(FusedConvolution):
         """Once the side of the images is known: the best layout depends on it."""
         with _PACKING:  # several threads may come to the first image together
             if self.packed is None:
-                self.packed = operators.packed_kernel(self.kernel, self.stride, self.padding, shape)
+                self.packed = undocumented.packed_kernel(
+                    self.kernel, self.stride, self.padding, shape
+                )
                 del self.kernel
 
 

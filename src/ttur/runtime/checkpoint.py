@@ -17,6 +17,7 @@ from torch import nn
 
 from ttur.runtime.files import flush_directory, replacement
 from ttur.runtime.storable import pack, unpack
+from ttur.runtime.undocumented import plain_name
 
 FORMAT = "ttur-checkpoint-1"
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -127,11 +128,6 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
     if identity and content.get("identity") != identity:
         raise ValueError(f"{path} belongs to a run of another configuration")
     return unpack(content["state"])
-
-
-def plain_name(name: str) -> str:
-    """The name of a layer or weight, without what `torch.compile` puts in between."""
-    return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
 def state_of(network: nn.Module) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ttur.losses import Companion, Losses
 from ttur.runtime import checkpoint
-from ttur.runtime.operators import norms
 from ttur.runtime.randomness import global_noise, restore_global_noise
+from ttur.runtime.undocumented import norms
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import Order, Phase, Round

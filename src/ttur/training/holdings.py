@@ -14,21 +14,14 @@ from typing import Any
 
 from torch import nn
 
+from ttur.runtime.undocumented import COMPILING
+
 # The last two come with `torch.compile`.
-OF_EVERY_MODULE = frozenset(vars(nn.Module())) | {"_is_torch_compile", "_compiled_call_impl"}
+OF_EVERY_MODULE = frozenset(vars(nn.Module())) | COMPILING
 _LIBRARIES = sys.stdlib_module_names | {"builtins", "torch", "numpy", "scipy", "ttur", "pydantic"}
 _READS = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"}
 # What `dataclass` writes into a class; it follows from the fields.
 _WRITTEN = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__"}
-
-
-def unwrap(part: Any) -> Any:
-    """A network or function without what `torch.compile` put around it."""
-    if isinstance(part, nn.Module):
-        part = getattr(part, "_orig_mod", part)
-    if isinstance(part, nn.Module | FunctionType):
-        part = getattr(part, "_torchdynamo_orig_callable", part)
-    return part
 
 
 def is_of_a_library(part: Any) -> bool:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from ttur.runtime import digests
-from ttur.runtime.checkpoint import plain_name
+from ttur.runtime.undocumented import plain_name, unwrap
 from ttur.timescales.optimizers import Adam, TorchOptimizer
 from ttur.training.holdings import (
     OF_EVERY_MODULE,
@@ -40,7 +40,6 @@ from ttur.training.holdings import (
     is_users_own,
     members_of,
     own_classes,
-    unwrap,
     variables_of,
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ttur.runtime.checkpoint import plain_name
+from ttur.runtime.undocumented import plain_name, unwrap
 from ttur.training.holdings import (
     OF_EVERY_MODULE,
     attributes_of,
@@ -21,7 +21,6 @@ from ttur.training.holdings import (
     is_users_own,
     members_of,
     own_classes,
-    unwrap,
 )
 
 

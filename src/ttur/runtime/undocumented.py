@@ -1,14 +1,20 @@
-"""Operators that torch has and does not document, each with what it documents in its place.
+"""What torch has and does not document, each with what stands in for it.
 
-Nothing else in this package names one: a torch that renames or drops them costs time, no result.
+Nothing else in this package names any: a torch that renames or drops them costs time, no result,
+and of what is compiled that it is taken for what it was.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from types import FunctionType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+COMPILING = frozenset({"_is_torch_compile", "_compiled_call_impl"})
+"""Attributes that compiling gives to a module."""
 
 
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -57,3 +63,17 @@ def fuses_convolutions(dtype: torch.dtype) -> bool:
         return bool((packed_convolution_relu(x, packed, bias, [1, 1], [0, 0]) == 17).all())
     except (AttributeError, RuntimeError):
         return False
+
+
+def unwrap(part: Any) -> Any:
+    """A network or function without what `torch.compile` put around it."""
+    if isinstance(part, nn.Module):
+        part = getattr(part, "_orig_mod", part)
+    if isinstance(part, nn.Module | FunctionType):
+        part = getattr(part, "_torchdynamo_orig_callable", part)
+    return part
+
+
+def plain_name(name: str) -> str:
+    """The name of a layer or weight, without what `torch.compile` puts in between."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
