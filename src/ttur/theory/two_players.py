@@ -4,6 +4,7 @@ Fields are of ascent type, h = -grad_theta L_G and g = -grad_w L_D; arrays end w
 parameters and may have any axes before it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple, no_type_check
 
@@ -24,7 +25,7 @@ from ttur.theory.iterate import ORDERS, Order, TwoTimeScaleProblem
 Matrix = Float[np.ndarray, "size size"]
 
 
-class Game:
+class Game(ABC):
     """Two fields, their common zero, and what follows for any pair of learning rates."""
 
     gamma: float  # the discriminator's weight decay, without which nothing here converges
@@ -39,21 +40,21 @@ class Game:
         """How many parameters w has."""
         return 1
 
+    @abstractmethod
     def h(self, theta: Any, w: Any, batch: Any = None) -> Any:
         """The generator's field; of the population where `batch` is None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def g(self, theta: Any, w: Any, batch: Any = None) -> Any:
         """The discriminator's field; of the population where `batch` is None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def best_response(self, theta: Any) -> Any:
         """lambda(theta), where g(theta, .) = 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def linearisation(self) -> Matrix:
         """The Jacobian of (h, g) in (theta, w) at their common zero."""
-        raise NotImplementedError
 
     @no_type_check  # called at every update
     def draw(self, rng: Any, replicas: int) -> Any:

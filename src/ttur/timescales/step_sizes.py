@@ -1,6 +1,7 @@
 """n -> step size, and the pair of two learning rates. Updates count from n = 1."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, overload
 
@@ -34,13 +35,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 _OneSequence = TypeVar("_OneSequence", bound="_Sequence")
 
 
-class _Sequence:
+class _Sequence(ABC):
     """What follows from n -> s(n) alone."""
 
     scale: ClassVar[str]  # the field that s is proportional to
 
-    def _values(self, n: Updates) -> Rates:
-        raise NotImplementedError
+    @abstractmethod
+    def _values(self, n: Updates) -> Rates: ...
 
     @overload
     def __call__(self, n: Update) -> float: ...
