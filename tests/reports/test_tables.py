@@ -5,7 +5,13 @@ from ttur.analysis.budget import equal_budgets
 from ttur.analysis.groups import group_runs
 from ttur.analysis.ranking import PREDICTORS, rankings
 from ttur.analysis.summary import summaries
-from ttur.reports.tables import budget_table, groups_table, ranking_table, runs_table
+from ttur.reports.tables import (
+    budget_table,
+    groups_table,
+    minutes_text,
+    ranking_table,
+    runs_table,
+)
 from ttur.training.record import Published
 
 
@@ -100,3 +106,8 @@ def test_the_table_has_a_row_for_every_predictor():
     rows = cells_of(ranking_table(ranking))
     assert len(rows) == len(PREDICTORS)
     assert [row["predictor"] for row in rows] == list(PREDICTORS.values())
+
+
+def test_minutes_have_three_digits_and_no_fraction_from_a_hundred_on():
+    said = {seconds: minutes_text(seconds) for seconds in (3.0, 95.0, 5990.0, 6000.0, 4e6)}
+    assert said == {3.0: "0.05", 95.0: "1.58", 5990.0: "99.8", 6000.0: "100", 4e6: "66,667"}
