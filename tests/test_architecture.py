@@ -219,3 +219,12 @@ def test_every_public_constant_of_a_kind_stands_once():
                 and "selftest" not in path.parts
             ]
             assert places == [], f"{name} is named in {places} beside {home}"
+
+
+def test_shapes_in_signatures_are_checked_while_tests_run():
+    import numpy as np
+
+    from ttur.metrics.frechet import frechet_distance_of_samples
+
+    with pytest.raises(TypeError, match="Float"):
+        frechet_distance_of_samples(np.zeros((4, 3)), np.zeros(4))
