@@ -1,5 +1,6 @@
-"""ttur beside pytorch-fid, clean-fid and torch-fidelity: same images, same random weights, one run.
+"""ttur beside pytorch-fid, clean-fid, torch-fidelity and torchmetrics, in one run.
 
+The same images, the same random weights.
 python benchmarks/peers.py --peers-python PEERS/bin/python [--images 50] [--turns 5] [--threads 2]
     features: images in memory → features, batches of 50, the tools in turns
 python benchmarks/peers.py --peers-python PEERS/bin/python --commands 1000
@@ -33,6 +34,7 @@ from golden import inputs  # noqa: E402
 
 BATCH = 50
 PEERS = {"pytorch-fid": "torch", "torch-fidelity": "tf1", "clean-fid": "clean"}
+COMMANDS = (*PEERS, "torchmetrics")
 OURS = {
     "ttur": ("torch", "float32"),
     "ttur tf1": ("tf1", "float32"),
@@ -52,7 +54,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--commands", type=int, default=0, help="images a side; 0: features")
-    parser.add_argument("--tools", nargs="+", default=[*PEERS, *OURS], help="which of them")
+    parser.add_argument("--tools", nargs="+", default=[*COMMANDS, *OURS], help="which of them")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -63,8 +65,9 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     if options.peers_python is None:
         print("no --peers-python: ttur alone")
-    missing = [] if options.peers_python else list(PEERS)
-    tools = [tool for tool in (*PEERS, *OURS) if tool in options.tools and tool not in missing]
+    theirs = COMMANDS if options.commands else tuple(PEERS)
+    known = (*(theirs if options.peers_python else ()), *OURS)
+    tools = [tool for tool in known if tool in options.tools]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = inputs.inception_weights()
@@ -194,7 +197,8 @@ def serve(folder: str, weights: str) -> None:
 
 
 def whole_commands(tools: list[str], folder: Path, python: str | None, count: int) -> None:
-    """Each once, with its own defaults, nothing cached; the largest process's peak memory."""
+    """Each once, with its own defaults, nothing cached: seconds of the clock and of all cores, the
+    latter less moved by other work, and the largest process's peak memory."""
     sides = {}
     for seed, side in enumerate(("real", "generated"), 1):
         sides[side] = folder / side
@@ -204,9 +208,9 @@ def whole_commands(tools: list[str], folder: Path, python: str | None, count: in
     paths = [str(sides["real"]), str(sides["generated"])]
     weights = str(folder / "weights.pth")
     print(f"two folders of {count} PNG files of 32×32")
-    print(f"{'command':32} {'seconds':>8} {'peak MB':>8}  result")
+    print(f"{'command':32} {'seconds':>8} {'of cores':>8} {'peak MB':>8}  result", flush=True)
     for tool in tools:
-        if tool in PEERS:
+        if tool in COMMANDS:
             assert python is not None
             script = str(ROOT / "tests/golden/peers.py")
             command = [python, "-W", "ignore", script, tool, *paths, weights]
@@ -232,7 +236,9 @@ def report(label: str, command: list[str]) -> None:
     if process.returncode:
         raise SystemExit("\n".join([f"{label} failed:", *messages[-20:]]))
     value = next((line for line in reversed(results) if re.search(r"\d\.\d{3}", line)), "")
-    print(f"{label:32} {seconds:8.1f} {usage.ru_maxrss / 1024:8.0f}  {value[:60]}", flush=True)
+    cores = usage.ru_utime + usage.ru_stime
+    peak = usage.ru_maxrss / 1024
+    print(f"{label:32} {seconds:8.1f} {cores:8.1f} {peak:8.0f}  {value[:60]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Their published weights are downloads; here all three read the file given. Of cl
 TorchScript network only the scaling and pooling around it are theirs then: the layers are
 pytorch-fid's, and the resize inside (legacy_tensorflow) is torch-fidelity's.
 
-    python tests/golden/peers.py pytorch-fid|clean-fid|torch-fidelity A B WEIGHTS.pth
+    python tests/golden/peers.py pytorch-fid|clean-fid|torch-fidelity|torchmetrics A B WEIGHTS.pth
 
 is the command of that tool with its own defaults, on the CPU.
 """
@@ -16,6 +16,7 @@ is the command of that tool with its own defaults, on the CPU.
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -114,6 +115,22 @@ def torch_fidelity_features(weights: str, layer: str = "2048") -> Features:
     return features
 
 
+def torchmetrics_fid(real: str, generated: str, weights: str) -> float:
+    """It has no command: the loop of its documentation, over two folders, in batches of 50."""
+    from PIL import Image
+    from torchmetrics.image.fid import (  # pyright: ignore[reportMissingImports]
+        FrechetInceptionDistance,
+    )
+
+    metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=weights)
+    for folder, is_real in ((real, True), (generated, False)):
+        files = sorted(Path(folder).iterdir())
+        for start in range(0, len(files), 50):
+            images = np.stack([np.asarray(Image.open(f)) for f in files[start : start + 50]])
+            metric.update(torch.from_numpy(images).movedim(-1, 1), real=is_real)
+    return float(metric.compute())
+
+
 def main() -> None:
     tool, real, generated, weights = sys.argv[1:]
     read_weights_from(weights)
@@ -127,8 +144,10 @@ def main() -> None:
         torch_fidelity.fidelity.main()
     elif tool == "clean-fid":
         print(cleanfid.fid.compute_fid(real, generated, device=torch.device("cpu")))
+    elif tool == "torchmetrics":
+        print(torchmetrics_fid(real, generated, weights))
     else:
-        raise SystemExit(f"expected pytorch-fid, clean-fid or torch-fidelity, got {tool}")
+        raise SystemExit(f"expected one of four tools, got {tool}")
 
 
 if __name__ == "__main__":
