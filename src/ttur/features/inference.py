@@ -8,7 +8,7 @@ import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from jaxtyping import Float, Num
@@ -83,8 +83,14 @@ class OneDnnConvolution(FusedConvolution):
             x, self.packed, self.bias, self.stride, self.padding
         )
 
-    def __deepcopy__(self, memo: dict) -> "OneDnnConvolution":
-        return self  # it never changes, and torch cannot copy a packed kernel
+    def __getstate__(self) -> dict[str, Any]:
+        """With the kernel as it was: torch can neither copy nor store a packed one."""
+        state = {name: value for name, value in self.__dict__.items() if name != "packed"}
+        with _PACKING:
+            if self.packed is not None:
+                kernel = self.packed.to_dense().contiguous(memory_format=torch.channels_last)
+                state["_buffers"] = self._buffers | {"kernel": kernel}
+        return state
 
     def _pack(self, shape: list[int]) -> None:
         """Once the side of the images is known: the best layout depends on it."""
@@ -94,17 +100,6 @@ class OneDnnConvolution(FusedConvolution):
                     self.kernel, self.stride, self.padding, shape
                 )
                 del self.kernel
-
-
-def without_tf32() -> AbstractContextManager[None]:
-    """cuDNN would round the factors of a float32 convolution to 10 bits of mantissa."""
-    cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    )
 
 
 def side_by_side(

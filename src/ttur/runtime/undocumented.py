@@ -4,7 +4,8 @@ Nothing else in this package names any: a torch that renames or drops them costs
 and of what is compiled that it is taken for what it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -63,6 +64,33 @@ def fuses_convolutions(dtype: torch.dtype) -> bool:
         return bool((packed_convolution_relu(x, packed, bias, [1, 1], [0, 0]) == 17).all())
     except (AttributeError, RuntimeError):
         return False
+
+
+@contextmanager
+def without_modes() -> Iterator[None]:
+    """No mode of torch functions or of dispatch, that of the default device among them; by what
+    torch documents, none but the latter.
+    """
+    with ExitStack() as stack:
+        try:
+            of_functions, without_last = (
+                torch.overrides._get_current_function_mode_stack,
+                torch.overrides._pop_mode_temporarily,
+            )
+            without_dispatch = torch.utils._python_dispatch._disable_current_modes
+        except AttributeError:
+            stack.enter_context(torch.device("cpu"))
+        else:
+            for _ in of_functions():
+                stack.enter_context(without_last())
+            if torch.utils._python_dispatch._len_torch_dispatch_stack():
+                stack.enter_context(without_dispatch())
+        yield
+
+
+def forget_loading(module: nn.Module) -> None:
+    """Drop what a module does before it loads a state dict: closures, which do not pickle."""
+    vars(module).get("_load_state_dict_pre_hooks", {}).clear()
 
 
 def unwrap(part: Any) -> Any:
