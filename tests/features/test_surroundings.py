@@ -68,6 +68,7 @@ SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 
 def state() -> dict[str, Any]:
     """All that the surroundings vary, read by what torch documents."""
+    of_numpy: Any = np.random.get_state()  # noqa: NPY002
     return {
         "dtype": torch.get_default_dtype(),
         "device": torch.get_default_device(),
@@ -89,7 +90,7 @@ def state() -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
         "numpy": np.geterr(),
-        "noise": (torch.default_generator.get_state().tolist(), np.random.get_state()[1].tolist()),  # noqa: NPY002
+        "noise": (torch.default_generator.get_state().tolist(), of_numpy[1].tolist()),
     }
 
 

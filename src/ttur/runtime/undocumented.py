@@ -7,6 +7,7 @@ and of what is compiled that it is taken for what it was.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -77,13 +78,17 @@ def without_modes() -> Iterator[None]:
                 torch.overrides._get_current_function_mode_stack,
                 torch.overrides._pop_mode_temporarily,
             )
-            without_dispatch = torch.utils._python_dispatch._disable_current_modes
-        except AttributeError:
+            dispatch: Any = import_module("torch.utils._python_dispatch")
+            without_dispatch, of_dispatch = (
+                dispatch._disable_current_modes,
+                dispatch._len_torch_dispatch_stack,
+            )
+        except (AttributeError, ImportError):
             stack.enter_context(torch.device("cpu"))
         else:
             for _ in of_functions():
                 stack.enter_context(without_last())
-            if torch.utils._python_dispatch._len_torch_dispatch_stack():
+            if of_dispatch():
                 stack.enter_context(without_dispatch())
         yield
 
