@@ -1,14 +1,18 @@
 """Every extractor is the network and the weights its name says, and its numbers are named so."""
 
+import copy
 import json
+import pickle
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import resources
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -216,6 +220,21 @@ class TestInception:
         result = extract(pixels(2, side=32))
         assert result.features.shape == (2, 2048)
         assert result.logits.shape == (2, 1008)
+        assert result.spatial.shape == (2, 2023)
+
+    @pytest.mark.parametrize("layer", [64, 192, 768])
+    def test_an_earlier_layer_has_its_own_name_whatever_vouches_for_the_weights(
+        self, random_inception: Path, monkeypatch: pytest.MonkeyPatch, layer: int
+    ):
+        name = f"inception_{layer}"
+        changed(monkeypatch, name, sha256=sha256_of(random_inception))
+        extract = load_extractor(name, weights=random_inception)
+        assert (extract.fd_name, extract.verified) == (f"fd_{name}", True)
+        result = extract(pixels(1, side=32))
+        assert result.features.shape == (1, extract.dimension) == (1, layer)
+        assert result.logits.shape == result.spatial.shape == (1, 0)
+        assert extract.fingerprint()["extractor"] == name
+        assert extract.device == torch.device("cpu")
 
     def test_weights_of_the_published_digest_give_the_plain_names(
         self, random_inception: Path, monkeypatch: pytest.MonkeyPatch
@@ -344,6 +363,41 @@ class TestFiles:
             load_extractor("digits", weights=tmp_path / "training.pth")
 
 
+def corner(x: Tensor) -> Tensor:
+    return x.flatten(1)[:, :4]
+
+
+def scripted(network: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():  # deprecated, and still given
+        warnings.simplefilter("ignore")
+        return torch.jit.script(network)
+
+
+def weight_normed(network: Any, parametrised: bool) -> nn.Module:
+    with warnings.catch_warnings():  # deprecated, and in many a network
+        warnings.simplefilter("ignore")
+        normed = nn.utils.parametrizations.weight_norm if parametrised else nn.utils.weight_norm
+        normed(network[1])
+    return network
+
+
+def spectral_normed(network: Any) -> nn.Module:
+    nn.utils.parametrizations.spectral_norm(network[1])
+    return network.eval()
+
+
+CHANGES: dict[str, Any] = {
+    "half": lambda network: network.half(),
+    "bfloat16": lambda network: network.bfloat16(),
+    "double": lambda network: network.double(),
+    "script": scripted,
+    "weight norm": partial(weight_normed, parametrised=False),
+    "parametrised": partial(weight_normed, parametrised=True),
+    "spectral norm": spectral_normed,
+    "DataParallel": nn.DataParallel,
+}
+
+
 class TestOnesOwn:
     def test_a_function_of_raw_pixels_is_an_extractor(self):
         extract = Extractor.of(lambda x: x.flatten(1)[:, :4], name="corner", dimension=4)
@@ -372,6 +426,69 @@ class TestOnesOwn:
         network = Compact(width=2, classes=7)
         extract = Extractor.of(network, name="both", dimension=8, size=16)
         assert extract(pixels(3)).logits.shape == (3, 7)
+
+    @pytest.mark.parametrize(
+        ("network", "output"),
+        [
+            (lambda x: corner(x)[..., None, None], None),
+            (lambda x: [corner(x)[..., None, None]], None),
+            (lambda x: (corner(x),), None),
+            (lambda x: (corner(x), x[:, 0, 0], x[:, 0, 1]), None),
+            (lambda x: {"x_norm_clstoken": corner(x)}, None),
+            (lambda x: {"features": corner(x), "logits": x[:, 0, 0], "patches": None}, None),
+            (lambda x: {"patches": x, "x_norm_clstoken": corner(x)}, "x_norm_clstoken"),
+            (lambda x: [x, corner(x)], 1),
+            (lambda x: SimpleNamespace(pooled=corner(x)), "pooled"),
+            (lambda x: corner(x).numpy(), None),
+            (lambda x: corner(x).double(), None),
+            (lambda x: corner(x).half(), None),
+        ],
+    )
+    def test_every_plain_form_of_output_is_taken(self, network: Any, output: str | int | None):
+        extract = Extractor.of(network, name="mine", dimension=4, output=output)
+        result = extract(pixels(3))
+        assert torch.equal(result.features, corner(pixels(3)).float())
+        assert {result.features.dtype, result.logits.dtype} == {torch.float32}
+
+    def test_one_number_an_image_is_one_feature(self):
+        extract = Extractor.of(lambda x: x.mean((1, 2, 3)), name="mean", dimension=1)
+        assert extract(pixels(3)).features.shape == (3, 1)
+
+    @pytest.mark.parametrize(
+        ("network", "output", "message"),
+        [
+            (lambda x: x, None, r"\(2, 4\).*got \(2, 3, 16, 16\); average a map"),
+            (lambda x: x.mean((1, 2, 3)), None, r"got \(2,\); return a row for each image"),
+            (lambda x: [x, x], None, r"a list of 2; say by `output`"),
+            (lambda x: (corner(x),) * 4, None, r"a tuple of 4; say by `output`"),
+            (lambda x: (corner(x), x), None, r"logits of shape \(2, any\).*\(2, 3, 16, 16\)"),
+            (lambda x: {"a": x, "b": x}, None, r"a dict of 'a', 'b'; name the entry by `output`"),
+            (lambda x: {"a": x}, "c", r"an output 'c' of the network, got a dict of 'a'"),
+            (lambda x: [x], 1, r"an output 1 of the network, got a list"),
+            (lambda x: None, None, r"a tensor or array of real numbers as features, got None"),
+            (lambda x: corner(x) * 1j, None, r"real numbers as features, got a tensor of"),
+        ],
+    )
+    def test_what_is_not_plain_is_refused(self, network: Any, output: Any, message: str):
+        extract = Extractor.of(network, name="mine", dimension=4, output=output)
+        with pytest.raises(ValueError, match=message):
+            extract(pixels(2))
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_networks_are_fed_in_their_own_numbers_and_pickle(self, change: str):
+        """And the original is left as it was."""
+        torch.manual_seed(5)
+        network: nn.Module = nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).eval()
+        network = CHANGES[change](network)
+        dtype = next(network.parameters()).dtype
+        scaled = scale(pixels(3, side=8).float(), "tf1").to(dtype)
+        expected = network(scaled).detach().float()  # computes what has a graph, too
+        extract = Extractor.of(network, name="mine", dimension=4, size=8)
+        assert torch.equal(extract(pixels(3, side=8)).features, expected)
+        assert torch.equal(network(scaled).detach().float(), expected)
+        for other in (copy.deepcopy(extract), pickle.loads(pickle.dumps(extract))):
+            assert torch.equal(other(pixels(3, side=8)).features, expected)
+            assert other.fingerprint() == extract.fingerprint()
 
     def test_another_dimension_than_declared_is_refused(self):
         extract = Extractor.of(lambda x: x.flatten(1), name="flat", dimension=4)
@@ -431,7 +548,7 @@ class TestFromOutside:
         monkeypatch.setattr(extractors, "entry_points", lambda group: [entry])
         assert load_extractor("theirs").fd_name == "fd_theirs"
         with pytest.raises(
-            ValueError, match=r"out of inception, digits, cifar10, theirs, .*theirs\?"
+            ValueError, match=r"out of inception, digits, cifar10, .*, theirs, .*theirs\?"
         ):
             load_extractor("thiers")
 

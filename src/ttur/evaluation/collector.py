@@ -20,6 +20,7 @@ from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
 from ttur.runtime.settings import reasons
+from ttur.runtime.surroundings import neutral_surroundings
 
 KEPT = ("features", "logits")
 
@@ -82,6 +83,7 @@ class Collector:
         if audit.read:
             self._add_audit(audit)
 
+    @neutral_surroundings()
     def _take(self, pixels: Tensor) -> None:
         made = self.extractor(pixels)
         if "logits" in self.kept and made.logits.shape[1] == 0:

@@ -19,6 +19,7 @@ from ttur.evaluation.statistics import Side, Statistics, holds_statistics, misma
 from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
+from ttur.runtime.surroundings import neutral_surroundings
 
 Source = ImageSource | ImageSet | Statistics
 # Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
@@ -190,6 +191,7 @@ class Comparison:
         """For batches that come one by one."""
         return Collector(self._network, self.requirements(side), seed=self.settings.seed)
 
+    @neutral_surroundings()
     def of(self, real: Side, generated: Side) -> Evaluation:
         """The metrics of two sides whose images were seen.
 

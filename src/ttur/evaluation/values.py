@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ttur.data.images.decode import Picture, check_pixels, picture_of
+from ttur.runtime.surroundings import neutral_surroundings
 
 _NOT_FINITE = "a value of the images in {} is NaN or infinite"
 
@@ -61,6 +62,7 @@ class Values:
                 "(H, W, 3), tensors (3, H, W) or images of Pillow's"
             )
 
+    @neutral_surroundings()
     def image_tensor(self, tensor: Num[Tensor, "..."]) -> Num[Tensor, "n channels height width"]:
         """A tensor of images (n, 1 or 3, H, W), or (n, H, W), where it is.
 
@@ -75,6 +77,7 @@ class Values:
         self.check(dtype, tuple(values.movedim(-3, -1).shape if values.ndim > 2 else values.shape))
         return values
 
+    @neutral_surroundings()
     def pixels_of(
         self, values: Num[Tensor, "n channels height width"]
     ) -> tuple[UInt8[Tensor, "n 3 height width"], Int[Tensor, " n"]]:

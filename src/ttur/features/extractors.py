@@ -1,8 +1,8 @@
 """Named feature extractors: a network, its verified weights and the protocol it is fed by."""
 
-import copy
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module, resources
 from importlib.metadata import entry_points
@@ -15,13 +15,17 @@ from torch import Tensor, nn
 
 from ttur.features import inception, resize
 from ttur.features.compact import Compact
-from ttur.features.inference import PRECISIONS, measuring_copy, side_by_side, without_tf32
+from ttur.features.copying import dtype_of, own_copy, settle_weights
+from ttur.features.inference import PRECISIONS, measuring_copy, side_by_side
+from ttur.features.outputs import Adapted, Features, of_batch
 from ttur.features.state_dicts import load_strictly, tensors_in
 from ttur.runtime import digests
 from ttur.runtime.artifacts import Artifact, fetch
 from ttur.runtime.checkpoint import weights_sha256
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.errors import closest, error_of, kind_of
+from ttur.runtime.randomness import randomness_from
+from ttur.runtime.surroundings import neutral_surroundings
 
 GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by name
 
@@ -58,11 +62,11 @@ class PublishedWeights(Artifact):
 class Design:
     """All that a name stands for; the loader knows no name.
 
-    A `network` takes images of `size`, resized and scaled by a protocol, and returns (features,
-    logits), or features alone. Of its `protocols`, None for all there are, the first is its own.
-    `prepare` makes what measures of the loaded network, in a precision. `images_apart`: on a CPU it
-    is shared among the cores, a few images at a time. `plain_names`: its numbers are called fid,
-    kid, …; those of others fd_<name>, kid_<name>, ….
+    A `network` takes images of `size`, resized and scaled by a protocol, and returns features,
+    (features, logits) or (features, logits, spatial). Of its `protocols`, None for all there are,
+    the first is its own. `prepare` makes what measures of the loaded network, in a precision.
+    `images_apart`: on a CPU it is shared among the cores, a few images at a time. `plain_names`:
+    its numbers are called fid, kid, …; those of others fd_<name>, kid_<name>, ….
     """
 
     network: Callable[[], nn.Module]
@@ -86,6 +90,12 @@ INCEPTION = PublishedWeights(
     "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
     "`metric` none",
 )
+
+
+def _early(network: nn.Module, precision: str, layer: int) -> nn.Module:
+    assert isinstance(network, inception.Inception)
+    return measuring_copy(inception.EarlyLayer(network, layer), precision)
+
 
 DESIGNS = {
     "inception": Design(
@@ -117,14 +127,15 @@ DESIGNS = {
         ),
     ),
 }
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a network says of a batch. A network without classes has logits of shape (batch, 0)."""
-
-    features: Float[Tensor, "batch dimension"]
-    logits: Float[Tensor, "batch classes"]
+DESIGNS |= {
+    f"inception_{layer}": replace(
+        DESIGNS["inception"],
+        dimension=layer,
+        prepare=partial(_early, layer=layer),
+        plain_names=False,
+    )
+    for layer in inception.LAYERS
+}
 
 
 @dataclass(frozen=True)
@@ -152,17 +163,20 @@ class Extractor:
     @classmethod
     def of(
         cls,
-        network: Callable[[Tensor], Tensor | tuple[Tensor, Tensor]],
+        network: Callable[[Tensor], Any],
         *,
         name: str,
         dimension: int,
         size: int | None = None,
         protocol: str | None = None,
+        output: str | int | None = None,
     ) -> "Extractor":
         """Any module or function of one's own: images → features, or → (features, logits).
 
-        With a `size` it receives images resized and scaled as the protocol says; without, pixels
-        (float32, 0..255) as they come. A module is copied, in evaluation mode: training the
+        Tensors or arrays, in any precision; maps of a single position; a list or dict of one entry,
+        or that which `output` names, as "x_norm_clstoken". A network in half or double precision is
+        given such images. With a `size` it receives images resized and scaled as the protocol says;
+        without, pixels (0..255) as they come. A module is copied, in evaluation mode: training the
         original further changes no number.
 
         Raises:
@@ -171,45 +185,46 @@ class Extractor:
         protocol = next(iter(resize.PROTOCOLS)) if protocol is None else protocol
         resize.check_protocol(protocol)
         _check_own(name)
-        adapted = _Adapted(copy.deepcopy(network)).eval().requires_grad_(False)
-        digest = weights_sha256(adapted) if adapted.state_dict() else ""
+        with neutral_surroundings():
+            adapted = Adapted(own_copy(network), output).eval().requires_grad_(False)
+            digest = weights_sha256(adapted) if adapted.state_dict() else ""
+            adapted.dtype = dtype_of(adapted)
+            settle_weights(adapted)  # after the digest, which is of the names that it came with
         return cls(name, digest, protocol, dimension, adapted, size, verified=False)
 
-    @torch.no_grad()
+    @neutral_surroundings()
     def __call__(self, pixels: Num[Tensor, "batch channels height width"]) -> Features:
         """uint8, or floats in 0..255, on any device; the result is on the network's device.
 
         Raises:
-            ValueError: if the pixels have another shape or range, or the network another dimension.
+            ValueError: if the pixels have another shape or range, or the network another dimension
+                or kind of output.
         """
         resize.check_pixel_batch(pixels)
         device = self.device or pixels.device
-        pixels = pixels.to(device)
-        with torch.autocast(device.type, enabled=False):  # of a training loop around
-            if self.images_apart and device.type == "cpu":
-                features, logits = side_by_side(self._outputs, pixels)
-            else:
-                with without_tf32():
-                    features, logits = self._outputs(pixels)
-        if features.shape != (len(pixels), self.dimension):
-            raise ValueError(
-                f"expected features of shape ({len(pixels)}, {self.dimension}) from extractor "
-                f"{self.name}, got {tuple(features.shape)}; flatten them or declare that dimension"
-            )
-        return Features(features, logits)
+        pixels = pixels.detach().to(device)
+        if self.images_apart and device.type == "cpu":
+            outputs = side_by_side(self._outputs, pixels)
+        else:
+            outputs = self._outputs(pixels)
+        return of_batch(outputs, len(pixels), self.dimension, self.name)
 
     def _outputs(
         self, pixels: Num[Tensor, "batch channels height width"]
-    ) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
+    ) -> tuple[Float[Tensor, "batch ..."], ...]:
         if self.size is None:
-            return self.network(pixels.to(torch.float32))
-        resized = resize.resize(pixels, self.size, self.protocol)
-        return self.network(resize.scale(resized, self.protocol))
+            images = pixels.to(torch.float32, copy=True)  # a network may work in place
+        else:
+            resized = resize.resize(pixels, self.size, self.protocol)
+            images = resize.scale(resized, self.protocol)
+        outputs = self.network(images)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
 
     @property
     def device(self) -> torch.device | None:
         """Where its weights are; None if it has none, and works where its pixels are."""
-        return next((tensor.device for tensor in self.network.parameters()), None)
+        tensors = itertools.chain(self.network.parameters(), self.network.buffers())
+        return next((tensor.device for tensor in tensors), None)
 
     @property
     def fd_name(self) -> str:
@@ -288,16 +303,18 @@ def load_extractor(
             f"expected SHA-256 {design.weights.sha256} of {source}, got {digest}; "
             "the file was changed: install the package again"
         )
-    network = design.network()
-    load_strictly(network, tensors_in(contents, str(source)), str(source))
-    network = network.to(device).eval().requires_grad_(False)
-    network, ours = design.prepare(network, precision), name in DESIGNS
+    ours = name in DESIGNS
+    with neutral_surroundings(), randomness_from(None, device):  # new weights are drawn
+        network = design.network()
+        load_strictly(network, tensors_in(contents, str(source)), str(source))
+        network = network.to(device).eval().requires_grad_(False)
+        network = design.prepare(network, precision)
     return Extractor(
         name if ours else name.rpartition(":")[2],
         digest,
         protocol,
         design.dimension,
-        network if ours else _Adapted(network),
+        network if ours else Adapted(network),
         design.size,
         verified,
         precision,
@@ -381,15 +398,3 @@ def _check_brought(
             f"{extractor.precision}: it takes no other `protocol`, `weights` or `precision`; make "
             "it with them, or give a Design"
         )
-
-
-class _Adapted(nn.Module):
-    """A user's function as a network: features alone are given logits of no class."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.function(images)
-        return output if isinstance(output, tuple) else (output, output.new_empty(len(output), 0))

@@ -8,7 +8,7 @@ import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from jaxtyping import Float, Num
@@ -51,8 +51,12 @@ class FusedConvolution(nn.Module):
         folded = fuse_conv_bn_eval(exact.conv, exact.bn)  # pyright: ignore[reportArgumentType]
         assert folded.bias is not None
         kernel = folded.weight.detach().to(dtype)
-        self.kernel = kernel.contiguous(memory_format=torch.channels_last)
-        self.bias = folded.bias.detach().to(dtype)
+        # Buffers, for they say on which device the network is; no file holds them.
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.kernel: Tensor
+        self.bias: Tensor
+        self.register_buffer("kernel", kernel, persistent=False)
+        self.register_buffer("bias", folded.bias.detach().to(dtype), persistent=False)
         self.stride = list(layer.conv.stride)
         self.padding = [side for side in layer.conv.padding if isinstance(side, int)]
 
@@ -79,8 +83,14 @@ class OneDnnConvolution(FusedConvolution):
             x, self.packed, self.bias, self.stride, self.padding
         )
 
-    def __deepcopy__(self, memo: dict) -> "OneDnnConvolution":
-        return self  # it never changes, and torch cannot copy a packed kernel
+    def __getstate__(self) -> dict[str, Any]:
+        """With the kernel as it was: torch can neither copy nor store a packed one."""
+        state = {name: value for name, value in self.__dict__.items() if name != "packed"}
+        with _PACKING:
+            if self.packed is not None:
+                kernel = self.packed.to_dense().contiguous(memory_format=torch.channels_last)
+                state["_buffers"] = self._buffers | {"kernel": kernel}
+        return state
 
     def _pack(self, shape: list[int]) -> None:
         """Once the side of the images is known: the best layout depends on it."""
@@ -92,21 +102,10 @@ class OneDnnConvolution(FusedConvolution):
                 del self.kernel
 
 
-def without_tf32() -> AbstractContextManager[None]:
-    """cuDNN would round the factors of a float32 convolution to 10 bits of mantissa."""
-    cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    )
-
-
 def side_by_side(
-    function: Callable[[Num[Tensor, "_ channels height width"]], tuple[Tensor, Tensor]],
+    function: Callable[[Num[Tensor, "_ channels height width"]], tuple[Tensor, ...]],
     images: Num[Tensor, "batch channels height width"],
-) -> tuple[Float[Tensor, "batch _"], Float[Tensor, "batch _"]]:
+) -> tuple[Float[Tensor, "batch _"], ...]:
     """`function` of a few images at a time, on as many threads as torch has, joined in order.
 
     A thread works alone on its images and waits for no other: two cores do twice the work of one,
@@ -126,5 +125,4 @@ def side_by_side(
                 outputs = list(pool.map(without_gradients, parts))
         finally:
             torch.set_num_threads(threads)  # a thread's setting is also that of threads to come
-    first, second = zip(*outputs, strict=True)
-    return torch.cat(first), torch.cat(second)
+    return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ttur.runtime.surroundings import neutral_surroundings
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -88,6 +90,7 @@ def randomness_from(seed: int | None, device: torch.device) -> Iterator[None]:
             np.random.set_state(of_numpy)  # noqa: NPY002
 
 
+@neutral_surroundings()
 def global_noise(device: torch.device) -> dict[str, Any]:
     """Where they stand, in tensors and numbers, after `randomness_from` has begun."""
     of_numpy: Any = np.random.get_state()  # noqa: NPY002
@@ -103,6 +106,7 @@ def global_noise(device: torch.device) -> dict[str, Any]:
     )
 
 
+@neutral_surroundings()
 def restore_global_noise(state: dict[str, Any], device: torch.device) -> None:
     """`global_noise` as it was; what `state` has not, as older checkpoints, stays."""
     if "torch_noise" in state:

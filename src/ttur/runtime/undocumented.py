@@ -4,8 +4,10 @@ Nothing else in this package names any: a torch that renames or drops them costs
 and of what is compiled that it is taken for what it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -63,6 +65,37 @@ def fuses_convolutions(dtype: torch.dtype) -> bool:
         return bool((packed_convolution_relu(x, packed, bias, [1, 1], [0, 0]) == 17).all())
     except (AttributeError, RuntimeError):
         return False
+
+
+@contextmanager
+def without_modes() -> Iterator[None]:
+    """No mode of torch functions or of dispatch, that of the default device among them; by what
+    torch documents, none but the latter.
+    """
+    with ExitStack() as stack:
+        try:
+            of_functions, without_last = (
+                torch.overrides._get_current_function_mode_stack,
+                torch.overrides._pop_mode_temporarily,
+            )
+            dispatch: Any = import_module("torch.utils._python_dispatch")
+            without_dispatch, of_dispatch = (
+                dispatch._disable_current_modes,
+                dispatch._len_torch_dispatch_stack,
+            )
+        except (AttributeError, ImportError):
+            stack.enter_context(torch.device("cpu"))
+        else:
+            for _ in of_functions():
+                stack.enter_context(without_last())
+            if of_dispatch():
+                stack.enter_context(without_dispatch())
+        yield
+
+
+def forget_loading(module: nn.Module) -> None:
+    """Drop what a module does before it loads a state dict: closures, which do not pickle."""
+    vars(module).get("_load_state_dict_pre_hooks", {}).clear()
 
 
 def unwrap(part: Any) -> Any:
