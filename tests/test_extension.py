@@ -205,7 +205,7 @@ def extended(tmp_path_factory) -> Copy:
     )
     copy.kind = "extractor"
     copy.change(
-        "features/extractors.py",
+        "features/designs.py",
         '    "digits": Design(\n',
         '    "toy_digits": Design(\n'
         "        network=partial(Compact, width=16),\n"
@@ -318,7 +318,7 @@ def test_a_protocol_is_one_row(extended, found):
 
 def test_an_extractor_is_one_row(extended, found):
     """Its own protocol is the first of its own."""
-    assert extended.places["extractor"] == {"features/extractors.py"}
+    assert extended.places["extractor"] == {"features/designs.py"}
     assert found["extractor"] == ["fd_toy_digits", "clean"]
     assert found["by extractor"]["final"]["metric"] == "fd_toy_digits"
 

@@ -8,6 +8,7 @@ from ttur.evaluation.evaluate import evaluate
 from ttur.evaluation.measures import (
     MEASURES,
     Measure,
+    extractor_of,
     lower_is_better,
     measures,
     metric_name,
@@ -20,6 +21,7 @@ from ttur.features.extractors import Extractor
     ("metric", "falls"),
     [
         *[(name, True) for name in ("fid", "fid_infinity", "fd_cifar10", "fd_is", "kid", "ind")],
+        *[(name, True) for name in ("cmmd", "mmd_clip[01234567]", "fd_dinov2", "mmd")],
         *[(name, True) for name in ("kid_digits", "ind_inception[01234567]", "jsd_4", "fd_modes")],
         *[(name, False) for name in ("is", "is_digits", "is_inception[01234567]", "precision_k3")],
         *[(name, False) for name in ("recall_k3_cifar10", "density_k5", "coverage_k5_digits")],
@@ -44,6 +46,9 @@ def test_names_say_which_way_is_better(metric: str, falls: bool):
         ("precision_recall_k5_cifar10", ("precision_recall_k5",), "cifar10"),
         ("density_coverage_cifar10", ("density_coverage",), "cifar10"),
         ("fd_my.nets:Big_One", ("fid",), "my.nets:Big_One"),
+        ("cmmd", ("mmd",), "clip"),
+        ("cmmd,fd_clip", ("mmd", "fid"), "clip"),
+        ("fd_dinov2_vitb14", ("fid",), "dinov2_vitb14"),
         ("precision_recall_k7_my.nets:Big_One", ("precision_recall_k7",), "my.nets:Big_One"),
     ],
 )
@@ -91,6 +96,14 @@ def test_a_distance_by_other_features_is_never_called_fid():
     assert metric_name("fid", "fid") == "fid"
     assert metric_name("fid", "fd_mine[01234567]") == "fd_mine[01234567]"
     assert metric_name("fid_infinity", "fd_mine") == "fd_infinity_mine"
+
+
+def test_cmmd_is_the_mmd_of_clip_with_the_weights_of_its_name():
+    assert metric_name("mmd", "fd_clip") == "cmmd"
+    assert metric_name("fid", "fd_clip") == "fd_clip"
+    for other in ("clip[01234567]", "dinov2", "digits"):
+        assert metric_name("mmd", f"fd_{other}") == f"mmd_{other}"
+    assert metric_name("mmd", "fid") == "mmd"  # by Inception
 
 
 def test_a_new_metric_is_one_row(monkeypatch, images, other_images, tiny: Extractor):
@@ -141,11 +154,17 @@ def test_batches_one_by_one_are_the_pass_over_them(images, other_images, embedde
     assert np.isfinite(list(made.values())).all()
 
 
-def test_a_whole_name_where_the_extractor_is_apart_is_answered_with_both():
-    """`fd_digits` is what results, tables and `ttur run` call it."""
-    for name, remedy in (
-        ("fd_digits", "ask for fid, with digits as `extractor`"),
-        ("precision_recall_k5_cifar10", "ask for precision_recall_k5, with cifar10 as"),
-    ):
-        with pytest.raises(ValueError, match=f"no metric '{name}' here.*{remedy}"):
-            measures(name)
+def test_names_bring_their_extractor_or_carry_the_one_asked_for():
+    assert extractor_of("fd_digits,kid_digits", "inception") == "digits"
+    assert extractor_of("fd_digits,kid", "digits") == "digits"
+    assert extractor_of("fd_mine", "networks:mine") == "networks:mine"  # as results call it
+    assert [m.name for m in measures("fd_digits,precision_recall_k5_digits")] == [
+        "fid",
+        "precision_recall",
+    ]
+    with pytest.raises(ValueError, match="by cifar10, got fd_digits, which is by digits; ask"):
+        extractor_of("fd_digits", "cifar10")
+    with pytest.raises(ValueError, match="by inception, got cmmd, which is by clip; ask for mmd"):
+        extractor_of("fid,cmmd", "inception", brought=True)
+    with pytest.raises(ValueError, match="by one extractor, got inception and clip"):
+        extractor_of("fid,cmmd", "inception")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from reference.resize import pillow_bicubic, tf1_bilinear, torch_antialiased, torch_bilinear
 from ttur.features.resize import PROTOCOLS, resize, scale
@@ -71,6 +73,47 @@ def test_both_low_passing_resizes_for_any_size(height: int, width: int, size: in
     # The sizes are rarely equal and then the identity, which the transcriptions contain.
     np.testing.assert_allclose(clean, pillow_bicubic(images, size), atol=6e-5, rtol=0)
     np.testing.assert_allclose(antialiased, torch_antialiased(images, size), atol=8e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width", "size"), SIZES)
+def test_dinov2_is_torchs_bicubic_neither_cut_nor_rounded(height: int, width: int, size: int):
+    images = pixels_of(RNG.integers(0, 2, (2, height, width, 3), dtype=np.uint8) * 255)
+    expected = F.interpolate(images.float(), (size, size), mode="bicubic", antialias=True)
+    ours = resize(images, size, "dinov2")
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-3)
+    if size > max(height, width) > 3:
+        assert ours.min() < -1
+        assert ours.max() > 256
+
+
+@pytest.mark.parametrize(("height", "width", "size"), SIZES)
+def test_dinov2_pil_is_pillows_bicubic_of_an_image(height: int, width: int, size: int):
+    images = RNG.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    ours = images_of(resize(pixels_of(images), size, "dinov2_pil"))
+    for got, image in zip(ours, images, strict=True):
+        expected = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+        assert (got == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize(("height", "width", "size"), SIZES)
+def test_clip_is_the_same_of_the_square_in_the_middle(height: int, width: int, size: int):
+    images = RNG.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    ours = images_of(resize(pixels_of(images), size, "clip"))
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2  # down, where it is not whole
+    for got, image in zip(ours, images, strict=True):
+        square = Image.fromarray(image).crop((left, top, left + side, top + side))
+        expected = square.resize((size, size), Image.Resampling.BICUBIC)
+        assert (got == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize("protocol", ["dinov2_pil", "clip"])
+@pytest.mark.parametrize("size", [9, 20])
+def test_protocols_on_bytes_round_floats_before(protocol: str, size: int):
+    images = pixels_of(RNG.uniform(0, 255, (2, 9, 9, 3)).astype(np.float32))
+    expected = resize(images.round().to(torch.uint8), size, protocol)
+    assert torch.equal(resize(images, size, protocol), expected)
+    assert (resize(images, 9, "dinov2") == images).all()
 
 
 def test_clean_is_cut_but_not_rounded():
@@ -140,14 +183,27 @@ def test_dtype_layout_and_batch_do_not_change_a_bit(protocol: str, size: int):
         ("torch", (-1.0, 128 / 127.5 - 1, 1.0)),
         ("clean", (-1.0, 0.0, 0.9921875)),
         ("torch_antialias", (-1.0, 0.0, 0.9921875)),
+        # (x / 255 - mean) / deviation of the channel: red 0, green 128, blue 255.
+        *[
+            (name, (-0.485 / 0.229, (128 / 255 - 0.456) / 0.224, (1 - 0.406) / 0.225))
+            for name in ("dinov2", "dinov2_pil")
+        ],
+        (
+            "clip",
+            (
+                -0.48145466 / 0.26862954,
+                (128 / 255 - 0.4578275) / 0.26130258,
+                (1 - 0.40821073) / 0.27577711,
+            ),
+        ),
     ],
 )
 def test_scaling(protocol: str, ends: tuple[float, ...]):
     pixels = torch.tensor([0.0, 128.0, 255.0]).view(1, 3, 1, 1)
-    np.testing.assert_allclose(scale(pixels, protocol).flatten(), ends, atol=1e-7, rtol=0)
+    np.testing.assert_allclose(scale(pixels, protocol).flatten(), ends, atol=3e-7, rtol=0)
 
 
 @pytest.mark.parametrize("function", [lambda x, p: resize(x, 4, p), scale])
 def test_an_unknown_protocol_is_named(function):
-    with pytest.raises(ValueError, match="tf1, torch, clean, torch_antialias, got 'tf2'"):
+    with pytest.raises(ValueError, match=r"tf1, torch, clean, torch_antialias, .*clip, got 'tf2'"):
         function(torch.zeros(1, 3, 4, 4), "tf2")

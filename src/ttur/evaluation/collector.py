@@ -59,7 +59,7 @@ class Collector:
         """All images of a source."""
         batches = images.batches(batch_size, audited=audited)
         for batch in batches:
-            self._take(extractor_input(batch, self.extractor.size, self.extractor.protocol))
+            self._take(extractor_input(batch))
         self.quantisation.add("uint8")  # those of several sizes were resized here, not there
         if audited:
             self._add_audit(batches.audit)
@@ -84,7 +84,7 @@ class Collector:
             self._add_audit(audit)
 
     @neutral_surroundings()
-    def _take(self, pixels: Tensor) -> None:
+    def _take(self, pixels: Tensor | list[Tensor]) -> None:
         made = self.extractor(pixels)
         if "logits" in self.kept and made.logits.shape[1] == 0:
             raise ValueError(

@@ -10,7 +10,7 @@ import torch
 
 from ttur.evaluation.audit import findings
 from ttur.evaluation.collector import Collector, side_of_images
-from ttur.evaluation.measures import MEASURES, Measure, Settings, measures
+from ttur.evaluation.measures import MEASURES, Measure, Settings, extractor_of, measures
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
@@ -61,8 +61,9 @@ class Comparison:
         sides: Mapping[str, ImageSet | Statistics] | None = None,
     ) -> "Comparison":
         """With the extractor loaded; an `Extractor` brings its own protocol, weights, precision and
-        device. `sides` that are known are refused as early as they can be, and an extractor that
-        two statistics do not need is not loaded.
+        device, and names of metrics may bring theirs (`extractor_of`). `sides` that are known are
+        refused as early as they can be, and an extractor that two statistics do not need is not
+        loaded.
 
         Raises:
             ValueError: if there is no such metric, extractor, protocol or precision, or as `check`.
@@ -74,6 +75,13 @@ class Comparison:
         for name, side in sides.items():
             unready.check(side, name)
         given = [side for side in sides.values() if isinstance(side, Statistics)]
+        if isinstance(extractor, Extractor):
+            extractor_of(metrics, extractor.name, brought=True)
+        elif (
+            isinstance(extractor, str) and (named := extractor_of(metrics, extractor)) != extractor
+        ):
+            unready._check_alike(given, {"extractor": named})
+            extractor = named
         if len(given) == 2:
             return unready
         if isinstance(extractor, str):

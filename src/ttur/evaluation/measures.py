@@ -13,11 +13,13 @@ import numpy as np
 
 from ttur.evaluation.result import Measurement
 from ttur.evaluation.statistics import Side, Statistics
+from ttur.features.designs import own_name, own_names, owner
 from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
+from ttur.metrics.mmd import BANDWIDTH, gaussian_mmd
 from ttur.metrics.modes import modes_covered
 from ttur.metrics.uncertainty import fid_interval
 from ttur.runtime.errors import closest
@@ -98,30 +100,24 @@ def metric_name(kind: str, fd_name: str) -> str:
 
     >>> metric_name("kid", "fid"), metric_name("kid", "fd_digits"), metric_name("fid", "fd_digits")
     ('kid', 'kid_digits', 'fd_digits')
+    >>> metric_name("mmd", "fd_clip"), metric_name("mmd", "fd_clip[01234567]")
+    ('cmmd', 'mmd_clip[01234567]')
     """
-    if fd_name == "fid":
-        return kind
-    return f"{_by_another(kind)}_{fd_name.removeprefix('fd_')}"
+    return own_name(kind, fd_name) or f"{_by_another(kind)}_{fd_name.removeprefix('fd_')}"
 
 
 def measures(names: str | Iterable[str]) -> list[Measure]:
     """The metrics asked for, each once; one string holds several, between commas. A number of
-    neighbours may be in the name: `precision_recall_k5`.
+    neighbours may be in the name, `precision_recall_k5`, and whose features, which `extractor_of`
+    reads.
 
     Raises:
         ValueError: if there is no such metric, or none is named.
     """
     wanted: dict[tuple[str, int | None], Measure] = {}
     for name in _split(names):
-        measure = _measure(name)
-        if measure is None:
-            whole = _of_whole_name(name)
-            if whole is not None:
-                raise ValueError(
-                    f"no metric {name!r} here, where names carry no extractor; ask for {whole[0]}, "
-                    f"with {whole[1]} as `extractor`"
-                )
-            raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, MEASURES)}")
+        measure = _measure(_parse(name)[0])
+        assert measure is not None
         wanted[measure.name, measure.k] = measure
     return list(wanted.values())
 
@@ -151,6 +147,30 @@ def parse_metrics(names: str | Iterable[str]) -> tuple[tuple[str, ...], str]:
     return tuple(dict.fromkeys(kinds)), next(iter(extractors))
 
 
+def extractor_of(names: str | Iterable[str], extractor: str, *, brought: bool = False) -> str:
+    """Whose features the metrics are of, where the extractor is apart from them.
+
+    Names that carry an extractor, as `fd_digits` and `cmmd`, bring it if that of the caller is the
+    usual one, not `brought` as an object; else they must carry the caller's.
+
+        >>> extractor_of("cmmd", "inception"), extractor_of("fid,kid", "digits")
+        ('clip', 'digits')
+
+    Raises:
+        ValueError: if there is no such metric, or names carry several extractors, or another one.
+    """
+    if extractor == PLAIN and not brought:
+        return parse_metrics(names)[1]
+    for name in _split(names):
+        kind, carried = _parse(name)
+        if carried not in (PLAIN, extractor, extractor.rpartition(":")[2]):
+            raise ValueError(
+                f"expected metrics by {extractor}, got {name}, which is by {carried}; ask for "
+                f"{kind}, or for {carried} as `extractor`"
+            )
+    return extractor
+
+
 def lower_is_better(metric: str) -> bool:
     """Whether a number improves as it falls, by its full name, as `precision_k3_digits`.
 
@@ -160,7 +180,7 @@ def lower_is_better(metric: str) -> bool:
         spelled: measure.lower_is_better
         for measure in MEASURES.values()
         for number in measure.numbers or (measure.name,)
-        for spelled in (number, _by_another(number))
+        for spelled in (number, _by_another(number), *own_names(number))
         if f"{metric}_".startswith(f"{spelled}_")
     }
     return directions[max(directions, key=len)] if directions else True
@@ -190,7 +210,7 @@ def _measure(name: str) -> Measure | None:
 def _parse(name: str) -> tuple[str, str]:
     if _measure(name) is not None:
         return name, PLAIN
-    if (whole := _of_whole_name(name)) is not None:
+    if (whole := owner(name, MEASURES) or _of_whole_name(name)) is not None:
         return whole
     _, _, extractor = name.rpartition("_")
     by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
@@ -249,6 +269,10 @@ def _kid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
         seed=settings.seed,
     )
     yield _value(asdict(made), "mean")
+
+
+def _mmd(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    yield gaussian_mmd(_array(real.features), _array(generated.features)), {"bandwidth": BANDWIDTH}
 
 
 def _precision_recall(real: Side, generated: Side, settings: Settings, k: int) -> DetailedValues:
@@ -312,6 +336,7 @@ MEASURES = {
             k=5,
             remedy=_FEWER_NEIGHBOURS,
         ),
+        Measure("mmd", _mmd, True, _BOTH),
         Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
     )
 }

@@ -11,7 +11,8 @@ from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, mismatches
-from ttur.features.extractors import DESIGNS, Extractor, load_extractor
+from ttur.features.designs import DESIGNS
+from ttur.features.extractors import Extractor, load_extractor
 from ttur.runtime import digests
 from ttur.runtime.artifacts import cache_directory
 from ttur.runtime.randomness import randomness_from

@@ -12,7 +12,6 @@ from torch import Tensor
 from ttur.data.images.decode import Picture
 from ttur.data.images.files import ImageFiles
 from ttur.evaluation.audit import Audit
-from ttur.features.resize import resize
 
 # What an entry of a source became: its picture, or its name and why there is none.
 Outcome = Picture | tuple[str, ValueError]
@@ -115,19 +114,9 @@ def check_batch_size(batch_size: int) -> None:
 
 
 def extractor_input(
-    batch: np.ndarray | list[np.ndarray], size: int | None, protocol: str
-) -> Num[Tensor, "batch 3 height width"]:
-    """A batch as its extractor takes it; images of several sizes are resized one by one.
-
-    That changes nothing but the time: an extractor leaves images of its own size alone.
-    """
+    batch: np.ndarray | list[np.ndarray],
+) -> Num[Tensor, "batch 3 height width"] | list[Num[Tensor, "3 _ _"]]:
+    """A batch as an extractor takes it: images of several sizes one by one."""
     if isinstance(batch, np.ndarray):
         return torch.from_numpy(batch).movedim(-1, 1)
-    if size is None:
-        raise ValueError(
-            "expected images of one size, got several, and the extractor has no size of its own; "
-            "give Extractor.of a size"
-        )
-    return torch.cat(
-        [resize(torch.from_numpy(image).movedim(-1, 0)[None], size, protocol) for image in batch]
-    )
+    return [torch.from_numpy(image).movedim(-1, 0) for image in batch]

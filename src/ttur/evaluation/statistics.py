@@ -33,6 +33,7 @@ class SharedFields:
     protocol: str = ""
     scaling: str = ""
     precision: str = ""
+    positions: str = ""  # of patches, where a transformer's are interpolated
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,24 @@
-"""Named feature extractors: a network, its verified weights and the protocol it is fed by."""
+"""Feature extractors: a network, its weights and the protocol it is fed by, ours and others'."""
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from importlib import import_module, resources
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from ttur.features import inception, resize
-from ttur.features.compact import Compact
+from ttur.features import resize
 from ttur.features.copying import dtype_of, own_copy, settle_weights
-from ttur.features.inference import PRECISIONS, measuring_copy, side_by_side
+from ttur.features.designs import DESIGNS, Design
+from ttur.features.inference import side_by_side
 from ttur.features.outputs import Adapted, Features, of_batch
-from ttur.features.state_dicts import load_strictly, tensors_in
+from ttur.features.state_dicts import load_strictly, renamed, tensors_in
 from ttur.runtime import digests
-from ttur.runtime.artifacts import Artifact, fetch
 from ttur.runtime.checkpoint import weights_sha256
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.errors import closest, error_of, kind_of
@@ -28,114 +26,6 @@ from ttur.runtime.randomness import randomness_from
 from ttur.runtime.surroundings import neutral_surroundings
 
 GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by name
-
-
-@runtime_checkable
-class WeightsFile(Protocol):
-    """A file of weights that can be had, and the digest of the one that a name stands for."""
-
-    @property
-    def sha256(self) -> str: ...
-
-    def fetch(self) -> Path: ...
-
-
-@dataclass(frozen=True)
-class EmbeddedWeights:
-    """A file of the package."""
-
-    name: str
-    sha256: str
-
-    def fetch(self) -> Path:
-        return Path(str(resources.files("ttur.features") / "weights" / self.name))
-
-
-class PublishedWeights(Artifact):
-    """A file that is downloaded once."""
-
-    def fetch(self) -> Path:
-        return fetch(self)
-
-
-@dataclass(frozen=True)
-class Design:
-    """All that a name stands for; the loader knows no name.
-
-    A `network` takes images of `size`, resized and scaled by a protocol, and returns features,
-    (features, logits) or (features, logits, spatial). Of its `protocols`, None for all there are,
-    the first is its own. `prepare` makes what measures of the loaded network, in a precision.
-    `images_apart`: on a CPU it is shared among the cores, a few images at a time. `plain_names`:
-    its numbers are called fid, kid, …; those of others fd_<name>, kid_<name>, ….
-    """
-
-    network: Callable[[], nn.Module]
-    size: int
-    dimension: int
-    weights: WeightsFile
-    protocols: tuple[str, ...] | None = None
-    precisions: tuple[str, ...] = ("float32",)
-    prepare: Callable[[nn.Module, str], nn.Module] = lambda network, precision: network
-    images_apart: bool = False
-    plain_names: bool = False
-
-
-INCEPTION = PublishedWeights(
-    name="pt_inception-2015-12-05-6726825d.pth",
-    url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-    "pt_inception-2015-12-05-6726825d.pth",
-    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    size=95_628_359,
-    remedy="name the file as `weights`, or take an embedded extractor (cifar10 as "
-    "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
-    "`metric` none",
-)
-
-
-def _early(network: nn.Module, precision: str, layer: int) -> nn.Module:
-    assert isinstance(network, inception.Inception)
-    return measuring_copy(inception.EarlyLayer(network, layer), precision)
-
-
-DESIGNS = {
-    "inception": Design(
-        network=inception.Inception,
-        size=inception.SIZE,
-        dimension=inception.DIMENSION,
-        weights=INCEPTION,
-        precisions=PRECISIONS,
-        prepare=measuring_copy,
-        images_apart=True,
-        plain_names=True,
-    ),
-    "digits": Design(
-        network=partial(Compact, width=16),
-        size=16,
-        dimension=64,
-        weights=EmbeddedWeights(
-            "digits.safetensors",
-            "4f791cff1e3efedad49c7a8763667fd731e0501bb5b8c24bca35555e68a047fa",
-        ),
-    ),
-    "cifar10": Design(
-        network=partial(Compact, width=32),
-        size=32,
-        dimension=128,
-        weights=EmbeddedWeights(
-            "cifar10.safetensors",
-            "4e2b58a48c5926ebd9489194c48f4378e389257072af64969f7a42af731b7a64",
-        ),
-    ),
-}
-DESIGNS |= {
-    f"inception_{layer}": replace(
-        DESIGNS["inception"],
-        dimension=layer,
-        prepare=partial(_early, layer=layer),
-        plain_names=False,
-    )
-    for layer in inception.LAYERS
-}
 
 
 @dataclass(frozen=True)
@@ -158,7 +48,7 @@ class Extractor:
     verified: bool  # the weights are those the name stands for
     precision: str = "float32"  # of the network; pixels and features are float32 in any
     images_apart: bool = False  # on a CPU: shared among its cores, a few images at a time
-    plain_names: bool = False  # if verified: fid, kid, …
+    stated: Mapping[str, str] = field(default_factory=dict)  # what else its fingerprint says
 
     @classmethod
     def of(
@@ -193,32 +83,58 @@ class Extractor:
         return cls(name, digest, protocol, dimension, adapted, size, verified=False)
 
     @neutral_surroundings()
-    def __call__(self, pixels: Num[Tensor, "batch channels height width"]) -> Features:
-        """uint8, or floats in 0..255, on any device; the result is on the network's device.
+    def __call__(
+        self,
+        pixels: Num[Tensor, "batch channels height width"] | Sequence[Num[Tensor, "channels _ _"]],
+    ) -> Features:
+        """uint8, or floats in 0..255, on any device; the result is on the network's device. Images
+        of several sizes come as a sequence of (channels, height, width).
 
         Raises:
             ValueError: if the pixels have another shape or range, or the network another dimension
                 or kind of output.
         """
-        resize.check_pixel_batch(pixels)
+        if isinstance(pixels, Tensor):
+            resize.check_pixel_batch(pixels)
+            outputs = self._outputs
+        else:
+            pixels, outputs = self._in_one_size(pixels), self._outputs_of_resized
         device = self.device or pixels.device
         pixels = pixels.detach().to(device)
         if self.images_apart and device.type == "cpu":
-            outputs = side_by_side(self._outputs, pixels)
+            made = side_by_side(outputs, pixels)
         else:
-            outputs = self._outputs(pixels)
-        return of_batch(outputs, len(pixels), self.dimension, self.name)
+            made = outputs(pixels)
+        return of_batch(made, len(pixels), self.dimension, self.name)
 
     def _outputs(
         self, pixels: Num[Tensor, "batch channels height width"]
     ) -> tuple[Float[Tensor, "batch ..."], ...]:
         if self.size is None:
-            images = pixels.to(torch.float32, copy=True)  # a network may work in place
-        else:
-            resized = resize.resize(pixels, self.size, self.protocol)
-            images = resize.scale(resized, self.protocol)
-        outputs = self.network(images)
+            return self._outputs_of_network(pixels.to(torch.float32, copy=True))
+        return self._outputs_of_resized(resize.resize(pixels, self.size, self.protocol))
+
+    def _outputs_of_resized(
+        self, pixels: Float[Tensor, "batch channels height width"]
+    ) -> tuple[Float[Tensor, "batch ..."], ...]:
+        """Not checked again: a resize may leave 0..255, and not all leave alone what they made."""
+        return self._outputs_of_network(resize.scale(pixels, self.protocol))
+
+    def _outputs_of_network(self, images: Tensor) -> tuple[Float[Tensor, "batch ..."], ...]:
+        outputs = self.network(images)  # which may work in place
         return outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def _in_one_size(
+        self, images: Sequence[Num[Tensor, "channels _ _"]]
+    ) -> Float[Tensor, "batch channels height width"]:
+        if self.size is None:
+            raise ValueError(
+                "expected images of one size, got several, and the extractor has no size of its "
+                "own; give Extractor.of a size"
+            )
+        for image in images:
+            resize.check_pixel_batch(image[None])
+        return torch.cat([resize.resize(image[None], self.size, self.protocol) for image in images])
 
     @property
     def device(self) -> torch.device | None:
@@ -233,8 +149,9 @@ class Extractor:
         Only Inception with the published weights gives `fid`; other weights than a name stands for
         add the first eight digits of their SHA-256.
         """
-        if self.plain_names and self.verified:
-            return "fid"
+        design = DESIGNS.get(self.name)
+        if self.verified and design is not None and (own := design.own_name("fid")):
+            return own
         of_unknown_weights = not self.verified and self.weights_sha256
         suffix = f"[{self.weights_sha256[:8]}]" if of_unknown_weights else ""
         return f"fd_{self.name}{suffix}"
@@ -248,6 +165,7 @@ class Extractor:
             "scaling": "none" if self.size is None else resize.PROTOCOLS[self.protocol].scaling,
             "size": self.size,
             "precision": self.precision,
+            **self.stated,
         }
 
 
@@ -259,16 +177,17 @@ def load_extractor(
     device: str | torch.device = "auto",
     precision: str = "float32",
 ) -> Extractor:
-    """ "inception" (published weights, downloaded once), "digits" or "cifar10" (embedded); one of
-    your own as "package.module:name", or by its name in the entry-point group `ttur.extractors`.
+    """ "inception", "dinov2", "dinov2_vitb14", "dinov2_vits14" or "clip" (published weights,
+    downloaded once), "digits" or "cifar10" (embedded); one of your own as "package.module:name", or
+    by its name in the entry-point group `ttur.extractors`.
 
         >>> load_extractor("digits", protocol="clean", device="cpu").fd_name
         'fd_digits'
 
     `protocol` None is the extractor's own. `weights` names a .pth or .safetensors file to use
     instead; if its bytes are not the ones the name stands for, the extractor is not `verified` and
-    its numbers say so in their names. `precision` "bfloat16" is for Inception: about twice as fast,
-    and its distances are other numbers (docs/numerics.md), so the fingerprint carries it.
+    its numbers say so in their names. `precision` "bfloat16" is not for the embedded ones: its
+    distances are other numbers (docs/numerics.md), so the fingerprint carries it.
 
     What "package.module:name" stands for is a `Design`, an `Extractor`, which brings all that the
     arguments say, or a function without arguments that returns one of them.
@@ -306,7 +225,9 @@ def load_extractor(
     ours = name in DESIGNS
     with neutral_surroundings(), randomness_from(None, device):  # new weights are drawn
         network = design.network()
-        load_strictly(network, tensors_in(contents, str(source)), str(source))
+        state = renamed(tensors_in(contents, str(source)), design.names)
+        del contents  # as large as the network
+        load_strictly(network, state, str(source))
         network = network.to(device).eval().requires_grad_(False)
         network = design.prepare(network, precision)
     return Extractor(
@@ -319,7 +240,7 @@ def load_extractor(
         verified,
         precision,
         images_apart=design.images_apart,
-        plain_names=ours and design.plain_names,
+        stated=design.stated,
     )
 
 
@@ -336,9 +257,8 @@ def expected_fingerprint(name: str, protocol: str | None, precision: str) -> dic
 
 
 def _protocol_of(design: Design, protocol: str | None) -> str:
-    known = tuple(resize.PROTOCOLS) if design.protocols is None else design.protocols
-    protocol = known[0] if protocol is None else protocol
-    resize.check_protocol(protocol, known)
+    protocol = design.protocols[0] if protocol is None else protocol
+    resize.check_protocol(protocol, design.protocols)
     return protocol
 
 

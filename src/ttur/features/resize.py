@@ -19,26 +19,29 @@ from torch import Tensor
 def resize(
     pixels: Num[Tensor, "batch channels height width"], size: int, protocol: str
 ) -> Float[Tensor, "batch channels {size} {size}"]:
-    """To size × size, in float32, still in 0..255 and not rounded, as the protocol does it.
+    """To size × size, in float32, in units of 0..255, as the protocol does it.
 
-    No protocol changes an image that has the size, and none looks at the rest of the batch.
+    No protocol changes an image of whole pixels that has the size, and none looks at the rest of
+    the batch. What a bicubic overshoots is cut to 0..255, but by `dinov2`.
 
     Raises:
         ValueError: if the protocol is unknown.
     """
     check_protocol(protocol)
     # One memory layout whatever came in: networks round differently in another.
-    pixels = pixels.to(torch.float32).contiguous()
+    pixels, row = pixels.to(torch.float32).contiguous(), PROTOCOLS[protocol]
+    if row.whole:
+        pixels = pixels.round().clamp_(0, 255)
     if pixels.shape[-2:] == (size, size):
         return pixels
-    return PROTOCOLS[protocol].resize(pixels, size)
+    return row.resize(pixels, size)
 
 
 def scale(
     pixels: Float[Tensor, "batch channels height width"], protocol: str
 ) -> Float[Tensor, "batch channels height width"]:
     """0..255 → the range the network is fed: [-1, 1] for `torch`, [-1, 0.992] for the others of
-    Inception.
+    Inception, about [-2, 2.7] for transformers, channel by channel.
 
     Raises:
         ValueError: if the protocol is unknown.
@@ -116,12 +119,36 @@ def pillow_bicubic(pixels: Tensor, size: int) -> Tensor:
     """Pillow's own kernel in its mode F (float32, nothing rounded to integers), channel by channel,
     widened to low-pass when it makes smaller, cut to 0..255. On the CPU, wherever the pixels are.
     """
-    resized = np.empty((*pixels.shape[:2], size, size), np.float32)
-    for index, planes in enumerate(pixels.cpu().numpy()):
+    return _by_pillow(pixels, size).clamp_(0, 255)
+
+
+def pillow_bicubic_of_bytes(pixels: Tensor, size: int) -> Tensor:
+    """The same on whole pixels, as of an image file: Pillow rounds after either direction."""
+    return _by_pillow(pixels.to(torch.uint8), size).to(torch.float32)
+
+
+def of_centre(pixels: Tensor, size: int) -> Tensor:
+    """`pillow_bicubic_of_bytes` of the square in the middle, as wide as the shorter side."""
+    height, width = pixels.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pillow_bicubic_of_bytes(pixels[..., top : top + side, left : left + side], size)
+
+
+def torch_bicubic(pixels: Tensor, size: int) -> Tensor:
+    """Half-pixel centres, widened to low-pass when it makes smaller; not cut: it overshoots."""
+    return F.interpolate(pixels, (size, size), mode="bicubic", antialias=True)
+
+
+def _by_pillow(pixels: Tensor, size: int) -> Tensor:
+    """Plane by plane, in the mode that their numbers have."""
+    images = pixels.cpu().numpy()
+    resized = np.empty((*pixels.shape[:2], size, size), images.dtype)
+    for index, planes in enumerate(images):
         for channel, plane in enumerate(planes):
             image = Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC)
             resized[index, channel] = np.asarray(image)
-    return torch.from_numpy(resized).clamp_(0, 255).to(pixels.device)
+    return torch.from_numpy(resized).to(pixels.device)
 
 
 @dataclass(frozen=True)
@@ -129,7 +156,8 @@ class ResizeProtocol:
     """A resize to size × size of float32 pixels, and a scaling: (pixels / unit - mean) / deviation.
 
     Mean and deviation are of one channel each, or one for all. `scaling` is how fingerprints write
-    it, and `whose` protocol it is stands in messages.
+    it, and `whose` protocol it is stands in messages. `whole`: it is defined for bytes, and floats
+    are rounded to them before, halves to even.
     """
 
     resize: Callable[[Tensor, int], Tensor]
@@ -138,14 +166,30 @@ class ResizeProtocol:
     mean: tuple[float, ...]
     standard_deviation: tuple[float, ...]
     whose: str
+    whole: bool = False
 
     @classmethod
     def of_graph(cls, resize: Callable[[Tensor, int], Tensor], whose: str) -> "ResizeProtocol":
         """Scaled as in the graph of 2015-12-05."""
         return cls(resize, "(x-128)/128", 1.0, (128.0,), (128.0,), whose)
 
+    @classmethod
+    def of_statistics(
+        cls,
+        resize: Callable[[Tensor, int], Tensor],
+        mean: tuple[float, ...],
+        deviation: tuple[float, ...],
+        whose: str,
+        *,
+        whole: bool = False,
+    ) -> "ResizeProtocol":
+        """Scaled by mean and deviation of the training images, in 0..1."""
+        scaling = f"(x/255-{mean})/{deviation}".replace(" ", "")
+        return cls(resize, scaling, 255.0, mean, deviation, whose, whole)
 
-PROTOCOLS = {
+
+# Whose network they feed: a design names one of these tables.
+FOR_INCEPTION = {
     "tf1": ResizeProtocol.of_graph(legacy_bilinear, "the paper, by the graph of 2015-12-05"),
     "torch": ResizeProtocol(
         partial(half_pixel_bilinear, antialias=False),
@@ -160,3 +204,20 @@ PROTOCOLS = {
         partial(half_pixel_bilinear, antialias=True), "torchmetrics since 1.8"
     ),
 }
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FOR_DINOV2 = {
+    "dinov2": ResizeProtocol.of_statistics(torch_bicubic, *IMAGENET, "EDM2"),
+    "dinov2_pil": ResizeProtocol.of_statistics(
+        pillow_bicubic_of_bytes, *IMAGENET, "dgm-eval", whole=True
+    ),
+}
+FOR_CLIP = {
+    "clip": ResizeProtocol.of_statistics(
+        of_centre,
+        (0.48145466, 0.4578275, 0.40821073),
+        (0.26862954, 0.26130258, 0.27577711),
+        "CMMD",
+        whole=True,
+    ),
+}
+PROTOCOLS = FOR_INCEPTION | FOR_DINOV2 | FOR_CLIP

@@ -2,16 +2,64 @@
 
 import io
 import pickle
-from collections.abc import Mapping
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ttur.features import torchscript
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A name in a file, as a regular expression of all of it, and the tensor's in the network.
+
+    None leaves the tensor out. Those that are one tensor in the network are joined, by `part`. What
+    has the numbers in another shape, `change` puts into ours.
+    """
+
+    pattern: str
+    name: str | None
+    part: int = 0
+    change: Callable[[Tensor], Tensor] = lambda tensor: tensor
+
+
+def renamed(state: Mapping[str, Tensor], names: Iterable[Rename]) -> dict[str, Tensor]:
+    """The tensors under the names of the network, each by the first row that it matches; what
+    matches none keeps its name.
+
+    >>> import torch
+    >>> both = {"q.bias": torch.zeros(2), "k.bias": torch.ones(2), "old": torch.zeros(1)}
+    >>> renamed(both, [Rename("old", None), Rename("q.bias", "qk"), Rename("k.bias", "qk", 1)])
+    {'qk': tensor([0., 0., 1., 1.])}
+    """
+    compiled = [(re.compile(row.pattern), row) for row in names]
+    parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
+    for name, tensor in state.items():
+        found = next(((m, row) for regex, row in compiled if (m := regex.fullmatch(name))), None)
+        if found is None:
+            parts[name].append((0, tensor))
+        elif found[1].name is not None:
+            match, row = found
+            parts[match.expand(found[1].name)].append((row.part, row.change(tensor)))
+    return {name: _joined(tensors) for name, tensors in parts.items()}
+
+
+def _joined(tensors: list[tuple[int, Tensor]]) -> Tensor:
+    if len(tensors) == 1:
+        return tensors[0][1]
+    return torch.cat([tensor for _, tensor in sorted(tensors, key=lambda each: each[0])])
+
 
 def tensors_in(contents: bytes, source: str) -> dict[str, Tensor]:
-    """The named tensors of a .safetensors file, or else of one by `torch.save(state_dict)`.
+    """The named tensors of a .safetensors file, of a TorchScript archive, or else of one by
+    `torch.save(state_dict)`.
 
     Raises:
         ValueError: if the bytes are neither.
@@ -19,8 +67,17 @@ def tensors_in(contents: bytes, source: str) -> dict[str, Tensor]:
     try:
         if source.endswith(".safetensors"):
             return safetensors.torch.load(contents)
+        if torchscript.is_torchscript(contents):
+            return torchscript.tensors(contents)
         state = torch.load(io.BytesIO(contents), map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as cause:
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        ValueError,
+    ) as cause:
         reason = (str(cause) or type(cause).__name__).splitlines()[0]
         raise ValueError(
             f"expected named tensors in {source}, got a file that does not read as such "

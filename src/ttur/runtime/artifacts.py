@@ -17,12 +17,12 @@ _verified: dict[tuple[Path, int, int], str] = {}
 
 @dataclass(frozen=True)
 class Artifact:
-    """A published file and the digest it must have."""
+    """A published file and the digest it must have; its bytes, if their number is known."""
 
     name: str
     url: str
     sha256: str
-    size: int
+    size: int | None
     remedy: str = ""  # what a person can do without the file, in terms of arguments
 
 
@@ -60,6 +60,7 @@ def _fetched(artifact: Artifact) -> Path:
         return path
     found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
     otherwise = artifact.remedy and f", or {artifact.remedy}"
+    length = "" if artifact.size is None else f", {artifact.size:,} bytes"
     downloader = pooch.HTTPDownloader(
         timeout=CONNECT_AND_READ_TIMEOUT_SECONDS, chunk_size=CHUNK_BYTES
     )
@@ -78,7 +79,7 @@ def _fetched(artifact: Artifact) -> Path:
         raise ConnectionError(
             f"expected {artifact.name} at {path} or a download from {artifact.url}, got {found} "
             f"there and no download ({cause}); run this once online, or copy the file there "
-            f"(SHA-256 {artifact.sha256}, {artifact.size:,} bytes){otherwise}"
+            f"(SHA-256 {artifact.sha256}{length}){otherwise}"
         ) from cause
     except ValueError as cause:
         raise ValueError(
@@ -91,7 +92,7 @@ def _fetched(artifact: Artifact) -> Path:
 
 def _is_published(path: Path, artifact: Artifact) -> bool:
     status = path.stat()
-    if status.st_size != artifact.size:
+    if artifact.size not in (None, status.st_size):
         return False
     key = (path, status.st_size, status.st_mtime_ns)
     if key not in _verified:

@@ -9,7 +9,9 @@ from typing import Any
 import safetensors.torch
 
 from ttur.evaluation.selftest.golden_activations import golden_weights
-from ttur.features.extractors import DESIGNS, EmbeddedWeights, Extractor, load_extractor
+from ttur.features.designs import DESIGNS
+from ttur.features.extractors import Extractor, load_extractor
+from ttur.features.published import EmbeddedWeights
 
 
 class Skipped(Exception):

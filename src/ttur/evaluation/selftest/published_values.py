@@ -16,7 +16,8 @@ from ttur.data import catalogue
 from ttur.data.dataset import DataSet
 from ttur.data.published.description import PublishedImages
 from ttur.evaluation.selftest.check import Check, Fact, Installation, Skipped
-from ttur.features.extractors import INCEPTION, Extractor, Features, load_extractor
+from ttur.features.extractors import Extractor, Features, load_extractor
+from ttur.features.published import INCEPTION
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.moments import Moments
