@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttur.runtime import digests
+from ttur.runtime.lock import awaited_lock
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -37,26 +38,26 @@ def fetch(artifact: Artifact) -> Path:
     """The artifact in the cache, downloaded if need be; always the published bytes.
 
     A cached file is hashed once per process. One with other bytes is replaced by a download, never
-    used. Every download has a temporary name of its own and is renamed after the check, so that
-    processes do not meet and an interrupted one leaves no half file under the real name. In a
-    process group rank 0 downloads, and the others find what it fetched.
+    used. Every download has a temporary name of its own and is renamed after the check, so that an
+    interrupted one leaves no half file under the real name. Of several processes that want it one
+    downloads while the others wait, and find it; no process group is asked.
 
     Raises:
         ConnectionError: if the file is not there and cannot be downloaded.
         ValueError: if the address serves other bytes.
     """
-    from ttur.runtime.distributed import rank_zero_first  # torch, only where files are fetched
+    path = cache_directory().expanduser().resolve() / artifact.name
+    if _is_published(path, artifact):
+        return path
+    with awaited_lock(path.with_name(f".{path.name}.lock")):
+        return _fetched(artifact, path)
 
-    with rank_zero_first():
-        return _fetched(artifact)
 
-
-def _fetched(artifact: Artifact) -> Path:
+def _fetched(artifact: Artifact, path: Path) -> Path:
     import pooch
     from requests import RequestException
 
-    path = cache_directory().expanduser().resolve() / artifact.name
-    if path.is_file() and _is_published(path, artifact):
+    if _is_published(path, artifact):  # by whom one waited for
         return path
     found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
     otherwise = artifact.remedy and f", or {artifact.remedy}"
@@ -90,6 +91,8 @@ def _fetched(artifact: Artifact) -> Path:
 
 
 def _is_published(path: Path, artifact: Artifact) -> bool:
+    if not path.is_file():
+        return False
     status = path.stat()
     if status.st_size != artifact.size:
         return False
