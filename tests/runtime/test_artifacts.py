@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ttur.runtime import artifacts
-from ttur.runtime.artifacts import Artifact, cache_directory, fetch
+from ttur.runtime.artifacts import Artifact, fetch
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB: more than two chunks of the download
 REMEDY = "give --weights FILE"
@@ -166,10 +166,3 @@ def test_of_several_that_want_a_file_one_downloads_and_the_others_find_it(
 def test_where_no_lock_can_be_made_the_file_is_fetched_without(served: Served, cache: Path):
     (cache / ".file.bin.lock").mkdir(parents=True)
     assert fetch(artifact(served.url)).read_bytes() == CONTENT
-
-
-def test_the_cache_is_the_platforms_unless_told(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    assert cache_directory() == cache
-    monkeypatch.delenv("TTUR_CACHE")
-    assert cache_directory().name == "ttur"
-    assert cache_directory() != cache

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import data, evaluation, report, text, theory, training
+from ttur.cli import cache, data, evaluation, report, text, theory, training
 from ttur.cli.exits import run_and_exit
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ for command in (
     evaluation.disturb,
     evaluation.selftest,
     theory.theory,
+    cache.cache,
 ):
     app.command()(command)
 

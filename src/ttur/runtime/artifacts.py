@@ -1,11 +1,11 @@
-"""Files from elsewhere: the cache, the download, the SHA-256, and what to do when offline."""
+"""Files from elsewhere: the download, the SHA-256, and what to do when offline."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttur.runtime import digests
-from ttur.runtime.lock import awaited_lock
+from ttur.runtime.cache import cache_directory
+from ttur.runtime.lock import awaited_lock, lock_beside
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -27,13 +27,6 @@ class Artifact:
     remedy: str = ""  # what a person can do without the file, in terms of arguments
 
 
-def cache_directory() -> Path:
-    """`$TTUR_CACHE`, else the platform's cache folder for `ttur`. It may not exist yet."""
-    import pooch
-
-    return Path(os.environ.get("TTUR_CACHE") or pooch.os_cache("ttur"))
-
-
 def fetch(artifact: Artifact) -> Path:
     """The artifact in the cache, downloaded if need be; always the published bytes.
 
@@ -49,7 +42,7 @@ def fetch(artifact: Artifact) -> Path:
     path = cache_directory().expanduser().resolve() / artifact.name
     if _is_published(path, artifact):
         return path
-    with awaited_lock(path.with_name(f".{path.name}.lock")):
+    with awaited_lock(lock_beside(path)):
         return _fetched(artifact, path)
 
 

@@ -60,6 +60,11 @@ def awaited_lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def lock_beside(path: Path) -> Path:
+    """Where the lock of a file lies that processes make for each other."""
+    return path.with_name(f".{path.name}.lock")
+
+
 def _check_place(path: Path) -> None:
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
         raise FileExistsError(errno.EEXIST, "stands where a lock should; delete it", str(path))
