@@ -9,6 +9,7 @@ import typer
 
 from ttur.cli import cache, data, evaluation, report, text, theory, training
 from ttur.cli.exits import run_and_exit
+from ttur.cli.options import watched
 
 app = typer.Typer(
     help="Train GANs with two time-scales and measure what came out.",
@@ -52,7 +53,7 @@ for command in (
     theory.theory,
     cache.cache,
 ):
-    app.command()(command)
+    app.command()(watched(command))
 
 
 def main() -> None:

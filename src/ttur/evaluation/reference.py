@@ -18,6 +18,7 @@ from ttur.runtime import digests
 from ttur.runtime.cache import LIMIT_VARIABLE, cache_directory, cache_limit, note_use, trim_cache
 from ttur.runtime.files import size_in_words
 from ttur.runtime.lock import awaited_lock, lock_beside
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
 
 
@@ -105,7 +106,8 @@ def reference_statistics(
     Raises:
         ValueError: if `$TTUR_CACHE_LIMIT` is no size; as `statistics`.
     """
-    content = images.content_sha256() if extractor.name in DESIGNS else None
+    with task(f"content of {images.name}"):
+        content = images.content_sha256() if extractor.name in DESIGNS else None
     if content is None:
         return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
     # Pillow decides what a JPEG's pixels are.

@@ -1,11 +1,14 @@
 """Files from elsewhere: the download, the SHA-256, and what to do when offline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ttur.runtime import digests
 from ttur.runtime.cache import cache_directory
 from ttur.runtime.lock import awaited_lock, lock_beside
+from ttur.runtime.progress import task
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -54,20 +57,23 @@ def _fetched(artifact: Artifact, path: Path) -> Path:
         return path
     found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
     otherwise = artifact.remedy and f", or {artifact.remedy}"
-    downloader = pooch.HTTPDownloader(
-        timeout=CONNECT_AND_READ_TIMEOUT_SECONDS, chunk_size=CHUNK_BYTES
-    )
     try:
-        pooch.create(
-            path=path.parent,
-            base_url="",
-            registry={artifact.name: f"sha256:{artifact.sha256}"},
-            urls={artifact.name: artifact.url},
-            retry_if_failed=RETRIES,
-        ).fetch(
-            artifact.name,
-            downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
-        )
+        with task(f"download of {artifact.name}", artifact.size, "bytes") as advance:
+            downloader = pooch.HTTPDownloader(
+                progressbar=_Reports(advance),
+                timeout=CONNECT_AND_READ_TIMEOUT_SECONDS,
+                chunk_size=CHUNK_BYTES,
+            )
+            pooch.create(
+                path=path.parent,
+                base_url="",
+                registry={artifact.name: f"sha256:{artifact.sha256}"},
+                urls={artifact.name: artifact.url},
+                retry_if_failed=RETRIES,
+            ).fetch(
+                artifact.name,
+                downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
+            )
     except RequestException as cause:
         raise ConnectionError(
             f"expected {artifact.name} at {path} or a download from {artifact.url}, got {found} "
@@ -93,3 +99,25 @@ def _is_published(path: Path, artifact: Artifact) -> bool:
     if key not in _verified:
         _verified[key] = digests.of_file(path)
     return _verified[key] == artifact.sha256
+
+
+class _Reports:
+    """What pooch takes for a bar of tqdm."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance, self._done = advance, 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "total":  # a download begins, perhaps once more
+            self.reset()
+        object.__setattr__(self, name, value)
+
+    def update(self, count: int) -> None:
+        self._done += count
+        self._advance(count)
+
+    def reset(self) -> None:
+        self.update(-self._done)
+
+    def close(self) -> None:
+        pass

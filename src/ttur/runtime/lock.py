@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ttur.runtime.progress import task
+
 SECONDS_BETWEEN_TRIES = 0.2
 
 
@@ -47,7 +49,8 @@ def awaited_lock(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_place(path)
-        lock.acquire()
+        with task(f"waiting for {path}"):
+            lock.acquire()
     except (OSError, NotImplementedError):
         yield
         return
