@@ -1,11 +1,13 @@
 """Bars and lines of what is under way, by a clock of the test's own."""
 
+import inspect
 import sys
 
 import pytest
 
-import ttur
+import ttur as face
 from onlooking import Recorder
+from ttur.cli import app
 from ttur.cli.board import Board, duration
 from ttur.runtime.progress import onlooker, shown_to, task
 
@@ -162,8 +164,20 @@ def test_a_quiet_board_shows_nothing_and_says_what_it_is_told_to(clock, capsys):
     assert capsys.readouterr().err == "done\n"
 
 
+def test_every_command_shows_what_takes_long_unless_it_is_told_to_be_quiet(ttur, monkeypatch):
+    assert all(
+        "quiet" in inspect.signature(command.callback).parameters
+        for command in app.registered_commands
+    )
+    boards: list[Board] = []
+    look = Board.__enter__
+    monkeypatch.setattr(Board, "__enter__", lambda self: boards.append(self) or look(self))
+    assert ttur("cache --json")[0] == ttur("cache --quiet")[0] == 0
+    assert [board.quiet for board in boards] == [False, True]
+
+
 def test_progress_is_shown_from_python_and_hidden_again():
-    with ttur.show_progress():
+    with face.show_progress():
         assert isinstance(onlooker(), Board)
     assert onlooker() is None
 
@@ -174,9 +188,9 @@ def test_an_evaluation_reports_both_sides_and_its_metrics_and_no_number_changes(
     images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
     recorder, options = Recorder(), {"extractor": "digits", "cache": False}
     sides = images[:25], images[25:]
-    expected = ttur.evaluate(*sides, "fid,precision_recall", **options)
+    expected = face.evaluate(*sides, "fid,precision_recall", **options)
     with shown_to(recorder):
-        made = ttur.evaluate(*sides, "fid,precision_recall", **options)
+        made = face.evaluate(*sides, "fid,precision_recall", **options)
     assert made.to_json() == expected.to_json()
     known = {(task.unit, task.total) for task in recorder.tasks}
     assert {("images", 25), ("images", 35), ("blocks", 1)} <= known
