@@ -60,7 +60,7 @@ def _fetched(artifact: Artifact, path: Path) -> Path:
     try:
         with task(f"download of {artifact.name}", artifact.size, "bytes") as advance:
             downloader = pooch.HTTPDownloader(
-                progressbar=_Reports(advance),
+                progressbar=_Reports(advance),  # pyright: ignore[reportArgumentType]  any bar will do
                 timeout=CONNECT_AND_READ_TIMEOUT_SECONDS,
                 chunk_size=CHUNK_BYTES,
             )
