@@ -44,6 +44,23 @@ def test_the_version_is_printed_without_loading_torch(ttur):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_the_cache_is_listed_and_cleared(ttur, tmp_path):
+    (tmp_path / "cache" / "statistics").mkdir(parents=True)
+    (tmp_path / "cache" / "statistics" / f"{'a' * 64}.npz").write_bytes(bytes(2500))
+    (tmp_path / "cache" / "weights.pth").write_bytes(bytes(70))
+    code, out, _ = ttur("cache")
+    assert code == 0
+    assert f"{tmp_path}/cache: statistics and ngrams up to 4.0 GB" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["downloads", "1", "70", "bytes"] in rows
+    assert ["statistics", "1", "2.5", "kB"] in rows
+    assert "removed 1 files, 2.5 kB" in ttur("cache --clear")[1]
+    document = json.loads(ttur("cache --clear --json")[1])
+    assert document["removed"] == {"files": 0, "bytes": 0}
+    assert document["kept"]["downloads"] == {"files": 1, "bytes": 70}
+    assert document["kept"]["statistics"] == {"files": 0, "bytes": 0}
+
+
 def test_an_experiment_is_shown_in_full(ttur):
     code, out, _ = ttur("experiments dcgan_cifar10 --json")
     assert code == 0

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ttur.cli.board import show_progress as show_progress
     from ttur.evaluation.accumulator import Accumulator as Accumulator
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
@@ -50,6 +51,7 @@ _PUBLIC = {
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
     "run": "ttur.experiments.running",
+    "show_progress": "ttur.cli.board",
     "statistics": "ttur.evaluation.reference",
     "train": "ttur.training.train",
 }

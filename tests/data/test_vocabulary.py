@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from onlooking import prepare
 from reference import text as reference
 from ttur.data import catalogue, lines
 from ttur.data.catalogue import load_text
 from ttur.data.lines import padded_lines, padded_strings
-from ttur.data.preparing.prepare import prepare
 from ttur.data.vocabulary import LENGTH, PADDING, UNKNOWN, build_vocabulary, encode, text
 
 # Among them what other readers take for line ends, and characters of one to four bytes.
@@ -390,14 +391,18 @@ def test_a_killed_prepare_leaves_no_half_data_set(tmp_path):
     program = f"""
         import os, signal
         from pathlib import Path
-        from ttur.data.preparing.prepare import prepare
+        from onlooking import prepare
         def progress(done, total):
             if total:
                 os.kill(os.getpid(), signal.SIGKILL)
         root = Path({str(tmp_path)!r})
         prepare("text", [root / "a.txt"], root / "data", target_name="own", on_progress=progress)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "data/.own.unfinished").exists()
     with pytest.raises(FileNotFoundError):

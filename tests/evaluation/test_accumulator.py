@@ -244,18 +244,24 @@ def test_reset_forgets_the_generated_side_alone(tiny: Extractor):
     assert taken.compute().to_json() == expected.compute().to_json()
 
 
-def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp_path: Path):
-    """Three gloo processes with 1, 62 and 17 of the 80 images; all of them get the one result.
-
-    One that has other metrics is refused by all of them, before anybody waits for it.
+def test_processes_get_one_number_or_one_refusal_and_wait_nowhere_else(
+    tiny: Extractor, tmp_path: Path
+):
+    """Three gloo processes. Shares of 1, 62 and 17 of the 80 images count once each; so do shards
+    of the real images; whatever else differs, all refuse alike. Rank 0 alone may evaluate, with
+    weights that are fetched: the sum of ranks that follows is still that of all ranks.
     """
     program = f"""
-        import datetime, json, sys
-        import numpy as np, torch.distributed as dist
-        from ttur.evaluation.accumulator import Accumulator
-        from ttur.features.extractors import Extractor
+        import datetime, hashlib, json, os, sys
+        from pathlib import Path
+        import numpy as np, torch, torch.distributed as dist
         import torch.nn.functional as F
+        from ttur.evaluation.accumulator import Accumulator
+        from ttur.evaluation.evaluate import evaluate
+        from ttur.features.extractors import Extractor
+        from ttur.runtime.artifacts import Artifact, fetch
         rank = int(sys.argv[1])
+        os.environ["TTUR_CACHE"] = "{tmp_path}"
         dist.init_process_group(
             "gloo", init_method="file://{tmp_path}/meeting", rank=rank, world_size=3,
             timeout=datetime.timedelta(seconds=300),
@@ -264,17 +270,36 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         tiny = Extractor.of(patches, name="patches", dimension=12, size=8)
         real = np.random.default_rng(0).integers(0, 256, (90, 10, 10, 3), dtype=np.uint8)
         drawn = np.random.default_rng(1).integers(0, 128, (80, 10, 10, 3), dtype=np.uint8)
-        taken = Accumulator(real, {METRICS!r}, extractor=tiny, kid_subset_size=20, cache=False)
-        share = [(0, 1), (1, 63), (63, 80)][rank]
-        taken.update(drawn[slice(*share)])
-        made = taken.compute()
-        print(json.dumps([made.counts["generated"], [m.value for m in made.measurements]]))
-        metric = ["fid", "precision_recall"][rank == 2]
-        other = Accumulator(real, metric, extractor=tiny, cache=False)
-        try:
-            other.compute()
-        except ValueError as error:
-            print(json.dumps(str(error)))
+        share = slice(*[(0, 1), (1, 63), (63, 80)][rank])
+
+        def show(side=real, metrics={METRICS!r}, **options):
+            options = dict(extractor=tiny, kid_subset_size=20, cache=False) | options
+            taken = Accumulator(side, metrics, **options)
+            taken.update(drawn[share])
+            try:
+                made = taken.compute()
+            except ValueError as error:
+                print(json.dumps(str(error)))
+                return
+            values = [m.value for m in made.measurements]
+            print(json.dumps([made.counts, values, made.first.details, made.warnings]))
+
+        show()
+        show(real[30 * rank : 30 * (rank + 1)])
+        show(metrics="fid,kid" if rank == 1 else "fid")
+        show(seed=rank)
+        show(interval=rank > 0, metrics="fid")
+        show(value_range=(0, 1) if rank else (-1, 1), metrics="fid")
+        show(real[: 90 - rank])
+        show(real[rank::3], metrics="fid", sync=False) if rank else print("[]")
+        if rank == 0:
+            Path("{tmp_path}/kept").write_bytes(b"1")
+            sha256 = hashlib.sha256(b"1").hexdigest()
+            fetch(Artifact("kept", "http://127.0.0.1:9/kept", sha256, 1))
+            evaluate(real, drawn, "fid,is", extractor="digits")
+        total = torch.ones(1) * (rank + 1)
+        dist.all_reduce(total)
+        print(total.item())
         dist.destroy_process_group()
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
@@ -283,11 +308,28 @@ def test_processes_of_unequal_shares_count_every_image_once(tiny: Extractor, tmp
         for rank in range(3)
     ]
     said = [peer.communicate(timeout=400)[0].splitlines() for peer in peers]
-    first, *others = (json.loads(lines[0]) for lines in said)
-    assert others == [first, first]
-    assert all("the same metrics and extractor, got" in lines[1] for lines in said)
-    whole = accumulator(tiny)
-    whole.update(DRAWN)
-    assert first[0] == 80
-    expected = [made.value for made in whole.compute().measurements]
-    assert first[1] == pytest.approx(expected, rel=1e-10)
+    apart = 7  # the line of `sync=False`
+    assert said[0][:apart] == said[1][:apart] == said[2][:apart]
+    whole, shards, metrics, seed, interval, value_range, overlap, _, total = map(
+        json.loads, said[0]
+    )
+    taken = accumulator(tiny)
+    taken.update(DRAWN)
+    expected = taken.compute()
+    for counts, values, details, _ in (whole, shards):
+        assert counts == {"real": 90, "generated": 80}
+        assert values == pytest.approx([m.value for m in expected.measurements], rel=1e-10)
+        assert details["interval"] is not None
+    assert not any("processes" in warning for warning in whole[3])
+    assert "real: the processes had different images, merged (30 + 30 + 30)" in shards[3]
+    for refusal, name in ((metrics, "metrics"), (seed, "seed"), (interval, "interval")):
+        assert f"expected the same `{name}` in every process, got" in refusal
+    assert "`value_range` in every process, got [-1, 1] and [0, 1] and [0, 1]" in value_range
+    assert "process 2: 88 images, data_sha256" in overlap
+    own = [json.loads(lines[apart]) for lines in said[1:]]
+    assert [counts for counts, *_ in own] == [
+        {"real": 30, "generated": 62},
+        {"real": 30, "generated": 17},
+    ]
+    assert own[0][1] != own[1][1]
+    assert [float(lines[-1]) for lines in said] == [6.0] * 3 == [total] * 3

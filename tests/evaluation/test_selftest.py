@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from onlooking import Recorder
 from reference import archives
 from reference.compact import features_and_logits
 from reference.frechet import naive_distance_of_samples
@@ -36,6 +37,7 @@ from ttur.metrics.inception_score import inception_score
 from ttur.metrics.kernel import KernelDistance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.moments import Moments
+from ttur.runtime.progress import shown_to
 
 
 def run(name: str) -> CheckResult:
@@ -53,9 +55,14 @@ def wrong_number(name: str) -> float:
 
 
 def test_every_check_passes_or_says_what_it_needs(tmp_path: Path):
-    said: list[str] = []
-    results = selftest(data_directory=tmp_path, say=said.append)
-    assert said == [result.name for result in results]
+    recorder = Recorder()
+    with shown_to(recorder):
+        results = selftest(data_directory=tmp_path)
+    assert recorder.tasks[0].total == recorder.tasks[0].done == len(results)
+    begun = [task.title for task in recorder.tasks]
+    assert [title for title in begun if title in {result.name for result in results}] == [
+        result.name for result in results
+    ]
     outcomes = {result.name: result.outcome for result in results}
     assert len(outcomes) == len(checks()), "two checks of one name"
     published = {check.name for check in published_values.CHECKS}

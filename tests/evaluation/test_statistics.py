@@ -1,8 +1,10 @@
 """Statistics files: what they hold, whose they read, what happens to damaged ones; the cache."""
 
 import json
+import re
 import resource
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, holds_statistics, mismatches
 from ttur.features.extractors import Extractor
 from ttur.metrics.moments import Moments
+from ttur.metrics.uncertainty import fid_interval
 
 
 @pytest.fixture
@@ -342,3 +345,71 @@ class TestCache:
         monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
         reference_statistics(self.data_set(images), embedded)
         assert len(list((tmp_path / "statistics").glob("*.npz"))) == 1
+
+    def test_groups_are_kept_where_an_interval_can_come_of_them(
+        self, images, embedded, tmp_path, passes
+    ):
+        """Made without, found without; wanted, computed again, and found from then on."""
+        many = self.data_set(np.concatenate([images] * 5))  # 150 of 64 features
+
+        def groups(**options) -> int:
+            made = reference_statistics(many, embedded, cache=tmp_path, **options)
+            return len(made.groups)
+
+        (wanted, size), (none, small) = (
+            (groups(interval=interval), next(iter(tmp_path.iterdir())).stat().st_size)
+            for interval in (True, False)
+        )
+        assert (wanted, none, len(passes)) == (10, 0, 1)
+        assert small == size  # those that are there stay
+        next(iter(tmp_path.iterdir())).unlink()
+        assert (groups(interval=False), groups(interval=False), len(passes)) == (0, 0, 2)
+        (kept,) = tmp_path.iterdir()
+        assert kept.stat().st_size < size / 3
+        said: list[str] = []
+        assert groups(say=said.append) == 10
+        assert "has no groups, which the interval needs" in said[0]
+        assert (groups(), groups(interval=False), len(passes)) == (10, 0, 3)
+
+    def test_few_images_are_kept_without_groups_and_do_not_count_as_exact(
+        self, images, embedded, tmp_path, passes
+    ):
+        few, results = self.data_set(images), []
+        generated = statistics(images, embedded)
+        for _ in range(2):
+            made = reference_statistics(few, embedded, cache=tmp_path)
+            with np.load(next(iter(tmp_path.iterdir()))) as file:
+                assert "group_counts" not in file
+            with pytest.raises(ValueError, match=r"at least 128 real samples .*, got 30; add"):
+                fid_interval(made.groups, generated.moments)
+            results.append(made)
+        assert len(passes) == 2  # of each side one
+        assert_same(*results)
+
+    def test_processes_that_want_the_same_compute_it_once(self, images, embedded, tmp_path, passes):
+        with ThreadPoolExecutor(3) as pool:
+            wanted = [
+                pool.submit(reference_statistics, self.data_set(images), embedded, cache=tmp_path)
+                for _ in range(3)
+            ]
+        first, *others = (each.result() for each in wanted)
+        assert len(passes) == 1
+        for other in others:
+            assert_same(other, first)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+
+    def test_where_and_how_much_is_said_and_a_limit_holds(
+        self, images, embedded, tmp_path, monkeypatch, passes
+    ):
+        monkeypatch.setenv("TTUR_CACHE", str(tmp_path))
+        said: list[str] = []
+        reference_statistics(self.data_set(images), embedded, say=said.append)
+        assert re.search(rf"are kept .*: [0-9.]+ kB in {tmp_path}/statistics", said.pop())
+        monkeypatch.setenv("TTUR_CACHE_LIMIT", "1K")
+        reference_statistics(self.data_set(255 - images, "22"), embedded, say=said.append)
+        assert "are more than TTUR_CACHE_LIMIT" in said.pop()
+        assert list((tmp_path / "statistics").iterdir()) == []
+        monkeypatch.setenv("TTUR_CACHE_LIMIT", "much")
+        with pytest.raises(ValueError, match="TTUR_CACHE_LIMIT"):
+            reference_statistics(self.data_set(images), embedded)
+        assert len(passes) == 2

@@ -10,8 +10,6 @@ from ttur.runtime import distributed
 
 def test_without_a_process_group_it_is_a_group_of_one():
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
-    with distributed.rank_zero_first():
-        pass
 
 
 def test_auto_picks_a_device_that_works():
@@ -24,35 +22,6 @@ def test_auto_picks_a_device_that_works():
 def test_a_device_that_is_not_there_is_refused(name):
     with pytest.raises(ValueError, match=f"'{name}'.*try `device` cpu"):
         distributed.pick_device(name)
-
-
-def test_rank_zero_goes_first(tmp_path):
-    """Two processes: the second finds what the first made."""
-    program = f"""
-        import sys, time, datetime
-        from pathlib import Path
-        import torch.distributed as dist
-        from ttur.runtime import distributed
-        rank = int(sys.argv[1])
-        dist.init_process_group(
-            "gloo", init_method="file://{tmp_path}/meeting", rank=rank, world_size=2,
-            timeout=datetime.timedelta(seconds=300),
-        )
-        made = Path({str(tmp_path)!r}, "made")
-        with distributed.rank_zero_first():
-            if distributed.rank() == 0:
-                time.sleep(0.5)
-                made.touch()
-            print(distributed.rank(), distributed.world_size(), made.exists())
-        dist.destroy_process_group()
-    """
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    peers = [
-        subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
-        for rank in (0, 1)
-    ]
-    outputs = [peer.communicate(timeout=400)[0].strip() for peer in peers]
-    assert outputs == ["0 2 True", "1 2 True"]
 
 
 def test_every_process_gets_what_every_process_gives(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ttur.runtime.lock import exclusive_lock
+from ttur.runtime.lock import awaited_lock, exclusive_lock
 
 HOLDER = """
 import sys, time
@@ -130,3 +130,35 @@ def test_a_link_to_a_file_is_not_followed(tmp_path):
     with pytest.raises(FileExistsError), exclusive_lock(tmp_path / "lock", "busy"):
         pass
     assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_who_waits_finds_what_the_holder_made_and_no_lock_stays(tmp_path):
+    """Three threads, each a process as far as the lock knows: one makes, the others find."""
+    path, made, makers = tmp_path / "new" / "lock", tmp_path / "made", []
+
+    def find_or_make() -> None:
+        with awaited_lock(path):
+            if not made.exists():
+                makers.append(1)
+                threading.Event().wait(0.05)
+                made.touch()
+
+    threads = [threading.Thread(target=find_or_make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert makers == [1]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_an_error_gives_the_lock_back(tmp_path):
+    with pytest.raises(KeyError), awaited_lock(tmp_path / "lock"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_folder_stands_in_place_of_the_lock_the_block_runs_without(tmp_path):
+    with awaited_lock(tmp_path):
+        pass
+    assert tmp_path.is_dir()

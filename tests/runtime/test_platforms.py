@@ -58,15 +58,19 @@ def test_a_data_set_is_prepared_by_one_process_at_a_time(images):
 from pathlib import Path
 from ttur.data import catalogue
 from ttur.data.preparing.prepare import prepare
+from ttur.runtime.progress import shown_to
 source, data = Path(sys.argv[1]), Path(sys.argv[1]).parent / "data"
 
-def second(done, total):
-    try:
-        prepare("images", [source], data, target_name="second")
-    except BlockingIOError:
-        print("refused")
+class Second:
+    begin = end = lambda self, task: None
+    def advance(self, task):
+        try:
+            prepare("images", [source], data, target_name="second")
+        except BlockingIOError:
+            print("refused")
 
-prepare("images", [source], data, target_name="own", on_progress=second)
+with shown_to(Second()):
+    prepare("images", [source], data, target_name="own")
 print(catalogue.load("own", data).images.mean((1, 2, 3)).tolist())
 assert not prepare("images", [source], data, target_name="own").fresh
 """

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import data, evaluation, report, text, theory, training
+from ttur.cli import cache, data, evaluation, report, text, theory, training
 from ttur.cli.exits import run_and_exit
+from ttur.cli.options import watched
 
 app = typer.Typer(
     help="Train GANs with two time-scales and measure what came out.",
@@ -50,8 +51,9 @@ for command in (
     evaluation.disturb,
     evaluation.selftest,
     theory.theory,
+    cache.cache,
 ):
-    app.command()(command)
+    app.command()(watched(command))
 
 
 def main() -> None:

@@ -43,7 +43,6 @@ def prepare(
     """Turn official files, a folder, zip or text into a training array. The same words again go on
     where they were interrupted.
     """
-    from ttur.cli.progress import progress_bar
     from ttur.data.preparing.prepare import prepare
 
     side = int(crop) if crop and re.fullmatch(_NUMBER, crop) else crop
@@ -51,18 +50,16 @@ def prepare(
     if isinstance(most, str) and most != "all":
         raise ValueError(f"--lines expects a number of lines or all, got {lines!r}")
     try:
-        with progress_bar(f"preparing {target or name}") as on_progress:
-            card = prepare(
-                name,
-                sources or [],
-                data,
-                size=size,
-                crop=side,
-                pad=pad,
-                lines=most,
-                target_name=target,
-                on_progress=on_progress,
-            )
+        card = prepare(
+            name,
+            sources or [],
+            data,
+            size=size,
+            crop=side,
+            pad=pad,
+            lines=most,
+            target_name=target,
+        )
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         raise

@@ -163,7 +163,6 @@ def selftest(
         weights=weights,
         data_directory=data,
         full=full,
-        say=lambda name: say(f"{name} …"),
     )
     failed = sum(result.outcome == "failed" for result in results)
     if as_json:

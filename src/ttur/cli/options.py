@@ -79,6 +79,7 @@ Insist = Annotated[
     bool,
     typer.Option("--allow-protocol-mismatch", help="Compare what does not compare, and say so."),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show how far it is.")]
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,22 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     flat.__signature__ = signature.replace(parameters=[*own, *added])  # pyright: ignore[reportAttributeAccessIssue]
     flat.__annotations__ = hints | options
     return flat
+
+
+def watched(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer that shows what takes long, unless it is called with `--quiet`."""
+
+    @functools.wraps(command)
+    def shown(*, quiet: bool, **arguments: Any) -> None:
+        from ttur.cli.board import Board  # rich, for which `ttur --help` does not wait
+
+        with Board(quiet=quiet):
+            command(**arguments)
+
+    signature = inspect.signature(command)
+    option = inspect.Parameter(
+        "quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet
+    )
+    shown.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # pyright: ignore[reportAttributeAccessIssue]
+    shown.__annotations__ = get_type_hints(command, include_extras=True) | {"quiet": Quiet}
+    return shown

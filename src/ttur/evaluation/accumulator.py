@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from ttur.evaluation.comparison import Comparison, Source, open_source
 from ttur.evaluation.measures import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
+from ttur.evaluation.shards import identity, joined_side
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
-from ttur.runtime.distributed import from_every_rank, rank_zero_first, world_size
+from ttur.runtime.distributed import from_every_rank, world_size
 from ttur.runtime.randomness import global_noise, restore_global_noise
 
 
@@ -33,9 +35,13 @@ class Accumulator:
         ['fd_digits', 'is_digits']
 
     The real side is seen once, at the start; the options are those of `evaluate`. Without `audit`
-    the generated images are neither hashed nor counted by kind, only looked at. In a
-    `torch.distributed` group every process gives the images it made and all call `compute`: each
-    image counts once, whatever the shares.
+    the generated images are neither hashed nor counted by kind, only looked at.
+
+    In a `torch.distributed` group every process gives the images it made and all call `compute`,
+    the only call that is collective: each image counts once, whatever the shares, and all get one
+    result. Every process may have all real images, or a shard of them, as a `DistributedSampler`
+    deals them: shards are merged, and a warning says so. With `sync` False `compute` is each
+    process's own.
 
     The global generators of torch, numpy and Python stay where they are, whatever the images draw
     from them: they go on in the accumulator, from one `update` to the next.
@@ -64,6 +70,7 @@ class Accumulator:
         cache: bool = True,
         allow_protocol_mismatch: bool = False,
         audit: bool = True,
+        sync: bool = True,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         measures(metrics)  # refused before a path is looked at
@@ -84,7 +91,8 @@ class Accumulator:
             sides={"real": side},
         )
         self._noise: dict[str, Any] = {}
-        with self._apart(), rank_zero_first():
+        self._sync = sync
+        with self._apart():
             self._real = self._comparison.look(
                 side, "real", cache=cache, batch_size=batch_size, say=say
             )
@@ -123,17 +131,20 @@ class Accumulator:
 
         Raises:
             ValueError: if there are fewer than two, or too few for a metric, or the processes have
-                not the same metrics and extractor.
+                not the same metrics, extractor and options, or not the same real images nor shards
+                of them. Every process raises it, none waits for one that gives up alone.
         """
-        generated = self._generated
-        if world_size() > 1:
-            self._check_alike()
+        real, generated, warnings = self._real, self._generated, ()
+        if self._sync and world_size() > 1:
+            joined = joined_side(self._real, self._identities())
+            real, warnings = joined.side, joined.warnings
             everyone = from_every_rank(generated.state_dict())
             generated = self._collector_of(next(everyone))
             for state in everyone:
                 generated.merge(self._collector_of(state))
         with self._comparison.guard_randomness():
-            return self._comparison.of(self._real, generated.side())
+            made = self._comparison.of(real, generated.side())
+        return replace(made, warnings=(*warnings, *made.warnings))
 
     def state_dict(self) -> dict[str, Tensor]:
         """What was seen of the generated images, as tensors: for a checkpoint."""
@@ -148,20 +159,31 @@ class Accumulator:
         """
         self._generated.load_state_dict(state)
 
-    def _check_alike(self) -> None:
-        """Refused by every process alike: the others would wait for one that gives up alone."""
-        fingerprint = self._generated.extractor.fingerprint()
-        mine = [
-            [kind for measure in self._comparison.metrics for kind in measure.kinds],
-            fingerprint,
-        ]
-        said = from_every_rank({json.dumps(mine, sort_keys=True): torch.empty(0)})
-        texts = dict.fromkeys(text for names in said for text in names)
-        if len(texts) > 1:
-            raise ValueError(
-                "every process should have the same metrics and extractor, got "
-                f"{' and '.join(texts)}"
-            )
+    def _identities(self) -> list[dict[str, Any]]:
+        """Of the real sides, in the order of ranks; all else must be the same in every process."""
+        comparison = self._comparison
+        mine = {
+            "metrics": [kind for measure in comparison.metrics for kind in measure.kinds],
+            "extractor": self._generated.extractor.fingerprint(),
+            **asdict(comparison.settings),
+            "allow_protocol_mismatch": comparison.allow_protocol_mismatch,
+            "audit": self._audited,
+            **self._reading,
+            "groups of real images": bool(self._real.statistics.groups),
+            "real": identity(self._real),
+        }
+        said = json.dumps(mine, sort_keys=True, default=str).encode()
+        everyone = from_every_rank({"said": torch.frombuffer(bytearray(said), dtype=torch.uint8)})
+        ranks = [json.loads(each["said"].numpy().tobytes()) for each in everyone]
+        reals = [each.pop("real") for each in ranks]
+        for name in dict.fromkeys(name for each in ranks for name in each):
+            values = [json.dumps(each.get(name), sort_keys=True) for each in ranks]
+            if len(set(values)) > 1:
+                raise ValueError(
+                    f"expected the same `{name}` in every process, got {' and '.join(values)} in "
+                    "the order of ranks; make the accumulators alike"
+                )
+        return reals
 
     def _collector_of(self, state: dict[str, Tensor]) -> Collector:
         collector = self._comparison.collect("generated")

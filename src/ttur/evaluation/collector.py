@@ -19,6 +19,7 @@ from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
+from ttur.runtime.progress import counted, task
 from ttur.runtime.settings import reasons
 from ttur.runtime.surroundings import neutral_surroundings
 
@@ -58,8 +59,10 @@ class Collector:
     def read(self, images: ImageSet, batch_size: int, *, audited: bool = True) -> None:
         """All images of a source."""
         batches = images.batches(batch_size, audited=audited)
-        for batch in batches:
-            self._take(extractor_input(batch))
+        with task(f"features of {images.name}", images.count, "images") as advance:
+            for batch in batches:
+                self._take(extractor_input(batch))
+                advance(len(batch))
         self.quantisation.add("uint8")  # those of several sizes were resized here, not there
         if audited:
             self._add_audit(batches.audit)
@@ -70,7 +73,8 @@ class Collector:
         """The same images as `read` of the tensor, to the bit, without leaving its device."""
         check_batch_size(batch_size)
         tensor, audit = values.image_tensor(tensor), Audit()
-        for start in range(0, len(tensor), batch_size):
+        starts = range(0, len(tensor), batch_size)
+        for start in counted(starts, f"features of {values.where}", "batches"):
             pixels, clipped = values.pixels_of(tensor[start : start + batch_size])
             # In memory as arrays of images are: networks round differently in another layout.
             self._take(pixels.contiguous(memory_format=torch.channels_last))

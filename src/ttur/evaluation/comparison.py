@@ -189,8 +189,9 @@ class Comparison:
             return Side(source)
         kept, seed = self.requirements(side), self.settings.seed
         if cache and not kept:
+            interval = self.settings.interval
             made = reference_statistics(
-                source, self._network, say=say, batch_size=batch_size, seed=seed
+                source, self._network, say=say, batch_size=batch_size, seed=seed, interval=interval
             )
             return Side(made)
         return side_of_images(source, self._network, kept, batch_size=batch_size, seed=seed)

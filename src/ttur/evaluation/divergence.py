@@ -13,7 +13,7 @@ from ttur.data.lines import PADDING, padded_lines
 from ttur.data.vocabulary import CODE_POINTS, LENGTH
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
 from ttur.runtime import digests
-from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.cache import cache_directory, cache_limit, note_use, trim_cache
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,12 @@ def reference_models(
         order: folder / f"{digests.of_document(made_by)}.npz"
         for order, made_by in fingerprints.items()
     }
+    cache_limit()  # refused now, if it is none
     models = {}
     for order, path in paths.items():
         try:
             models[order] = NgramModel.load(path)
+            note_use(path)
         except FileNotFoundError:
             continue
         except ValueError as error:
@@ -156,6 +158,7 @@ def reference_models(
                 models[order].save(paths[order])
             except OSError as error:
                 say(f"the n-grams of order {order} are not kept: {error}")
+        trim_cache()
     return dict(sorted(models.items()))
 
 

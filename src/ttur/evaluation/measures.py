@@ -23,6 +23,7 @@ from ttur.metrics.mmd import BANDWIDTH, gaussian_mmd
 from ttur.metrics.modes import modes_covered
 from ttur.metrics.uncertainty import fid_interval
 from ttur.runtime.errors import closest
+from ttur.runtime.progress import task
 
 PLAIN = "inception"  # the extractor of names that carry none
 _NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
@@ -82,7 +83,8 @@ class Measure:
     ) -> Iterator[Measurement]:
         """Its numbers of two sides that kept what it needs."""
         neighbours = {} if self.k is None else {"k": self.k}
-        made = self.compute(real, generated, settings, **neighbours)
+        with task(self.name):
+            made = list(self.compute(real, generated, settings, **neighbours))
         for name, (value, details) in zip(self.names(fd_name), made, strict=True):
             yield Measurement(name, value, details | neighbours)
 
@@ -239,7 +241,8 @@ def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
     if not (real.groups or generated.groups):
         return {"interval": None, "no_interval": "statistics hold no samples to vary"}
     try:
-        made = fid_interval(real.groups or real.moments, generated.groups or generated.moments)
+        with task("interval"):
+            made = fid_interval(real.groups or real.moments, generated.groups or generated.moments)
     except ValueError as error:
         return {"interval": None, "no_interval": str(error)}
     return {"interval": asdict(made)}

@@ -1,6 +1,7 @@
 """Statistics of a source: one pass over its images, or found where a pass before left them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, mismatches
 from ttur.features.designs import DESIGNS
 from ttur.features.extractors import Extractor, load_extractor
+from ttur.metrics.uncertainty import LEAST_RATIO
 from ttur.runtime import digests
-from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.cache import LIMIT_VARIABLE, cache_directory, cache_limit, note_use, trim_cache
+from ttur.runtime.files import size_in_words
+from ttur.runtime.lock import awaited_lock, lock_beside
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
 
 
@@ -86,6 +91,7 @@ def reference_statistics(
     cache: Path | None = None,
     batch_size: int = 50,
     seed: int = 0,
+    interval: bool = True,
 ) -> Statistics:
     """The same, computed once per content, extractor, seed and versions, then read from the cache.
 
@@ -93,9 +99,16 @@ def reference_statistics(
     default `statistics` in the package's. A damaged file in it is computed again and replaced; one
     that cannot be written costs the next run time, not this one its result. An extractor of the
     caller's own is known by its weights alone, which another network may share, and an iterator
-    only by its pixels: they are never kept.
+    only by its pixels: they are never kept. Of processes that want the same one computes it.
+
+    Groups are kept, and given, only where an `interval` can come of them; a file without is
+    computed again when it is wanted. Of too few images the whole is the one group.
+
+    Raises:
+        ValueError: if `$TTUR_CACHE_LIMIT` is no size; as `statistics`.
     """
-    content = images.content_sha256() if extractor.name in DESIGNS else None
+    with task(f"content of {images.name}"):
+        content = images.content_sha256() if extractor.name in DESIGNS else None
     if content is None:
         return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
     # Pillow decides what a JPEG's pixels are.
@@ -103,20 +116,57 @@ def reference_statistics(
     key = digests.of_document([content, images.on_error, extractor.fingerprint(), seed, versions])
     folder = cache_directory() / "statistics" if cache is None else cache
     path = folder / f"{key}.npz"
+    cache_limit()  # refused now, if it is none
+    if (kept := _kept(path, extractor, interval, say=lambda line: None)) is not None:
+        return kept
+    with awaited_lock(lock_beside(path)):
+        if (kept := _kept(path, extractor, interval, say)) is not None:
+            return kept  # by whom one waited for
+        made = side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
+        made = _grouped(made, interval)
+        try:
+            made.save(path, with_groups=len(made.groups) > 1)
+        except OSError as error:
+            say(f"the reference statistics are not kept: {error}")
+            return made
+    size = size_in_words(path.stat().st_size)
+    if cache is None:
+        trim_cache()
+    if path.exists():
+        of = f"statistics of {made.count:,} images of {images.name} by {extractor.name}"
+        say(f"{of} are kept for the next time: {size} in {folder}; see `ttur cache`")
+    else:
+        say(f"the reference statistics are not kept: {size} are more than {LIMIT_VARIABLE}")
+    return made
+
+
+def _kept(
+    path: Path, extractor: Extractor, interval: bool, say: Callable[[str], None]
+) -> Statistics | None:
+    """What lies there, if it can stand for a pass over the images."""
     try:
         kept = Statistics.load(path)
-        if not mismatches(kept.fingerprint, extractor.fingerprint()):
-            return kept
-        say(f"{path} is of another extractor; computing the reference again")
     except (FileNotFoundError, NotADirectoryError):
-        pass  # the first time
+        return None  # the first time
     except ValueError as error:
         say(f"{error}; computing the reference again")
-    number = "the" if images.count is None else f"{images.count:,}"
-    say(f"statistics of {number} images of {images.name} by {extractor.name} …")
-    made = side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
-    try:
-        made.save(path, with_groups=True)
-    except OSError as error:
-        say(f"the reference statistics are not kept: {error}")
+        return None
+    if mismatches(kept.fingerprint, extractor.fingerprint()):
+        say(f"{path} is of another extractor; computing the reference again")
+        return None
+    grouped = _grouped(kept, interval)
+    if interval and not grouped.groups:
+        say(f"{path} has no groups, which the interval needs; computing the reference again")
+        return None
+    note_use(path)
+    return grouped
+
+
+def _grouped(made: Statistics, interval: bool) -> Statistics:
+    """With the groups that are of use: ten take six times the bytes of the rest."""
+    if not interval:
+        return replace(made, groups=())
+    if made.count is not None and made.count < LEAST_RATIO * len(made.mean):
+        # Without any it would count as exact.
+        return replace(made, groups=(made.moments,))
     return made

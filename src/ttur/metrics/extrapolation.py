@@ -9,6 +9,7 @@ from jaxtyping import Num
 
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.moments import VECTORS_AT_ONCE, Moments
+from ttur.runtime.progress import counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def fid_infinity(
     sizes = np.linspace(max(count // 10, 2 * dimension), count, points).astype(int)
     covariance = real.covariance
     distances = []
-    for size in sizes:
+    for size in counted(sizes, "distances of subsets", "distances"):
         order = rng.permutation(count)[:size]
         batches = (
             generated[order[start : start + VECTORS_AT_ONCE]]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from ttur.metrics.samples import two_sides
+from ttur.runtime.progress import counted
 
 KERNEL_ROWS = 1024  # of a kernel matrix, that exist at a time
 
@@ -66,7 +67,7 @@ def kernel_distance(
     real, generated = two_sides(real, generated, least=subset_size, reason=reason)
     rng = np.random.default_rng(seed)
     values, components = [], []
-    for _ in range(subsets):
+    for _ in counted(range(subsets), "kernel distance", "subsets"):
         x, y = (
             side[rng.choice(len(side), subset_size, replace=False)].astype(np.float64)
             for side in (real, generated)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from ttur.metrics.samples import two_sides
+from ttur.runtime.progress import counted
 
 DISTANCES_AT_ONCE = 2**23  # 32 MB
 NUMBERS_AT_ONCE = 2**22  # of the pairs whose distance is computed exactly: 32 MB
@@ -180,7 +181,8 @@ class _Distances:
 
 def _blocks(x: _Cloud, y: _Cloud) -> Iterator[tuple[slice, _Distances]]:
     """Distances by blocks of rows; those of a cloud to itself are infinite on the diagonal."""
-    for rows in _slices(len(x.scaled), DISTANCES_AT_ONCE // len(y.scaled)):
+    blocks = [*_slices(len(x.scaled), DISTANCES_AT_ONCE // len(y.scaled))]
+    for rows in counted(blocks, "distances of features", "blocks"):
         quick = x.scaled[rows] @ y.scaled.T
         quick *= -2
         quick += x.squares[rows, None]

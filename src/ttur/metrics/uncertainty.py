@@ -109,12 +109,18 @@ class _Side:
         if isinstance(side, Moments):
             return cls(side, math.inf)
         groups = tuple(group for group in side if group.count)
+        dimension = len(groups[0].mean) if groups else 0
+        count, least = sum(g.count for g in groups), math.ceil(LEAST_RATIO * dimension)
+        if count < least:
+            raise ValueError(
+                f"expected at least {least} {name} samples ({LEAST_RATIO} per dimension), got "
+                f"{count}; add images"
+            )
         if len(groups) < 2:
             raise ValueError(
                 f"expected at least 2 groups of {name} samples, got {len(groups)}; add images"
             )
         whole = reduce(Moments.merge, groups)
-        least = math.ceil(LEAST_RATIO * len(whole.mean))
         rest = whole.count - max(group.count for group in groups)
         if rest < least:
             raise ValueError(

@@ -1,10 +1,14 @@
-"""Files from elsewhere: the cache, the download, the SHA-256, and what to do when offline."""
+"""Files from elsewhere: the download, the SHA-256, and what to do when offline."""
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ttur.runtime import digests
+from ttur.runtime.cache import cache_directory
+from ttur.runtime.lock import awaited_lock, lock_beside
+from ttur.runtime.progress import task
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -26,55 +30,51 @@ class Artifact:
     remedy: str = ""  # what a person can do without the file, in terms of arguments
 
 
-def cache_directory() -> Path:
-    """`$TTUR_CACHE`, else the platform's cache folder for `ttur`. It may not exist yet."""
-    import pooch
-
-    return Path(os.environ.get("TTUR_CACHE") or pooch.os_cache("ttur"))
-
-
 def fetch(artifact: Artifact) -> Path:
     """The artifact in the cache, downloaded if need be; always the published bytes.
 
     A cached file is hashed once per process. One with other bytes is replaced by a download, never
-    used. Every download has a temporary name of its own and is renamed after the check, so that
-    processes do not meet and an interrupted one leaves no half file under the real name. In a
-    process group rank 0 downloads, and the others find what it fetched.
+    used. Every download has a temporary name of its own and is renamed after the check, so that an
+    interrupted one leaves no half file under the real name. Of several processes that want it one
+    downloads while the others wait, and find it; no process group is asked.
 
     Raises:
         ConnectionError: if the file is not there and cannot be downloaded.
         ValueError: if the address serves other bytes.
     """
-    from ttur.runtime.distributed import rank_zero_first  # torch, only where files are fetched
+    path = cache_directory().expanduser().resolve() / artifact.name
+    if _is_published(path, artifact):
+        return path
+    with awaited_lock(lock_beside(path)):
+        return _fetched(artifact, path)
 
-    with rank_zero_first():
-        return _fetched(artifact)
 
-
-def _fetched(artifact: Artifact) -> Path:
+def _fetched(artifact: Artifact, path: Path) -> Path:
     import pooch
     from requests import RequestException
 
-    path = cache_directory().expanduser().resolve() / artifact.name
-    if path.is_file() and _is_published(path, artifact):
+    if _is_published(path, artifact):  # by whom one waited for
         return path
     found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
     otherwise = artifact.remedy and f", or {artifact.remedy}"
     length = "" if artifact.size is None else f", {artifact.size:,} bytes"
-    downloader = pooch.HTTPDownloader(
-        timeout=CONNECT_AND_READ_TIMEOUT_SECONDS, chunk_size=CHUNK_BYTES
-    )
     try:
-        pooch.create(
-            path=path.parent,
-            base_url="",
-            registry={artifact.name: f"sha256:{artifact.sha256}"},
-            urls={artifact.name: artifact.url},
-            retry_if_failed=RETRIES,
-        ).fetch(
-            artifact.name,
-            downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
-        )
+        with task(f"download of {artifact.name}", artifact.size, "bytes") as advance:
+            downloader = pooch.HTTPDownloader(
+                progressbar=_Reports(advance),  # pyright: ignore[reportArgumentType]  any bar will do
+                timeout=CONNECT_AND_READ_TIMEOUT_SECONDS,
+                chunk_size=CHUNK_BYTES,
+            )
+            pooch.create(
+                path=path.parent,
+                base_url="",
+                registry={artifact.name: f"sha256:{artifact.sha256}"},
+                urls={artifact.name: artifact.url},
+                retry_if_failed=RETRIES,
+            ).fetch(
+                artifact.name,
+                downloader=downloader,  # pyright: ignore[reportArgumentType]  pooch's protocol misnames it
+            )
     except RequestException as cause:
         raise ConnectionError(
             f"expected {artifact.name} at {path} or a download from {artifact.url}, got {found} "
@@ -91,6 +91,8 @@ def _fetched(artifact: Artifact) -> Path:
 
 
 def _is_published(path: Path, artifact: Artifact) -> bool:
+    if not path.is_file():
+        return False
     status = path.stat()
     if artifact.size not in (None, status.st_size):
         return False
@@ -98,3 +100,25 @@ def _is_published(path: Path, artifact: Artifact) -> bool:
     if key not in _verified:
         _verified[key] = digests.of_file(path)
     return _verified[key] == artifact.sha256
+
+
+class _Reports:
+    """What pooch takes for a bar of tqdm."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance, self._done = advance, 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "total":  # a download begins, perhaps once more
+            self.reset()
+        object.__setattr__(self, name, value)
+
+    def update(self, count: int) -> None:
+        self._done += count
+        self._advance(count)
+
+    def reset(self) -> None:
+        self.update(-self._done)
+
+    def close(self) -> None:
+        pass

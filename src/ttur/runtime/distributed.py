@@ -1,7 +1,6 @@
 """This process among its peers. Without a process group it is a group of one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.distributed
@@ -45,18 +44,6 @@ def _stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Whole and apart from one another, as safetensors wants them."""
     apart = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     return {name: tensor.contiguous() for name, tensor in apart.items()}
-
-
-@contextmanager
-def rank_zero_first() -> Iterator[None]:
-    """The block runs on rank 0, then on the others: what rank 0 fetched, they find."""
-    if rank() != 0:
-        torch.distributed.barrier()
-    try:
-        yield
-    finally:
-        if rank() == 0 and world_size() > 1:
-            torch.distributed.barrier()
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -67,3 +67,17 @@ def flush_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def size_in_words(count: int) -> str:
+    """Bytes as a person reads them.
+
+    >>> size_in_words(512), size_in_words(33_600_000), size_in_words(4_000_000_000)
+    ('512 bytes', '33.6 MB', '4.0 GB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 999.95 * size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e12:.1f} TB"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from numpy.linalg import LinAlgError
 
 from ttur.runtime.files import remove_unfinished
+from ttur.runtime.progress import counted, task
 from ttur.theory import catalogue
 from ttur.theory.study import Study, StudyResult
 
@@ -26,7 +27,8 @@ def answer(study: Study, settings: Mapping[str, Any]) -> StudyResult:
         ValueError: if a setting is too large or too small to compute with.
     """
     try:
-        return study(**settings)
+        with task(f"study {study.name}"):
+            return study(**settings)
     except (ArithmeticError, LinAlgError) as error:
         asked = ", ".join(f"{name}={value}" for name, value in settings.items())
         raise ValueError(
@@ -68,7 +70,8 @@ def side_by_side(
     pool = concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context)
     try:
         futures = {pool.submit(work, name, folder): name for name in names}
-        for future in concurrent.futures.as_completed(futures):
+        ended = concurrent.futures.as_completed(futures)
+        for future in counted(ended, "studies", "studies", len(futures)):
             yield futures[future], future.exception() or future.result()
     except BaseException:  # interrupted: what runs would go on to its end, and queued work too
         for worker in multiprocessing.active_children():

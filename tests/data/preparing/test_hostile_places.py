@@ -17,15 +17,14 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
+from onlooking import prepare
 from reference import archives
-from ttur.cli.progress import progress_bar
 from ttur.data.contents import Block, Contents
 from ttur.data.dataset import Card
 from ttur.data.images import ahead as reading
 from ttur.data.images import archives as opened
 from ttur.data.images.decode import decode
 from ttur.data.preparing import place as writing
-from ttur.data.preparing.prepare import prepare
 from ttur.data.preparing.sources import digest
 from ttur.data.preparing.unfinished import Unfinished
 
@@ -312,12 +311,6 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
     with pytest.raises(OSError), writing.directory_lock(tmp_path):
         pass
     assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_title_may_look_like_markup(monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, to rich
-    with progress_bar("preparing [/foo]") as on_progress:
-        on_progress(1, 2)
 
 
 def test_the_digest_of_a_deep_folder(tmp_path):

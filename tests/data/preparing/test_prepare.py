@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onlooking import prepare
 from reference import archives
 from ttur.data import catalogue
 from ttur.data.images.framing import centre_crop_and_resize
-from ttur.data.preparing.prepare import prepare
 from ttur.data.published.pickled import read_pickle
 
 

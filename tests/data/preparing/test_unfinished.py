@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onlooking import prepare
 from reference import archives
 from ttur.data import catalogue
 from ttur.data.images import ahead as reading
 from ttur.data.preparing import prepare as preparation
 from ttur.data.preparing import unfinished
-from ttur.data.preparing.prepare import prepare
 from ttur.data.preparing.unfinished import GrowingArray
 from ttur.data.published import files as published_files
 from ttur.data.published import lsun
@@ -132,7 +133,7 @@ KILLED = """if True:
     from ttur.data import catalogue
     from ttur.data.images import ahead as reading
     from ttur.data.preparing import unfinished
-    from ttur.data.preparing.prepare import prepare
+    from onlooking import prepare
 
     data, name, source, options = sys.argv[1:]
     known = catalogue.KNOWN["lsun_bedroom"]
@@ -158,7 +159,8 @@ def test_killed_twice_it_gives_the_same_bytes(tmp_path, small_data_sets, source)
     seen = []
     for _ in range(2):
         command = [sys.executable, "-c", KILLED, *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == -signal.SIGKILL, done.stderr
         seen.append([int(line) for line in done.stdout.split()])
     assert seen == [[4, 8, 12], [12, 16, 20]], "the second goes on where the first was killed"

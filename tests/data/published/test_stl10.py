@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onlooking import prepare
 from reference import archives
 from ttur.data import catalogue
 from ttur.data.images.framing import centre_crop_and_resize
-from ttur.data.preparing.prepare import prepare
 from ttur.data.published import stl10
 from ttur.data.published.stl10 import STL10
 

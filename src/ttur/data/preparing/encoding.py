@@ -3,11 +3,11 @@
 import numpy as np
 
 from ttur.data.contents import Block, Blocks, Contents, Corpus, skip_samples
-from ttur.data.preparing.place import OnProgress
 from ttur.data.vocabulary import CODE_POINTS, Vocabulary, add_counts, code_table, most_frequent
+from ttur.runtime.progress import task
 
 
-def encode_corpus(corpus: Corpus, on_progress: OnProgress) -> tuple[Vocabulary, Contents]:
+def encode_corpus(corpus: Corpus) -> tuple[Vocabulary, Contents]:
     """One pass: the vocabulary of the training lines, and every split as it will be encoded.
 
     Raises:
@@ -15,12 +15,13 @@ def encode_corpus(corpus: Corpus, on_progress: OnProgress) -> tuple[Vocabulary, 
     """
     histogram = np.zeros(CODE_POINTS, np.int64)
     counts: dict[str, int] = {}
-    for split in corpus.splits:
-        for points in corpus.lines(split):
-            if split == "train":
-                add_counts(histogram, points)
-            counts[split] = counts.get(split, 0) + len(points)
-            on_progress(sum(counts.values()), 0)
+    with task(f"characters of {corpus.kind}", unit="lines") as advance:
+        for split in corpus.splits:
+            for points in corpus.lines(split):
+                if split == "train":
+                    add_counts(histogram, points)
+                counts[split] = counts.get(split, 0) + len(points)
+                advance(len(points))
     vocabulary = most_frequent(histogram)
     table = code_table(vocabulary)
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,7 @@ from ttur.data.dataset import Card, map_array
 from ttur.data.preparing.unfinished import Unfinished
 from ttur.runtime.files import flush_directory
 from ttur.runtime.lock import exclusive_lock
-
-OnProgress = Callable[[int, int], None]
-"""Called with the samples done and the samples in all, 0 while that is not known."""
+from ttur.runtime.progress import task
 
 _LOCK = ".prepare.lock"
 _INCIDENTAL = ("ttur", "pillow", "digest")  # of how_made; may differ between equal data sets
@@ -84,7 +82,7 @@ def _origin(card: Card) -> dict:
     return {"source": card.source_sha256} | options
 
 
-def write(target: Path, draft: Card, contents: Contents, on_progress: OnProgress) -> Card:
+def write(target: Path, draft: Card, contents: Contents) -> Card:
     """Write arrays and card into `target`, under the lock of its folder; the card, now complete.
 
     What a killed or interrupted call with the same draft left beside it is gone on with.
@@ -95,18 +93,12 @@ def write(target: Path, draft: Card, contents: Contents, on_progress: OnProgress
         What is done is kept for the next call; from another source it would begin anew.
     """
     folder = _unfinished_folder(target)
-    total, done = sum(contents.counts.values()), 0
-
-    def on_samples(count: int) -> None:
-        nonlocal done
-        done += count
-        if count:
-            on_progress(done, total)
-
+    total = sum(contents.counts.values())
     try:
         unfinished = Unfinished(folder, draft, contents.counts)
-        for split in contents.counts:
-            unfinished.write(split, contents, on_samples)
+        with task(f"preparing {target.name}", total, "samples") as advance:
+            for split in contents.counts:
+                unfinished.write(split, contents, advance)
         flush_directory(folder)
         folder.rename(target)
     except OSError as error:

@@ -16,7 +16,6 @@ from ttur.data.dataset import Card
 from ttur.data.images.framing import Crop, Framing
 from ttur.data.preparing.encoding import encode_corpus
 from ttur.data.preparing.place import (
-    OnProgress,
     check_place,
     directory_lock,
     read_finished,
@@ -40,7 +39,6 @@ def prepare(
     pad: bool = False,
     lines: int | Literal["all"] | None = None,
     target_name: str | None = None,
-    on_progress: OnProgress | None = None,
 ) -> Card:
     """Write `<data_directory>/<target_name>/`: `<split>.npy`, `<split>.labels.npy`, `card.json`.
 
@@ -70,7 +68,7 @@ def prepare(
         make = partial(_prepare_images, published, _framing(published, size, crop, pad))
     check_sources(published, sources)
     check_place(target, sources)
-    return make(sources, target, on_progress or (lambda done, total: None))
+    return make(sources, target)
 
 
 def _preparable(name: str) -> PublishedImages | PublishedText:
@@ -129,7 +127,6 @@ def _prepare_images(
     framing: Framing,
     sources: list[Path],
     target: Path,
-    on_progress: OnProgress,
 ) -> Card:
     with published.read(sources, framing) as contents:
         _check_counts(published, contents, sources)
@@ -145,7 +142,7 @@ def _prepare_images(
         def complete(draft: Card) -> Iterator[tuple[Card, Contents]]:
             yield replace(draft, classes=contents.classes, unlabelled=contents.unlabelled), contents
 
-        return _make(published, sources, target, how_made, complete, on_progress)
+        return _make(published, sources, target, how_made, complete)
 
 
 def _prepare_text(
@@ -153,7 +150,6 @@ def _prepare_text(
     most_lines: int | None,
     sources: list[Path],
     target: Path,
-    on_progress: OnProgress,
 ) -> Card:
     how_made: dict[str, str | int | None] = {
         "from": published.name,
@@ -166,10 +162,10 @@ def _prepare_text(
     @contextmanager
     def complete(draft: Card) -> Iterator[tuple[Card, Contents]]:
         with published.read(sources, most_lines) as corpus:
-            vocabulary, contents = encode_corpus(corpus, on_progress)
+            vocabulary, contents = encode_corpus(corpus)
             yield replace(draft, vocabulary=vocabulary), contents
 
-    return _make(published, sources, target, how_made, complete, on_progress)
+    return _make(published, sources, target, how_made, complete)
 
 
 def _make(
@@ -178,7 +174,6 @@ def _make(
     target: Path,
     how_made: dict[str, str | int | None],
     complete: Callable[[Card], AbstractContextManager[tuple[Card, Contents]]],
-    on_progress: OnProgress,
 ) -> Card:
     """The data set that is there, or a new one, if the sources are what they seem to be."""
     of_files = FileDigests(published, sources)
@@ -198,7 +193,7 @@ def _make(
             return read_finished(target, draft)
         with complete(draft) as (card, contents):
             card = replace(card, how_made=card.how_made | of_files.origin(contents.files))
-            return write(target, card, contents, on_progress)
+            return write(target, card, contents)
 
 
 def _check_counts(published: PublishedImages, contents: Contents, sources: list[Path]) -> None:

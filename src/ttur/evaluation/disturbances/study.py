@@ -27,6 +27,7 @@ from ttur.features.extractors import Extractor
 from ttur.metrics.inception_score import SPLITS, inception_distance
 from ttur.runtime import digests
 from ttur.runtime.errors import closest
+from ttur.runtime.progress import counted, task
 
 LEVELS = range(4)
 
@@ -104,23 +105,22 @@ def disturbance_study(
     say(f"reference: {len(reference):,} of {total:,} images")
     comparison = Comparison.of_names("fid,is", extractor=extractor, interval=False)
     fd_name, is_name = comparison.names
-    real = _side(_batches(images, reference, batch_size), comparison, "real")
+    batches = _batches(images, reference, batch_size)
+    real = _side(batches, comparison, "real", "the reference", len(reference))
 
     def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
         alpha = disturbance.alphas[level]
         batches = _disturbed_batches(images, disturbed, batch_size, disturbance, alpha)
-        made = comparison.of(real, _side(batches, comparison, "generated"))
+        title = f"{disturbance.name} level {level}"
+        made = comparison.of(real, _side(batches, comparison, "generated", title, count))
         distance, score = made[fd_name], made[is_name]
-        say(
-            f"{disturbance.name} level {level} (α {alpha:g}): "
-            f"{fd_name} {distance:.4g}, {is_name} {score:.4g}"
-        )
+        say(f"{title} (α {alpha:g}): {fd_name} {distance:.4g}, {is_name} {score:.4g}")
         return distance, score
 
     # Level 0 leaves every image as it is: measured once, for all.
     undisturbed = measure(disturbances[0], 0)
     rows: list[DisturbanceRow] = []
-    for disturbance in disturbances:
+    for disturbance in counted(disturbances, "disturbances", "disturbances"):
         values = [undisturbed, *(measure(disturbance, level) for level in LEVELS[1:])]
         rows.extend(_rows(disturbance, values, count))
     return DisturbanceStudy(
@@ -184,11 +184,15 @@ def _rows(
         yield DisturbanceRow(disturbance.name, level, alpha, distance, score, ind, count)
 
 
-def _side(batches: Iterable[np.ndarray], comparison: Comparison, name: str) -> Side:
+def _side(
+    batches: Iterable[np.ndarray], comparison: Comparison, name: str, title: str, count: int
+) -> Side:
     """What a pass over batches (batch, side, side, 3) of pixels keeps."""
     collector = comparison.collect(name)
-    for pixels in batches:
-        collector.update(torch.from_numpy(pixels).movedim(-1, 1))
+    with task(f"features of {title}", count, "images") as advance:
+        for pixels in batches:
+            collector.update(torch.from_numpy(pixels).movedim(-1, 1))
+            advance(len(pixels))
     return collector.side()
 
 

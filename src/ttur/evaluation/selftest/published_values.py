@@ -21,7 +21,7 @@ from ttur.features.published import INCEPTION
 from ttur.metrics.frechet import frechet_distance, frechet_distance_of_samples
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.moments import Moments
-from ttur.runtime.artifacts import cache_directory
+from ttur.runtime.cache import cache_directory
 
 SEED = 2020  # of every random choice
 BATCH = 50

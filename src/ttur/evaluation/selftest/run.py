@@ -1,13 +1,14 @@
 """Is this installation right? Facts that must hold, measured here and now, one beside the other."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ttur.evaluation.selftest import closed_forms, networks, published_values
 from ttur.evaluation.selftest.check import Check, Installation, Skipped
+from ttur.runtime.progress import counted, task
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,13 @@ def selftest(
     weights: Path | None = None,
     data_directory: Path = Path("data"),
     full: bool = False,
-    say: Callable[[str], None] = lambda line: None,
     only: Iterable[Check] | None = None,
 ) -> list[CheckResult]:
     """Make the checks, `only` some or all: under two minutes on two cores, without downloads.
 
     `weights` are the published ones of Inception; without, they are taken from the cache, where an
     earlier command may have left them. `full` adds the published values that take longer. An error
-    in a check is its failure and no other's; nothing is raised for it. `say` is told the name of
-    each check before it starts.
+    in a check is its failure and no other's; nothing is raised for it.
 
     Raises:
         FileNotFoundError: if there are no such weights.
@@ -57,9 +56,10 @@ def selftest(
         raise FileNotFoundError(f"expected a file of Inception weights, got {weights}, not a file")
     installation = Installation(device, weights, data_directory, full)
     results = []
-    for check in checks() if only is None else only:
-        say(check.name)
-        results.append(_result(check, installation))
+    chosen = checks() if only is None else tuple(only)
+    for check in counted(chosen, "checks", "checks"):
+        with task(check.name):
+            results.append(_result(check, installation))
     return results
 
 
