@@ -39,7 +39,7 @@ def authenticity(
     from its own nearest training sample (Alaa et al. 2022, section 4.2; times 100 the AuthPct of
     dgm-eval).
 
-        >>> made = authenticity([[0.0], [1], [9]], [[0.5], [9], [3.0]])
+        >>> made = authenticity(np.array([[0.0], [1], [9]]), np.array([[0.5], [9], [3]]))
         >>> made.nearest.tolist(), made.distances.tolist(), round(made.share, 2)
         ([0, 2, 1], [0.5, 0.0, 2.0], 0.33)
 
