@@ -1,4 +1,4 @@
-"""Seconds and memory of KID, precision/recall and density/coverage.
+"""Seconds and memory of KID and of what is made of neighbours.
 
 python benchmarks/manifold.py [--samples 10000] [--dimension 2048]
 """
@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ttur.metrics.authenticity import authenticity
+from ttur.metrics.clipped import clipped_density_coverage
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 
@@ -21,6 +23,10 @@ def features(count: int, dimension: int, spread: float, seed: int) -> np.ndarray
     factors = rng.normal(scale=spread, size=(count, 32)).astype(np.float32)
     noise = rng.normal(scale=0.3, size=(count, dimension)).astype(np.float32)
     return np.abs(factors @ directions / 8 + noise)
+
+
+def authenticity_share(real: np.ndarray, generated: np.ndarray) -> float:
+    return authenticity(real, generated).share
 
 
 def main() -> None:
@@ -35,6 +41,8 @@ def main() -> None:
         "KID, 100 x 1000": (kernel_distance, generated),
         "precision, recall": (precision_recall, generated),
         "density, coverage": (density_coverage, generated),
+        "clipped density, coverage": (clipped_density_coverage, generated),
+        "authenticity": (authenticity_share, generated),
         "precision, recall of 10 modes": (precision_recall, collapsed),
     }
     print(f"{count} against {count} vectors of {dimension} float32")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttur.evaluation.accumulator import Accumulator as Accumulator
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
+    from ttur.evaluation.reconstruction import reconstruction as reconstruction
     from ttur.evaluation.reference import statistics as statistics
     from ttur.experiments.running import run as run
     from ttur.features.extractors import Extractor as Extractor
@@ -50,6 +51,7 @@ _PUBLIC = {
     "load_extractor": "ttur.features.extractors",
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
+    "reconstruction": "ttur.evaluation.reconstruction",
     "run": "ttur.experiments.running",
     "show_progress": "ttur.cli.board",
     "statistics": "ttur.evaluation.reference",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import manifold as literal
-from ttur.metrics import manifold
+from ttur.metrics import neighbours
 from ttur.metrics.manifold import density_coverage, precision_recall
 
 
@@ -50,8 +50,8 @@ def test_every_comparison_is_that_of_the_definition(
 def test_blocks_of_any_size_change_nothing(monkeypatch, block: int):
     rng = np.random.default_rng(0)
     real, generated = rng.normal(size=(30, 4)), rng.normal(size=(25, 4))
-    monkeypatch.setattr(manifold, "DISTANCES_AT_ONCE", block)
-    monkeypatch.setattr(manifold, "NUMBERS_AT_ONCE", block)
+    monkeypatch.setattr(neighbours, "DISTANCES_AT_ONCE", block)
+    monkeypatch.setattr(neighbours, "NUMBERS_AT_ONCE", block)
     assert_literal(real, generated, 3)
 
 
@@ -134,7 +134,7 @@ def test_a_collapsed_generator_is_measured_without_comparing_all_its_copies():
         return original(values, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifold.np, "square", counted)
+        patch.setattr(neighbours.np, "square", counted)
         pair = precision_recall(real, np.repeat(modes, 200, axis=0))
     assert pair.precision == literal.precision(real, modes, 3)
     assert pair.recall == 0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import cache, data, evaluation, report, text, theory, training
+from ttur.cli import cache, data, evaluation, pairs, report, text, theory, training
 from ttur.cli.exits import run_and_exit
 from ttur.cli.options import watched
 
@@ -47,6 +47,8 @@ for command in (
     evaluation.fid,
     evaluation.evaluate,
     evaluation.statistics,
+    pairs.reconstruction,
+    pairs.nearest,
     text.jsd,
     evaluation.disturb,
     evaluation.selftest,

@@ -24,7 +24,7 @@ from ttur.cli.options import (
 from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ttur.evaluation.result import Circumstances
+    from ttur.evaluation.result import Circumstances, Evaluation
 
 SHOWN = 4  # kinds of format, mode and size in a line
 
@@ -71,14 +71,7 @@ def evaluate(
     result = evaluate(
         real, generated, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say
     )
-    _print_doubts(result)
-    if as_json:
-        print_json(result.to_json())
-        return
-    width = max(map(len, result))
-    for made in result.measurements:
-        print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
-    print(f"({_circumstances(result)})")
+    print_evaluation(result, as_json)
 
 
 @grouped
@@ -185,6 +178,18 @@ def selftest(
         print(f"{len(results)} checks, {failed} failed")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def print_evaluation(result: "Evaluation", as_json: bool, **more: Any) -> None:
+    """Its doubts, then a line for each number; as JSON with what `more` there is."""
+    _print_doubts(result)
+    if as_json:
+        print_json(result.to_json() | more)
+        return
+    width = max(map(len, result))
+    for made in result.measurements:
+        print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
+    print(f"({_circumstances(result)})")
 
 
 def _brief(value: float | None) -> str:

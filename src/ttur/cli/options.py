@@ -106,6 +106,13 @@ class Comparing(Looking):
     allow_protocol_mismatch: Insist = False
 
 
+@dataclass(frozen=True)
+class Reconstructing(Looking):
+    """How pairs are looked at. Names and defaults are those of `ttur.reconstruction`."""
+
+    interval: Interval = True
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """A command for typer of one that takes a dataclass of options: each field is an option."""
     hints = get_type_hints(command, include_extras=True)

@@ -14,6 +14,8 @@ import numpy as np
 from ttur.evaluation.result import Measurement
 from ttur.evaluation.statistics import Side, Statistics
 from ttur.features.designs import own_name, own_names, owner
+from ttur.metrics.authenticity import authenticity
+from ttur.metrics.clipped import clipped_density_coverage
 from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
@@ -292,6 +294,18 @@ def _modes(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     yield float(modes_covered(_array(generated.logits), _array(real.logits))), {}
 
 
+def _clipped_density_coverage(
+    real: Side, generated: Side, settings: Settings, k: int
+) -> DetailedValues:
+    made = clipped_density_coverage(_array(real.features), _array(generated.features), k=k)
+    yield from ((made.density, {}), (made.coverage, {}))
+
+
+def _authenticity(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    made = authenticity(_array(real.features), _array(generated.features))
+    yield made.share, made.summary
+
+
 def _value(details: dict[str, Any], name: str) -> tuple[float, dict[str, Any]]:
     return details.pop(name), details
 
@@ -341,5 +355,15 @@ MEASURES = {
         ),
         Measure("mmd", _mmd, True, _BOTH),
         Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
+        Measure(
+            "clipped_density_coverage",
+            _clipped_density_coverage,
+            False,
+            _BOTH,
+            numbers=("clipped_density", "clipped_coverage"),
+            k=5,
+            remedy=_FEWER_NEIGHBOURS,
+        ),
+        Measure("authenticity", _authenticity, False, _BOTH),
     )
 }

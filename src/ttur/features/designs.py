@@ -24,9 +24,9 @@ class Design:
     A `network` takes images of `size`, resized and scaled by a protocol, and returns features,
     (features, logits) or (features, logits, spatial). Of its `protocols` the first is its own.
     `names` are those of tensors in files that are not the network's. `prepare` makes what measures
-    of the loaded network, in a precision. `images_apart`: on a CPU it is shared among the cores, a few images at
-    a time. `stated` joins its fingerprint. Numbers by it are called fd_<name>, kid_<name>, …, but
-    those that `own_name` has a word for: Inception for all, CLIP for its mmd.
+    of the loaded network, in a precision. `images_apart`: on a CPU it is shared among the cores, a
+    few images at a time. `stated` joins its fingerprint. Numbers by it are called fd_<name>,
+    kid_<name>, …, but those that `own_name` has a word for: Inception for all, CLIP for its mmd.
     """
 
     network: Callable[[], nn.Module]

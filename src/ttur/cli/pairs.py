@@ -1,0 +1,53 @@
+"""Commands that look at pairs of images: reconstruction, nearest."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttur.cli.evaluation import print_evaluation
+from ttur.cli.options import Json, Looking, Reconstructing, grouped
+from ttur.cli.output import say
+
+Originals = Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")]
+Reconstructions = Annotated[Path, typer.Argument(help="The same files, or the same order.")]
+Train = Annotated[Path, typer.Argument(help="Training images: folder, zip, tar, .npy or .npz.")]
+Generated = Annotated[Path, typer.Argument(help="Generated images: the same kinds.")]
+
+
+@grouped
+def reconstruction(
+    originals: Originals,
+    reconstructions: Reconstructions,
+    options: Reconstructing,
+    as_json: Json = False,
+) -> None:
+    """rFID, PSNR and SSIM of RECONSTRUCTIONS, each beside its original."""
+    from ttur.evaluation.reconstruction import reconstruction
+
+    result = reconstruction(originals, reconstructions, **asdict(options))
+    print_evaluation(result, as_json)
+
+
+@grouped
+def nearest(
+    train: Train,
+    generated: Generated,
+    options: Looking,
+    out: Annotated[Path, typer.Option(help="The figure (PNG, PDF or SVG).")] = Path("nearest.png"),
+    count: Annotated[int, typer.Option(min=1, help="Pairs that are drawn.")] = 16,
+    as_json: Json = False,
+) -> None:
+    """Authenticity of GENERATED, and the images nearest to one of TRAIN drawn beside it."""
+    from ttur.evaluation.nearest import nearest
+    from ttur.reports.figures import figure_path
+    from ttur.reports.nearest import draw_nearest
+
+    figure = figure_path(out)
+    figure.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
+    found = nearest(train, generated, count=count, **asdict(options))
+    written = draw_nearest(found, figure)
+    say(str(written))
+    pairs = [pair.to_json() for pair in found.pairs]
+    print_evaluation(found.evaluation, as_json, pairs=pairs, figure=str(written))
