@@ -249,7 +249,7 @@ class FileList(Folder):
         super().__init__(Path(name), follow_links=True)
 
     def _list(self, listed: list[ImageEntry]) -> None:
-        for file in map(os.fspath, self._files):
+        for file in (os.fspath(each) for each in self._files):
             if os.path.isdir(file):
                 self.refused.append((printable(file), "is a folder; name its files, or it alone"))
             elif not os.path.lexists(file):

@@ -57,8 +57,9 @@ class Formats:
         mark, which any bytes might be, needs its own extension.
         """
         own = self.suffixes.get(suffix.lower())
-        known = own is None or own in self.recognised
-        return self.recognised if known else (*self.recognised, own)
+        if own is None or own in self.recognised:
+            return self.recognised
+        return (*self.recognised, own)
 
 
 @cache
