@@ -76,6 +76,7 @@ class TestEvaluate:
             ("--metrics fid,kidd", "did you mean kid"),
             ("--metrics kid --kid-subset-size 350", "350"),
             ("--value-range 1", "--value-range expects LOW,HIGH"),
+            ("--value-range 0,1/-1,1/0,1", "--value-range expects LOW,HIGH"),
             ("--protocol tf2", "expected a protocol out of tf1"),
             ("--on-error ignore", "expected --on-error fail or skip"),
         ],
@@ -85,6 +86,23 @@ class TestEvaluate:
         assert (code, out) == (2, "")
         assert said in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("error: ")
+
+    def test_each_side_has_its_range_and_links_are_followed(self, ttur, tmp_path: Path):
+        np.save("floats.npy", np.load("a.npy") / 255)
+        (tmp_path / "links").mkdir()
+        for file in sorted((tmp_path / "b").iterdir()):
+            (tmp_path / "links" / file.name).symlink_to(file)
+        (tmp_path / "links" / "notes.txt").touch()
+        options = "--extractor digits --device cpu --no-interval"
+        code, expected, _ = ttur(f"fid a.npy b {options}")
+        code, _, err = ttur(f"fid floats.npy links {options} --value-range 0,1/-1,1")
+        assert code == 2
+        assert "generated: " in err
+        assert "follow links by --follow-links" in err
+        words = f"{options} --value-range 0,1/-1,1 --follow-links"
+        code, out, err = ttur(f"fid floats.npy links {words}")
+        assert (code, out) == (0, expected), err
+        assert "passed over: .txt 1" in err
 
     def test_a_damaged_image_is_skipped_on_request_and_counted(self, ttur, tmp_path: Path):
         (tmp_path / "b" / "007.png").write_bytes(b"no image")

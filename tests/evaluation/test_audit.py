@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ttur.data.images.decode import Picture
-from ttur.evaluation.audit import Audit, findings
+from ttur.evaluation.audit import Audit
+from ttur.evaluation.findings import contradictions, findings
 
 
 def audited(images: np.ndarray, **facts) -> Audit:
@@ -111,6 +112,90 @@ def test_merging_counts_both():
     assert (a.read, b.read) == (2, 3)
 
 
+def test_audits_of_the_first_version_are_read():
+    """They counted neither floats nor levels."""
+    audit = audited(random_images(3))
+    document = audit.to_json()
+    for later in ("floats", "dark", "levels"):
+        del document[later]
+    again = Audit.from_json(document, audit.image_digests)
+    assert again == audit
+    assert again.levels.sum() == 0
+    assert contradictions(again, audit) == []
+    assert np.array_equal(again.merge(audit).levels, audit.levels)
+
+
+def test_levels_of_small_images_are_counted_whole_and_survive():
+    images = random_images(5, height=18, width=18)
+    audit = audited(images[:2]).merge(audited(images[2:]))
+    assert np.array_equal(audit.levels, np.bincount(images.ravel(), minlength=256))
+    again = Audit.from_json(json.loads(json.dumps(audit.to_json())), audit.image_digests)
+    assert np.array_equal(again.levels, audit.levels)
+
+
+@pytest.mark.parametrize("side", [64, 96, 256, 299])
+def test_levels_of_large_images_come_from_all_of_them(side):
+    """Columns, rows and channels weigh alike, within the noise of a thousand values."""
+    y, x, channel = np.indices((side, side, 3))
+    for axis in (x * 4 // side, y * 4 // side, channel):
+        (counts,) = [audited(axis[None].astype(np.uint8)).levels[: axis.max() + 1]]
+        assert 500 < counts.sum() < 1200
+        assert abs(counts / counts.sum() * len(counts) - 1).max() < 0.2
+
+
+def ranged(low: float, high: float, **facts) -> Audit:
+    images = random_images(20, height=16, width=16) / 255.0
+    return audited(np.rint(low + images * (high - low)).astype(np.uint8), **facts)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0, 1, "generated: 20 of 20 images have no values but 0 and 1"),
+        (0, 15, "generated: 20 of 20 images have no level of 16 or more"),
+        (0, 63, "generated: hardly any value lies in the brighter half of the levels"),
+        (128, 255, "generated: hardly any value lies in the darker half of the levels"),
+        (60, 190, "real images use the levels 0 to 255, generated ones 60 to 190"),
+    ],
+)
+def test_a_range_that_is_not_used_is_said(low, high, said):
+    """[0, 1] cast to uint8; 12 and 14 bits in 16; [0, 1] called [-1, 1]; another range."""
+    (sentence,) = contradictions(audited(random_images(20)), ranged(low, high))
+    assert sentence.startswith(said)
+    assert contradictions(ranged(0, 255), ranged(10, 250)) == []
+
+
+def test_floats_that_use_half_their_range_are_asked_for_it():
+    (sentence,) = contradictions(ranged(128, 255, floats=768), None)
+    assert sentence.endswith("is value_range that of these floats?")
+
+
+def test_a_few_dark_images_are_none_of_note():
+    bright, dark = random_images(199, height=8), np.zeros((2, 8, 5, 3), np.uint8)
+    assert contradictions(audited(np.concatenate([bright, dark[:1]])), None) == []
+    assert len(contradictions(audited(np.concatenate([bright[:99], dark])), None)) == 1
+
+
+def test_a_large_share_outside_the_range_is_said_once_and_as_a_contradiction():
+    few, many = (audited(random_images(4), clipped=n, floats=1000) for n in (10, 11))
+    assert contradictions(few, None) == []
+    assert "40 values outside value_range" in findings(few, None)[0]
+    (sentence,) = contradictions(many, None)
+    assert sentence.startswith("real: 1.1% of the values lay outside value_range")
+    assert findings(many, None) == []
+
+
+def test_files_passed_over_are_named_where_they_are_many():
+    audit = audited(random_images(19))
+    audit.ignored.update({".txt": 1, "hidden": 30})
+    assert findings(audit, None) == []  # 5 %
+    audit.ignored.update({".svg": 2, "linked folder": 1})
+    many, links = findings(audit, None)
+    assert many.startswith("real: 3 files beside 19 images are no images that can be read here")
+    assert many.endswith("(.svg 2, .txt 1)")
+    assert links == "real: 1 links to folders outside, not followed: follow_links"
+
+
 def test_nothing_odd_gives_no_sentence():
     assert findings(audited(random_images(4)), audited(random_images(3, seed=1))) == []
     assert findings(None, audited(random_images(3))) == []
@@ -120,6 +205,12 @@ def test_images_on_both_sides_are_counted():
     images = random_images(5)
     (sentence,) = findings(audited(images[:4]), audited(images[2:]))
     assert sentence.startswith("2 different images stand on both sides")
+
+
+def test_one_image_on_both_sides_is_said_in_the_singular():
+    images = random_images(5)
+    (sentence,) = findings(audited(images[:3]), audited(images[2:]))
+    assert sentence.startswith("1 image stands on both sides")
 
 
 def test_repeated_images_are_counted():
@@ -140,6 +231,11 @@ def test_sizes_that_differ_are_said():
     real, generated = audited(random_images(3)), audited(random_images(3, seed=1, height=8))
     (sentence,) = findings(real, generated)
     assert "mostly 5x4, generated ones 5x8" in sentence
+    odd = real.merge(audited(random_images(1, seed=2, height=9)))
+    (sentence,) = [
+        each for each in findings(audited(random_images(3, seed=3)), odd) if "both" in each
+    ]
+    assert sentence.startswith("images are mostly 5x4 on both sides, but 1 generated as 5x9 on one")
     mixed = audited(random_images(3)).merge(audited(random_images(1, seed=2, height=8)))
     assert findings(mixed, None) == [
         "real: images of several sizes, 5x4 (3), 5x8 (1); each was resized on its own"

@@ -18,6 +18,7 @@ from reference.resize import tf1_bilinear
 from reference.weights import random_inception_weights
 from ttur.data.dataset import DataSet
 from ttur.evaluation import comparison, evaluate
+from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.collector import side_of_batches
 from ttur.evaluation.evaluate import compare, fid
 from ttur.evaluation.reference import statistics
@@ -161,6 +162,7 @@ def test_the_result_says_what_was_measured(images, other_images, tiny: Extractor
     )
     assert document["mismatches"] == []
     assert [warning.split(":")[0] for warning in document["warnings"]] == [
+        "generated",  # no level of its images is above the middle
         *("real", "generated"),  # fewer than 5 images a feature
         "counts",  # 30 and 25
     ]
@@ -178,9 +180,35 @@ def test_unequal_counts_are_said_in_either_direction(images, other_images, tiny:
         assert f"{len(b)} generated against {len(a)} real" in said
 
 
+def test_each_side_may_have_its_range(images, other_images, tiny: Extractor):
+    """ToTensor gives [0, 1], a tanh [-1, 1]; the same bits as of the uint8 images."""
+    sides = images / 255, other_images / 127.5 - 1
+    ranges = {"real": (0.0, 1.0), "generated": (-1.0, 1.0)}
+    expected = fid(images, other_images, extractor=tiny)
+    assert fid(*sides, extractor=tiny, value_range=ranges).value == expected.value
+    drawn = Accumulator(sides[0], extractor=tiny, value_range=ranges, cache=False)
+    drawn.update(torch.from_numpy(sides[1]).movedim(-1, 1))
+    assert drawn.compute().first.value == pytest.approx(expected.value, rel=1e-9)
+    with pytest.raises(ValueError, match="one for real and generated, got one for fake"):
+        fid(*sides, extractor=tiny, value_range={"fake": (0.0, 1.0)})
+
+
+def test_a_wrong_range_is_said_before_all_else(images, tiny: Extractor):
+    said = fid(images / 255, images / 127.5 - 1, extractor=tiny, value_range=(0.0, 1.0)).warnings
+    assert said[0].startswith("generated: ")
+    assert "lay outside value_range" in said[0]
+
+
+def test_messages_name_the_side(images, tiny: Extractor):
+    with pytest.raises(ValueError, match=r"an? ndarray \(generated\): fid needs at least 2"):
+        fid(images, images[:1], extractor=tiny)
+    with pytest.raises(ValueError, match=r"real: expected uint8 images in an? ndarray, got float"):
+        fid(images / 255, images, extractor=tiny)
+
+
 def test_too_few_images_for_the_dimension_are_doubted(images, other_images, tiny: Extractor):
     warnings = fid(images, other_images[:12], extractor=tiny).warnings
-    assert "generated: 12 images for 12 features leave the covariance singular" in warnings[1]
+    assert "generated: 12 images for 12 features leave the covariance singular" in warnings[2]
 
 
 class TestStatisticsAsInput:
@@ -239,7 +267,7 @@ class TestStatisticsAsInput:
         result = fid(tmp_path / "plain.npz", other_images, extractor=tiny)
         assert result.value == fid(images, other_images, extractor=tiny).value
         assert result.counts == {"real": None, "generated": 25}
-        assert "real: the statistics do not say how they were made" in result.warnings[0]
+        assert "real: the statistics do not say how they were made" in result.warnings[1]
         unknown = fid(tmp_path / "plain.npz", tmp_path / "plain.npz")
         assert (unknown.metric, unknown.protocol) == ("fd_unknown", "unknown")
 
@@ -260,7 +288,7 @@ class TestRefusals:
 
     def test_one_image(self, images, tiny, tmp_path):
         folder = save_images(images[:1], tmp_path / "single")
-        with pytest.raises(ValueError, match=r"single: .*at least 2 images, got 1"):
+        with pytest.raises(ValueError, match=r"single \(generated\): .*at least 2 images, got 1"):
             fid(images, folder, extractor=tiny)
 
     @pytest.mark.parametrize(

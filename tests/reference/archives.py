@@ -99,16 +99,39 @@ def class_folders(path: Path, splits: dict[str, tuple]) -> Path:
     return path
 
 
-def png(width: int, height: int, rows: bytes, bits: int = 8) -> bytes:
-    """An RGB image of that size by its header; `rows` begin with their filter byte."""
+def png(
+    width: int, height: int, rows: bytes, bits: int = 8, colour: int = 2, key: bytes = b""
+) -> bytes:
+    """An image of that size by its header, RGB unless `colour` is 0 for grey; `rows` begin with
+    their filter byte; `key` is the content of its tRNS chunk.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         sum_of = zlib.crc32(kind + data)
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", sum_of)
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    header += chunk(b"tRNS", key) if key else b""
     body = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")
+
+
+def tiff(bits: int, data: bytes, *, photometric: int = 1, sample_format: int = 1) -> bytes:
+    """A grey image of 2x2 pixels, uncompressed; photometric 0 is WhiteIsZero."""
+    tags = {
+        256: 2,
+        257: 2,
+        258: bits,
+        259: 1,
+        262: photometric,
+        273: 134,
+        277: 1,
+        278: 2,
+        279: len(data),
+        339: sample_format,
+    }
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
 
 
 def zipped(folder: Path, path: Path) -> Path:

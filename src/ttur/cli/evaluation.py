@@ -229,9 +229,12 @@ def _inventory(audit: Mapping[str, Any]) -> str:
     counted = {name: audit[name] for name in ("read", "skipped") if audit[name]}
     parts = [", ".join(f"{count:,} {name}" for name, count in counted.items())]
     for table in ("formats", "modes", "sizes"):
-        kinds = list(audit[table].items())
-        more = ", ..." if len(kinds) > SHOWN else ""
-        parts.append(", ".join(f"{kind} {count:,}" for kind, count in kinds[:SHOWN]) + more)
-    if audit["ignored"]:
-        parts.append(f"{sum(audit['ignored'].values()):,} other files passed over")
+        parts.append(_kinds(audit[table]))
+    if ignored := audit["ignored"]:
+        parts.append(f"passed over: {_kinds(ignored)}")
     return "; ".join(part for part in parts if part)
+
+
+def _kinds(table: Mapping[str, int]) -> str:
+    more = ", ..." if len(table) > SHOWN else ""
+    return ", ".join(f"{kind} {count:,}" for kind, count in list(table.items())[:SHOWN]) + more

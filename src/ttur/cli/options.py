@@ -16,14 +16,22 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 
-def _pair(text: str | None) -> Any:
-    """The range of `--value-range -1,1`."""
+def _ranges(text: str | None) -> Any:
+    """The range of `--value-range -1,1`, or those of A and B in `--value-range 0,1/-1,1`."""
     if text is None:
         return None
     try:
-        low, high = (float(part) for part in text.split(","))
+        both, *other = [_pair(side) for side in text.split("/")]
+        return dict(zip(("real", "generated"), (both, *other), strict=True)) if other else both
     except ValueError:
-        raise ValueError(f"--value-range expects LOW,HIGH as -1,1 or 0,1, got {text!r}") from None
+        raise ValueError(
+            "--value-range expects LOW,HIGH as -1,1 or 0,1, or those of A and B as 0,1/-1,1, got "
+            f"{text!r}"
+        ) from None
+
+
+def _pair(text: str) -> tuple[float, float]:
+    low, high = (float(part) for part in text.split(","))
     return low, high
 
 
@@ -59,13 +67,17 @@ BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at o
 OnError = Annotated[
     str, typer.Option("--on-error", help="fail at an image that cannot be read, or skip it.")
 ]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Follow symbolic links out of a folder, too.")
+]
 ValueRange = Annotated[
-    str | None,
+    Any,  # what the callback makes of the text
     typer.Option(
         "--value-range",
-        metavar="LOW,HIGH",
-        callback=_pair,
-        help="What floats mean, as -1,1 or 0,1.",
+        parser=str,
+        metavar="LOW,HIGH[/LOW,HIGH]",
+        callback=_ranges,
+        help="What floats mean, as -1,1 or 0,1; where A and B differ, as 0,1/-1,1.",
     ),
 ]
 Interval = Annotated[
@@ -91,6 +103,7 @@ class Looking:
     weights: Weights = None
     precision: Precision = "float32"
     on_error: OnError = "fail"
+    follow_links: FollowLinks = False
     value_range: ValueRange = None
     seed: Seed = 0
     device: Device = "auto"

@@ -16,7 +16,7 @@ from ttur.evaluation.measures import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.shards import identity, joined_side
-from ttur.evaluation.values import Values
+from ttur.evaluation.values import SideRanges, Values, range_of
 from ttur.features.extractors import Extractor
 from ttur.runtime.distributed import from_every_rank, world_size
 from ttur.runtime.randomness import global_noise, restore_global_noise
@@ -62,8 +62,9 @@ class Accumulator:
         precision: str = "float32",
         device: str | torch.device = "auto",
         batch_size: int = 50,
-        value_range: tuple[float, float] | None = None,
+        value_range: SideRanges | None = None,
         on_error: str = "fail",
+        follow_links: bool = False,
         interval: bool = True,
         kid_subset_size: int = 1000,
         seed: int = 0,
@@ -74,9 +75,10 @@ class Accumulator:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         measures(metrics)  # refused before a path is looked at
-        self._reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
+        reading: dict[str, Any] = {"on_error": on_error, "follow_links": follow_links}
+        self._reading = {"value_range": range_of(value_range, "generated"), **reading}
         self._batch_size, self._audited = batch_size, audit
-        side = open_source(real, **self._reading)
+        side = open_source(real, "real", value_range=value_range, **reading)
         self._comparison = Comparison.of_names(
             metrics,
             extractor=extractor,

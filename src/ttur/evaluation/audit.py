@@ -1,14 +1,14 @@
-"""What was read on one side, what was not, and what is odd about it or about the two together."""
+"""What was read on one side, and what was not."""
 
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Int64, UInt8, UInt64
 from pydantic import (
     AfterValidator,
     Field,
@@ -25,7 +25,9 @@ from ttur.runtime.settings import reasons
 
 _KINDS = 50  # rows of a table; what comes later is counted as "other"
 _NAMES = 100  # of skipped files
-_UNEQUAL = 0.01  # shares of the two sides that differ by more are worth a sentence
+_LOOKED_AT = 1024  # values of each image, evenly spread, whose levels are counted
+DARKEST = 16  # levels, a sixteenth of the range: what 12 bits fill of 16
+_LATER = ("floats", "dark")  # fields that the first files are without
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 # Not `str`: names of files may hold half a surrogate pair, which pydantic takes for no text.
@@ -55,7 +57,8 @@ class Inventory:
     `skipped_files`; `ignored` files, by extension, are no images. `formats`, `modes` ("L" for grey
     arrays) and `sizes` ("WxH") are of the images before the policy was applied, which turned the
     `rotated`, composited the `transparent` on black and took the first frame of `several_frames`.
-    `clipped` values of float images lay outside their value_range.
+    Of `floats` float values `clipped` lay outside their value_range. `dark` images have no level
+    above the 16 darkest.
     """
 
     read: Count = 0
@@ -64,6 +67,8 @@ class Inventory:
     transparent: Count = 0
     several_frames: Count = 0
     clipped: Count = 0
+    floats: Count = 0
+    dark: Count = 0
     skipped_files: list[SkippedFile] = field(default_factory=list)
     ignored: Table = field(default_factory=Counter)
     formats: Table = field(default_factory=Counter)
@@ -72,6 +77,7 @@ class Inventory:
 
 
 _INVENTORY = TypeAdapter(Inventory)
+_LEVELS = TypeAdapter(Annotated[list[Count], Field(min_length=256, max_length=256)])
 
 
 @dataclass
@@ -82,6 +88,9 @@ class Audit(Inventory):
     """
 
     _digests: array = field(default_factory=lambda: array("Q"), repr=False)
+    _levels: Int64[np.ndarray, " 256"] = field(
+        default_factory=lambda: np.zeros(256, np.int64), repr=False, compare=False
+    )
     _ordered: UInt64[np.ndarray, " _"] = field(
         default_factory=lambda: np.empty(0, np.uint64), repr=False, compare=False
     )
@@ -94,6 +103,9 @@ class Audit(Inventory):
         self.transparent += picture.transparent
         self.several_frames += picture.several_frames
         self.clipped += picture.clipped
+        self.floats += picture.floats
+        self.dark += bool(picture.pixels.max() < DARKEST)
+        self._levels += _levels_of(picture.pixels)
         _count(self.formats, picture.format)
         _count(self.modes, picture.mode)
         _count(self.sizes, f"{width}x{height}")
@@ -116,12 +128,15 @@ class Audit(Inventory):
             transparent=self.transparent + other.transparent,
             several_frames=self.several_frames + other.several_frames,
             clipped=self.clipped + other.clipped,
+            floats=self.floats + other.floats,
+            dark=self.dark + other.dark,
             skipped_files=(self.skipped_files + other.skipped_files)[:_NAMES],
             ignored=_sum(self.ignored, other.ignored),
             formats=_sum(self.formats, other.formats),
             modes=_sum(self.modes, other.modes),
             sizes=_sum(self.sizes, other.sizes),
             _digests=self._digests + other._digests,
+            _levels=self._levels + other._levels,
         )
 
     @property
@@ -130,6 +145,13 @@ class Audit(Inventory):
         (64 bits each) and the RGB rows, all little-endian.
         """
         return np.array(self._digests, np.uint64)
+
+    @property
+    def levels(self) -> Int64[np.ndarray, " 256"]:
+        """How often each level 0..255 occurs among some thousand values of each image, spread
+        evenly over it; all zero where a file of an earlier version does not say.
+        """
+        return self._levels
 
     @property
     def data_sha256(self) -> str:
@@ -149,98 +171,48 @@ class Audit(Inventory):
         return self._ordered
 
     def to_json(self) -> dict[str, Any]:
-        """The counts, and `data_sha256`; of the skipped files the first 100 with their reasons."""
-        derived = {"duplicates": self.duplicates, "data_sha256": self.data_sha256}
+        """Counts, `levels` and `data_sha256`; of the skipped files the first 100 with reasons."""
+        derived = {
+            "duplicates": self.duplicates,
+            "levels": self._levels.tolist(),
+            "data_sha256": self.data_sha256,
+        }
         return _INVENTORY.dump_python(self) | derived
 
     @classmethod
     def from_json(
         cls, document: dict[str, Any], image_digests: Sequence[int] | np.ndarray
     ) -> "Audit":
-        """What `to_json` and `image_digests` gave.
+        """What `to_json` and `image_digests` gave, in this version or one before.
 
         Raises:
             ValueError: if the two do not belong together, or the document is no audit; names the
                 fields that are not there or not what they should be.
         """
         try:
-            missing = [each.name for each in fields(Inventory) if each.name not in document]
+            needed = {each.name for each in fields(Inventory)}.difference(_LATER)
+            missing = sorted(needed.difference(document))
             if missing:
                 raise ValueError(f"a document without {', '.join(missing)}")
             counts = _INVENTORY.validate_python(document)
+            levels = _LEVELS.validate_python(document.get("levels", [0] * 256))
             digests_read = array("Q", np.asarray(image_digests, np.uint64).tobytes())
         except (TypeError, ValueError) as error:
             why = reasons(error) if isinstance(error, ValidationError) else error
             raise ValueError(f"expected the audit of a set of images, got {why}") from error
-        audit = cls(**vars(counts), _digests=digests_read)
+        audit = cls(**vars(counts), _digests=digests_read, _levels=np.array(levels, np.int64))
         if audit.data_sha256 != document.get("data_sha256"):
             raise ValueError("the digests of the images do not belong to their audit")
         return audit
 
 
-def findings(real: Audit | None, generated: Audit | None) -> list[str]:
-    """Sentences on what may make the number mean something else; None where nothing is known."""
-    sides = [("real", real), ("generated", generated)]
-    found = [sentence for name, side in sides if side for sentence in _of_one(name, side)]
-    return found + list(_of_both(real, generated)) if real and generated else found
-
-
-def _of_one(name: str, side: Audit) -> Iterator[str]:
-    if side.skipped:
-        yield (
-            f"{name}: {side.skipped:,} of {side.read + side.skipped:,} images could not be read "
-            f"and were skipped; the first is {side.skipped_files[0].file}"
-        )
-    if side.duplicates:
-        yield f"{name}: {side.duplicates:,} of {side.read:,} images repeat another one exactly"
-    if len(side.sizes) > 1:
-        sizes = ", ".join(f"{size} ({count:,})" for size, count in side.sizes.most_common(3))
-        more = ", ..." if len(side.sizes) > 3 else ""
-        yield f"{name}: images of several sizes, {sizes}{more}; each was resized on its own"
-    policies = {
-        "images with transparency, composited on black": side.transparent,
-        "images turned as their EXIF says": side.rotated,
-        "images of several frames, the first one taken": side.several_frames,
-        "values outside value_range, clipped to it": side.clipped,
-    }
-    yield from (f"{name}: {count:,} {what}" for what, count in policies.items() if count)
-
-
-def _of_both(real: Audit, generated: Audit) -> Iterator[str]:
-    shared = len(np.intersect1d(real.image_digests, generated.image_digests))
-    if shared:
-        yield (
-            f"{shared:,} different images stand on both sides, pixel by pixel ({real.read:,} real, "
-            f"{generated.read:,} generated): a set compared with a part of itself looks too good"
-        )
-    if set(real.sizes) != set(generated.sizes):
-        yield (
-            f"real images are mostly {_mostly(real.sizes)}, generated ones "
-            f"{_mostly(generated.sizes)}: the difference in sharpness is part of the distance"
-        )
-    if _differ(real, generated, real.formats["JPEG"], generated.formats["JPEG"]):
-        yield (
-            f"{real.formats['JPEG']:,} of {real.read:,} real images are JPEG, "
-            f"{generated.formats['JPEG']:,} of {generated.read:,} generated ones: the artefacts of "
-            "compression are part of the distance"
-        )
-    grey = [sum(side.modes[mode] for mode in _GREY) for side in (real, generated)]
-    if _differ(real, generated, *grey):
-        yield (
-            f"{grey[0]:,} of {real.read:,} real images are grey, {grey[1]:,} of "
-            f"{generated.read:,} generated ones"
-        )
-
-
-_GREY = ("1", "L", "LA", "I 16-bit", "I;16 16-bit", "I;16B 16-bit", "I;16L 16-bit")
-
-
-def _differ(real: Audit, generated: Audit, of_real: int, of_generated: int) -> bool:
-    return abs(of_real / max(real.read, 1) - of_generated / max(generated.read, 1)) > _UNEQUAL
-
-
-def _mostly(table: Counter[str]) -> str:
-    return table.most_common(1)[0][0] if table else "missing"
+def _levels_of(pixels: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, " 256"]:
+    """Counted in every so-manieth value: 2 and 3 do not divide the step, so that it meets all
+    channels, and columns and rows of most sizes.
+    """
+    step = max(1, pixels.size // _LOOKED_AT)
+    step += (1, 0, 3, 2, 1, 0)[step % 6]
+    return np.bincount(pixels.reshape(-1)[::step], minlength=256)
 
 
 def _sum(a: Counter[str], b: Counter[str]) -> Counter[str]:

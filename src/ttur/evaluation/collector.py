@@ -82,8 +82,9 @@ class Collector:
             if audited:
                 images = np.ascontiguousarray(pixels.movedim(1, -1).cpu().numpy())
                 mode = "RGB" if tensor.shape[1] == 3 else "L"
+                floats = 0 if tensor.dtype == torch.uint8 else tensor[0].numel()
                 for image, outside in zip(images, clipped.tolist(), strict=True):
-                    audit.add(Picture(image, mode=mode, clipped=outside))
+                    audit.add(Picture(image, mode=mode, clipped=outside, floats=floats))
         if audit.read:
             self._add_audit(audit)
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ttur.evaluation.audit import findings
 from ttur.evaluation.collector import Collector, side_of_images
+from ttur.evaluation.findings import contradictions, findings
 from ttur.evaluation.measures import MEASURES, Measure, Settings, extractor_of, measures
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Side, Statistics, holds_statistics, mismatches
+from ttur.evaluation.values import SideRanges, range_of
 from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
@@ -226,6 +227,7 @@ class Comparison:
             audit={name: side.audit and side.audit.to_json() for name, side in sides.items()},
             mismatches=tuple(mismatches(a, b)),
             warnings=(
+                *contradictions(real.statistics.audit, generated.statistics.audit),
                 *(doubt for name, side in sides.items() for doubt in _doubts(name, side)),
                 *_unequal_counts(real.statistics.count, generated.statistics.count),
                 *findings(real.statistics.audit, generated.statistics.audit),
@@ -259,15 +261,23 @@ class Comparison:
                 )
 
 
-def open_source(source: Source, **reading: Any) -> ImageSet | Statistics:
-    """A path to statistics becomes those statistics; all else is opened as images."""
+def open_source(
+    source: Source, side: str, *, value_range: SideRanges | None = None, **reading: Any
+) -> ImageSet | Statistics:
+    """A path to statistics becomes those statistics; all else is opened as images of that side,
+    which is named in what is said of them.
+    """
     if isinstance(source, Statistics):
         return source
     if isinstance(source, str | Path):
         path = Path(source)
         if path.is_file() and path.suffix.lower() == ".npz" and holds_statistics(path):
             return Statistics.load(path)
-    return open_images(source, **reading)
+    try:
+        opened = open_images(source, value_range=range_of(value_range, side), **reading)
+    except ValueError as error:
+        raise ValueError(f"{side}: {error}") from error
+    return replace(opened, name=f"{opened.name} ({side})")
 
 
 def _protocol(fingerprint: dict[str, Any]) -> str:

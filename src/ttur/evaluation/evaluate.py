@@ -9,6 +9,7 @@ from ttur.evaluation.comparison import Comparison, Source, open_source
 from ttur.evaluation.measures import Settings, measures
 from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 
 
@@ -22,9 +23,10 @@ def fid(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: SideRanges | None = None,
     count: int | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     interval: bool = True,
     seed: int = 0,
     cache: bool = True,
@@ -60,6 +62,7 @@ def fid(
         value_range=value_range,
         count=count,
         on_error=on_error,
+        follow_links=follow_links,
         interval=interval,
         seed=seed,
         cache=cache,
@@ -79,9 +82,10 @@ def evaluate(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: SideRanges | None = None,
     count: int | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     interval: bool = True,
     kid_subset_size: int = 1000,
     seed: int = 0,
@@ -99,11 +103,12 @@ def evaluate(
         ['fd_digits', 'is_digits']
 
     `extractor` is what `load_extractor` takes, with its `protocol`, `weights`, `precision` and
-    `device`; an `Extractor` brings its own. `value_range` is that of float pixels, `count` the
-    number to draw from a generator, `on_error` "fail" or "skip". The interval needs about ten
-    Fréchet distances more. Statistics of the real side are kept in the cache, unless another metric
-    needs its features or `cache` is False. The global generators of torch, numpy and Python stay
-    where they are, whatever the sources draw from them.
+    `device`; an `Extractor` brings its own. `value_range` is that of float pixels, (0, 1) on both
+    sides or {"real": (0, 1), "generated": (-1, 1)}, `count` the number to draw from a generator,
+    `on_error` "fail" or "skip", `follow_links` for links out of a folder. The interval needs about
+    ten Fréchet distances more. Statistics of the real side are kept in the cache, unless another
+    metric needs its features or `cache` is False. The global generators of torch, numpy and Python
+    stay where they are, whatever the sources draw from them.
 
     Raises:
         FileNotFoundError: if there is nothing at a path.
@@ -111,10 +116,10 @@ def evaluate(
             needs images, or the sides differ in protocol.
     """
     measures(metrics)  # refused before a path is looked at
-    reading = {"value_range": value_range, "on_error": on_error}
+    reading = {"value_range": value_range, "on_error": on_error, "follow_links": follow_links}
     sides = {
-        "real": open_source(real, **reading),
-        "generated": open_source(generated, **reading, count=count),
+        "real": open_source(real, "real", **reading),
+        "generated": open_source(generated, "generated", **reading, count=count),
     }
     comparison = Comparison.of_names(
         metrics,

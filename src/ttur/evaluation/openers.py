@@ -1,12 +1,15 @@
 """Whatever holds images is opened: one opener for each kind, tried in order."""
 
+import glob
+import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
@@ -15,9 +18,10 @@ from ttur.data.dataset import DataSet
 from ttur.data.images.ahead import read_pictures
 from ttur.data.images.archives import image_files, nonempty
 from ttur.data.images.arrays import ArrayFile
-from ttur.data.images.decode import Picture
+from ttur.data.images.decode import POLICY, Picture, is_of_the_machine
+from ttur.data.images.files import FileList, ImageFiles, printable
 from ttur.evaluation.sources import ImageSet, Outcome
-from ttur.evaluation.values import Values, channels_last, shape_of_many
+from ttur.evaluation.values import ValueRange, Values, channels_last, count_of, shape_of_many
 from ttur.runtime import digests
 from ttur.runtime.errors import kind_of
 
@@ -31,9 +35,10 @@ class Items(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-# A folder, zip or tar of images, a prepared data set (a folder means its training split), an .npy
-# or .npz (`arr_0`), an array (N, H, W, 3), a tensor (N, 3, H, W), a torch Dataset or DataLoader, an
-# iterator of images or batches, a function: number of images → batch.
+# A folder, zip or tar of images, a pattern such as `images/*.png`, a list of files, a prepared data
+# set (a folder means its training split), an .npy or .npz (`arr_0`), a .pt of a tensor, an array
+# (N, H, W, 3), a tensor (N, 3, H, W), a list or iterator of images or batches, a torch Dataset or
+# DataLoader, a function: number of images → batch.
 ImageSource = (
     str | Path | DataSet | np.ndarray | Tensor | Items | Iterable[Any] | Callable[[int], Any]
 )
@@ -41,11 +46,14 @@ ImageSource = (
 
 @dataclass(frozen=True)
 class Reading:
-    """How a source is to be read: what floats mean, how many to draw, what to do about errors."""
+    """How a source is to be read: what floats mean, how many to draw, what to do about errors and
+    links out of a folder.
+    """
 
-    value_range: tuple[float, float] | None = None
+    value_range: ValueRange | None = None
     count: int | None = None
     on_error: str = "fail"
+    follow_links: bool = False
 
     def __post_init__(self) -> None:
         if self.on_error not in ("fail", "skip"):
@@ -58,9 +66,10 @@ class Reading:
 def open_images(
     source: ImageSource | ImageSet,
     *,
-    value_range: tuple[float, float] | None = None,
+    value_range: ValueRange | None = None,
     count: int | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
 ) -> ImageSet:
     """The images of a source; little is read before the first batch is asked for.
 
@@ -70,6 +79,7 @@ def open_images(
     `value_range` (black, white) is for floats; uint8 images are taken as they are. `count` is how
     many images to draw from a function, or to take from an iterator. `on_error` "skip" passes over
     images that cannot be read, and counts and names them in the audit; "fail" stops at the first.
+    Links out of a folder are followed with `follow_links`; those within it are anyway.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
@@ -77,7 +87,7 @@ def open_images(
     """
     if isinstance(source, ImageSet):
         return source
-    reading = Reading(value_range, count, on_error)
+    reading = Reading(value_range, count, on_error, follow_links)
     values = reading.values(source)
     for opener in OPENERS:
         opened = opener(source, reading)
@@ -138,13 +148,59 @@ def array_file(source: Any, reading: Reading) -> ImageSet | None:
     return ImageSet(values.where, shape[0], reading.on_error, read, content=content, array=mapped)
 
 
+def tensor_file(source: Any, reading: Reading) -> ImageSet | None:
+    """A .pt or .pth of a tensor (N, 3, H, W), or of a list of them; nothing else is unpickled."""
+    if not isinstance(source, str | Path) or not Path(source).is_file():
+        return None
+    path = Path(source)
+    if path.suffix.lower() not in (".pt", ".pth"):
+        return None
+    try:
+        with path.open("rb") as file:
+            held = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # of torch, of zip files and of unpicklers
+        if is_of_the_machine(error):
+            raise
+        held = "something that loads only by running code, or a damaged file"
+    many = held if isinstance(held, list | tuple) else [held]
+    if not many or not all(isinstance(each, Tensor) for each in many):
+        found = held if isinstance(held, str) else kind_of(held)
+        raise ValueError(
+            f"expected in {path} a tensor of images (N, 3, H, W) or a list of such, got {found}; "
+            "write it by torch.save(images, path)"
+        )
+    opened = (array if isinstance(held, Tensor) else items)(held, reading)
+    assert opened is not None
+    return replace(opened, name=str(path))
+
+
+def file_list(source: Any, reading: Reading) -> ImageSet | None:
+    """A list of image files, or a pattern of names such as `images/**/*.png`."""
+    if isinstance(source, list | tuple):
+        if not source or not all(isinstance(each, str | Path) for each in source):
+            return None
+        return _of_files(FileList(source, "a list of files"), reading)
+    if not isinstance(source, str | Path) or Path(source).exists():
+        return None
+    pattern = str(source)
+    if not glob.has_magic(pattern):
+        return None
+    names = [name for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name)]
+    if not names:
+        raise FileNotFoundError(f"no images at {pattern}: no file has a name of that pattern")
+    return _of_files(FileList(names, pattern), reading)
+
+
 def files(source: Any, reading: Reading) -> ImageSet | None:
     """A folder, a zip or a tar of image files."""
     if not isinstance(source, str | Path):
         return None
-    found = image_files(Path(source))
+    return _of_files(image_files(Path(source), follow_links=reading.follow_links), reading)
+
+
+def _of_files(found: ImageFiles, reading: Reading) -> ImageSet:
     if reading.on_error == "fail":
-        for where, reason in found.refused:
+        for where, reason in [*found.refused, *found.unfollowed]:
             raise ValueError(f"{where} {reason}")
     if not found.refused:
         nonempty(found)
@@ -153,16 +209,26 @@ def files(source: Any, reading: Reading) -> ImageSet | None:
         for entry, picture in read_pictures(found, found.entries):
             yield picture if isinstance(picture, Picture) else (entry.where, picture)
 
-    count = len(found.entries)
-    return ImageSet(name_of(source), count, reading.on_error, read, found, found.sha256)
+    def content() -> str:  # of the files, whose pixels are what the policy makes of them
+        return digests.of_text(f"{found.sha256()} {POLICY}")
+
+    name = printable(str(found.path))
+    return ImageSet(name, len(found.entries), reading.on_error, read, found, content)
 
 
 def data_set(source: Any, reading: Reading) -> ImageSet | None:
     """One of `ttur.data`."""
     if not isinstance(source, DataSet):
         return None
+    labels, classes = source.labels, source.card.get("classes")
+    if labels is not None and classes:
+        labels = np.array(classes)[labels]
     return _of_array(
-        source.images, reading.values(source), reading.on_error, lambda: _prepared_sha256(source)
+        source.images,
+        reading.values(source),
+        reading.on_error,
+        lambda: _prepared_sha256(source),
+        labels,
     )
 
 
@@ -183,23 +249,29 @@ def array(source: Any, reading: Reading) -> ImageSet | None:
 
 
 def items(source: Any, reading: Reading) -> ImageSet | None:
-    """A map-style data set; a list of images."""
+    """A map-style data set; a list or tuple of images or batches."""
     if isinstance(source, dict | IterableDataset) or not isinstance(source, Items):
         return None
-    values = reading.values(source)
+    values, listed = reading.values(source), isinstance(source, list | tuple)
 
     def read(batch_size: int) -> Iterator[Outcome]:
         for index in range(len(source)):
             try:
-                (picture,) = values.pictures_of(source[index])
+                pictures = list(values.pictures_of(source[index]))
+                if len(pictures) != 1 and not listed:
+                    raise ValueError(
+                        f"{len(pictures)} images where one was expected; a data set of batches is "
+                        "read by iter(...) of it"
+                    )
             except Exception as error:  # of a data set of somebody else's
                 reason = ValueError(f"cannot read item {index} of {values.where}: {error}")
                 reason.__cause__ = error
                 yield f"item {index}", reason
             else:
-                yield picture
+                yield from pictures
 
-    return ImageSet(values.where, len(source), reading.on_error, read)
+    count = count_of(source) if listed else len(source)
+    return ImageSet(values.where, count, reading.on_error, read)
 
 
 def iterable(source: Any, reading: Reading) -> ImageSet | None:
@@ -244,16 +316,26 @@ def function(source: Any, reading: Reading) -> ImageSet | None:
 # An opener returns None of what is not its kind, and raises if it is and cannot be read.
 Opener = Callable[[Any, Reading], ImageSet | None]
 DRAWN: tuple[Opener, ...] = (iterable, function)  # they have no number of their own
-OPENERS: list[Opener] = [prepared_folder, array_file, files, data_set, array, items, *DRAWN]
+OPENERS: list[Opener] = [
+    *(prepared_folder, array_file, tensor_file, file_list, files),
+    *(data_set, array, items, *DRAWN),
+]
 
 
 def _of_array(
-    pixels: np.ndarray, values: Values, on_error: str, content: Callable[[], str]
+    pixels: np.ndarray,
+    values: Values,
+    on_error: str,
+    content: Callable[[], str],
+    labels: np.ndarray | None = None,
 ) -> ImageSet:
     values.check(pixels.dtype, pixels.shape)
 
     def read(batch_size: int) -> Iterator[Outcome]:
-        return map(values.picture, pixels)
+        pictures = map(values.picture, pixels)
+        if labels is None:
+            return pictures
+        return (replace(p, label=str(label)) for p, label in zip(pictures, labels, strict=True))
 
     return ImageSet(
         values.where, len(pixels), on_error, read, content=content, array=lambda: _pixels(pixels)

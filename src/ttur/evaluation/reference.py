@@ -12,6 +12,7 @@ from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Statistics, mismatches
+from ttur.evaluation.values import ValueRange
 from ttur.features.designs import DESIGNS
 from ttur.features.extractors import Extractor, load_extractor
 from ttur.metrics.uncertainty import LEAST_RATIO
@@ -32,9 +33,10 @@ def statistics(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: ValueRange | None = None,
     count: int | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     seed: int = 0,
 ) -> Statistics:
     """One pass over the images of a source (`evaluation.openers`), which may stand for them later.
@@ -50,7 +52,13 @@ def statistics(
         FileNotFoundError: if there is nothing at the path.
         ValueError: if it holds fewer than two images, or not images; a corrupt file is named.
     """
-    images = open_images(source, value_range=value_range, count=count, on_error=on_error)
+    images = open_images(
+        source,
+        value_range=value_range,
+        count=count,
+        on_error=on_error,
+        follow_links=follow_links,
+    )
     if isinstance(extractor, str):
         extractor = load_extractor(
             extractor, protocol=protocol, weights=weights, device=device, precision=precision
@@ -75,7 +83,8 @@ def write_statistics(images: Path, file: Path, **options: Any) -> Statistics:
         raise ValueError(
             f"the statistics would overwrite the images in {images}; name another file"
         )
-    reading = {name: options.pop(name) for name in ("value_range", "on_error") if name in options}
+    words = ("value_range", "on_error", "follow_links")
+    reading = {name: options.pop(name) for name in words if name in options}
     source = open_images(images, **reading)
     file.parent.mkdir(parents=True, exist_ok=True)
     made = statistics(source, **options)

@@ -57,11 +57,14 @@ class ImagePass:
     """One pass: iterates over uint8 (batch, H, W, 3), or a list of (H, W, 3) where a batch has
     images of several sizes. The last batch may be smaller.
 
-    `audit` is of what was read so far; without `audited` it only counts.
+    `audit` is of what was read so far; without `audited` it only counts. `labels` are the classes
+    of the images that came through, in their order: the first folder of the path in a folder or
+    archive, the label beside an image of a data set, as text; None where the source says nothing.
     """
 
     def __init__(self, images: ImageSet, batch_size: int, audited: bool) -> None:
         self.audit = Audit()
+        self.labels: list[str | None] = []
         self._images, self._audited = images, audited
         if images.files is not None:
             self.audit.ignored.update(images.files.ignored)
@@ -84,14 +87,14 @@ class ImagePass:
         while batch := list(islice(pixels, batch_size)):
             one_size = len({image.shape for image in batch}) == 1
             yield np.stack(batch) if one_size else batch
-        if not self.audit.read:
-            first = (
-                f"; the first: {self.audit.skipped_files[0].reason}" if self.audit.skipped else ""
-            )
+        if self.audit.skipped and not self.audit.read:
             raise ValueError(
-                f"none of the {self.audit.skipped} images of {self._images.name} could be read"
-                f"{first}"
+                f"none of the {self.audit.skipped} images of {self._images.name} could be read; "
+                f"the first: {self.audit.skipped_files[0].reason}"
             )
+        if not self.audit.read:
+            why = "it was empty, or read before" if self._images.count is None else "it is empty"
+            raise ValueError(f"expected images from {self._images.name}, got none: {why}")
 
     def _good(self, outcomes: Iterator[Outcome]) -> Iterator[np.ndarray]:
         for outcome in outcomes:
@@ -100,6 +103,7 @@ class ImagePass:
                     self.audit.add(outcome)
                 else:
                     self.audit.read += 1
+                self.labels.append(outcome.label)
                 yield outcome.pixels
             elif self._images.on_error == "fail":
                 raise outcome[1]

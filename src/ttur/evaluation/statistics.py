@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ttur.evaluation.audit import Audit, findings
+from ttur.evaluation.audit import Audit
+from ttur.evaluation.findings import contradictions, findings
 from ttur.metrics.moments import Moments
 from ttur.runtime.files import replacement
 from ttur.runtime.settings import reasons
@@ -73,7 +74,7 @@ class Statistics:
     @property
     def doubts(self) -> list[str]:
         """Sentences on what is odd about the images, as far as it is known."""
-        return findings(self.audit, None)
+        return [*contradictions(self.audit, None), *findings(self.audit, None)]
 
     def save(self, path: Path, *, with_groups: bool = False) -> None:
         """Written beside, flushed, then renamed: never half a file under that name.

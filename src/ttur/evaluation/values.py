@@ -1,7 +1,7 @@
 """Arrays and tensors of images, in the layouts they come in, become uint8 (height, width, 3)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,11 @@ from torch import Tensor
 from ttur.data.images.decode import Picture, check_pixels, picture_of
 from ttur.runtime.surroundings import neutral_surroundings
 
+ValueRange = tuple[float, float]
+"""Black and white."""
+SideRanges = ValueRange | Mapping[str, ValueRange]
+"""That of both sides, or by the names of the sides."""
+SIDES = ("real", "generated")
 _NOT_FINITE = "a value of the images in {} is NaN or infinite"
 
 
@@ -25,22 +30,29 @@ class Values:
     """
 
     where: str
-    value_range: tuple[float, float] | None
+    value_range: ValueRange | None
 
     def __post_init__(self) -> None:
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(
-                    "expected as `value_range` black and white, two numbers with black < white, "
-                    f"got {self.value_range!r}"
-                )
+        if self.value_range is not None and not _is_range(self.value_range):
+            raise ValueError(
+                "expected as `value_range` black and white, two numbers with black < white, "
+                f"got {self.value_range!r}"
+            )
 
     def pictures_of(self, item: Any) -> Iterator[Picture]:
         """The images of one item: one of Pillow's, an array (H, W, 3), (H, W, 1) or (H, W), a
         tensor (3, H, W), (1, H, W) or (H, W), a batch of these with channels, or a list of images.
-        Of a tuple or dict, as data sets give them: the entry `image`, or else the first.
+        Of a tuple or dict, as data sets give them: the entry `image`, or else the first, with the
+        labels that stand beside it.
         """
+        labels = _labels_of(item)
+        if labels is not None:
+            images = _first_of(item)
+            if len(labels) != count_of(images):
+                labels = [None] * count_of(images)  # of other things than these
+            for picture, label in zip(self.pictures_of(images), labels, strict=True):
+                yield replace(picture, label=label)
+            return
         if isinstance(item, list) and item and all(_is_image(entry) for entry in item):
             for entry in item:
                 yield from self.pictures_of(entry)
@@ -103,6 +115,12 @@ class Values:
         Raises:
             ValueError: naming what is wrong with the layout, the type or the size.
         """
+        if len(shape) == 4 and shape[3] == 4:
+            raise ValueError(
+                f"expected images of 1 or 3 channels in {self.where}, got 4 in {shape} when read "
+                "as (N, H, W, channels); composite the images on a background by the fourth, if "
+                "it is alpha, or drop it; if it is no axis of channels, move the axes"
+            )
         if len(shape) != 4 or shape[3] not in (1, 3):
             raise ValueError(
                 f"expected images in {self.where} as arrays (N, H, W, 3) or tensors (N, 3, H, W), "
@@ -124,10 +142,11 @@ class Values:
 
     def picture(self, values: np.ndarray) -> Picture:
         """One image of checked values (H, W, 1 or 3)."""
-        clipped = 0
+        clipped = floats = 0
         if values.dtype != np.uint8:
             assert self.value_range is not None
             low, high = self.value_range
+            floats = values.size
             levels = (values.astype(np.float64) - low) * (255 / (high - low))
             if not np.isfinite(levels).all():
                 raise ValueError(_NOT_FINITE.format(self.where))
@@ -136,7 +155,26 @@ class Values:
         mode = "RGB" if values.shape[2] == 3 else "L"
         # A copy: what made the values may write the next image over them.
         pixels = np.repeat(values, 3, axis=2) if mode == "L" else np.array(values, order="C")
-        return Picture(pixels, mode=mode, clipped=clipped)
+        return Picture(pixels, mode=mode, clipped=clipped, floats=floats)
+
+
+def range_of(value_range: SideRanges | None, side: str) -> ValueRange | None:
+    """What floats of the side "real" or "generated" mean.
+
+    >>> range_of({"real": (0.0, 1.0), "generated": (-1.0, 1.0)}, "real")
+    (0.0, 1.0)
+
+    Raises:
+        ValueError: if it is of other sides.
+    """
+    if not isinstance(value_range, Mapping):
+        return value_range
+    if not set(value_range) <= set(SIDES):
+        raise ValueError(
+            f"expected as `value_range` one for {' and '.join(SIDES)}, got one for "
+            f"{', '.join(map(str, value_range))}"
+        )
+    return value_range.get(side)
 
 
 def channels_last(values: np.ndarray | Tensor) -> np.ndarray:
@@ -174,6 +212,37 @@ def _first_of(item: Any) -> Any:
         else:
             item = item[0]
     return item
+
+
+def count_of(images: Any) -> int:
+    """How many an image, or a batch with its axis of channels, is; a list, all in it together."""
+    if isinstance(images, list | tuple):
+        return sum(map(count_of, images))
+    return len(images) if isinstance(images, np.ndarray | Tensor) and images.ndim == 4 else 1
+
+
+def _labels_of(item: Any) -> list[str | None] | None:
+    """What stands beside images: a number in a tuple (image, label), or `label` in a dict, or as
+    many as there are in a batch; None if nothing does that could be such.
+    """
+    beside, kinds = None, (int, np.integer)
+    if isinstance(item, dict):
+        beside = next((item[name] for name in ("label", "labels") if name in item), None)
+        kinds = (*kinds, str)
+    elif isinstance(item, tuple | list) and len(item) == 2:
+        beside = item[1]
+    if isinstance(beside, np.ndarray | Tensor) and beside.ndim <= 1:
+        beside = beside.tolist()
+    many = beside if isinstance(beside, list | tuple) else [beside]
+    return [str(one) for one in many] if many and all(isinstance(o, kinds) for o in many) else None
+
+
+def _is_range(pair: Any) -> bool:
+    try:
+        low, high = (float(each) for each in pair)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isfinite(low) and np.isfinite(high) and low < high)
 
 
 def _is_image(entry: Any) -> bool:

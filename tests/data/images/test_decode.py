@@ -11,7 +11,8 @@ from PIL import Image
 
 from reference import archives
 from ttur.data.images.archives import image_entries
-from ttur.data.images.decode import decode
+from ttur.data.images.decode import decode, picture_of
+from ttur.data.images.files import Folder
 from ttur.data.images.framing import centre_crop_and_resize
 
 
@@ -35,8 +36,9 @@ def constant(mode: str, colour) -> Image.Image:
         (constant("RGBA", (200, 100, 50, 0)), (0, 0, 0)),  # on black
         (constant("LA", (100, 51)), (20, 20, 20)),  # a fifth of 100
         (constant("I;16", 0x1200), (0x12, 0x12, 0x12)),  # the high byte
+        (constant("RGB", (9, 9, 9)).quantize(2), (9, 9, 9)),
     ],
-    ids=["rgb", "grey", "bilevel", "opaque", "transparent", "grey with alpha", "16 bit"],
+    ids=["rgb", "grey", "bilevel", "opaque", "transparent", "grey with alpha", "16 bit", "palette"],
 )
 def test_every_mode_becomes_rgb_by_the_stated_policy(image, expected):
     pixels = decode(encoded(image), "here").pixels
@@ -88,6 +90,98 @@ def test_colour_of_16_bits_keeps_its_high_byte_and_is_reported():
     picture = decode(archives.png(2, 2, row * 2, bits=16), "here")
     assert (picture.pixels == (0x12, 0x34, 0x56)).all()
     assert picture.mode == "RGB 16-bit"
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int16", "float32"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_pixels_of_no_agreed_range_are_refused_whatever_their_values(dtype, compression):
+    image = Image.fromarray(np.arange(16).reshape(4, 4).astype(dtype))
+    with pytest.raises(ValueError, match=r"wide\.tif: signed, 32-bit or floating-point pixels"):
+        decode(encoded(image, "TIFF", compression=compression), "wide.tif")
+    with pytest.raises(ValueError, match="no agreed range"):
+        picture_of(image)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_signed_samples_are_refused(bits):
+    data = np.arange(4).astype(f"<i{bits // 8}").tobytes()
+    with pytest.raises(ValueError, match="no agreed range"):
+        decode(archives.tiff(bits, data, sample_format=2), "signed.tif")
+
+
+def test_a_grey_netpbm_file_of_more_than_8_bits_spans_its_range():
+    """Pillow holds it in 32 bits; its largest value, stated in the header, is white."""
+    pixels = decode(b"P5 2 2 4095\n" + bytes([15, 255, 0, 0, 8, 0, 0, 255]), "a.pgm").pixels
+    assert pixels[..., 0].tolist() == [[255, 0], [128, 15]]
+
+
+TIFF_ROWS = {  # bits: two rows of two pixels, and their levels
+    1: (bytes([0b01000000, 0b10000000]), [0, 255, 255, 0]),
+    2: (bytes([0b00010000, 0b10110000]), [0, 85, 170, 255]),
+    4: (bytes([0x0F, 0x3C]), [0, 255, 51, 204]),
+    8: (bytes([0, 255, 18, 99]), [0, 255, 18, 99]),
+    16: (np.array([0, 65535, 0x1234, 0x80FF], "<u2").tobytes(), [0, 255, 0x12, 0x80]),
+}
+
+
+@pytest.mark.parametrize("bits", TIFF_ROWS)
+def test_white_is_zero_in_every_bit_depth(bits):
+    data, levels = TIFF_ROWS[bits]
+    black_is_zero = decode(archives.tiff(bits, data, photometric=1), "a.tif").pixels
+    assert black_is_zero[..., 0].ravel().tolist() == levels
+    white_is_zero = decode(archives.tiff(bits, data, photometric=0), "a.tif").pixels
+    assert np.array_equal(white_is_zero, 255 - black_is_zero)
+
+
+def test_a_tiff_of_12_bits_keeps_its_high_eight():
+    pixels = decode(archives.tiff(12, bytes([0x00, 0x0F, 0xFF, 0x12, 0x38, 0x00])), "a.tif").pixels
+    assert pixels[..., 0].ravel().tolist() == [0x00, 0xFF, 0x12, 0x80]
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "key", "levels"),
+    [
+        (1, b"\x80", b"\0\1", [0, 0]),
+        (1, b"\x80", b"\0\0", [255, 0]),
+        (2, b"\xd0", b"\0\3", [0, 85]),
+        (4, b"\xf3", b"\0\x0f", [0, 51]),
+        (4, b"\xf3", b"\0\3", [255, 0]),
+        (8, b"\xff\x33", b"\0\xff", [0, 51]),
+        (16, b"\x33\x10\x33\x11", b"\x33\x10", [0, 51]),
+    ],
+)
+def test_a_transparent_grey_becomes_black_in_every_bit_depth(bits, row, key, levels):
+    """tRNS states it in the units of the file (PNG, section 11.3.2.1)."""
+    data = archives.png(2, 2, (b"\0" + row) * 2, bits=bits, colour=0, key=key)
+    picture = decode(data, "grey.png")
+    assert picture.transparent
+    assert picture.pixels[0, :, 0].tolist() == levels
+
+
+def test_a_transparent_colour_becomes_black_or_is_refused():
+    rows = (b"\0" + bytes([1, 2, 3, 9, 9, 9])) * 2
+    picture = decode(archives.png(2, 2, rows, key=bytes([0, 1, 0, 2, 0, 3])), "key.png")
+    assert picture.pixels[0].tolist() == [[0, 0, 0], [9, 9, 9]]
+    wide = archives.png(2, 2, (b"\0" + bytes(12)) * 2, bits=16, key=bytes(6))
+    with pytest.raises(ValueError, match=r"key\.png: its transparent colour has 16 bits"):
+        decode(wide, "key.png")
+
+
+def test_transparency_is_composited_alike_in_every_mode():
+    straight = Image.new("RGBA", (3, 3), (200, 100, 50, 51))
+    expected = picture_of(straight.copy()).pixels
+    assert (expected == (40, 20, 10)).all()  # a fifth
+    assert np.array_equal(picture_of(straight.convert("RGBa")).pixels, expected)
+    grey = Image.new("LA", (3, 3), (100, 51))
+    palette = Image.new("P", (3, 3), 0)
+    palette.putpalette([100] * 3)
+    palette.info["transparency"] = bytes([51])
+    both = Image.new("PA", (3, 3), (0, 51))
+    both.putpalette([100] * 3)
+    for image in (grey, grey.convert("La"), palette, both):
+        picture = picture_of(image)
+        assert picture.transparent
+        assert (picture.pixels == 20).all(), image.mode
 
 
 def test_damaged_metadata_changes_neither_pixels_nor_warnings():
@@ -153,7 +247,9 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
         list(read_pixels(tmp_path / "folder"))
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "..\\a.png"])
+@pytest.mark.parametrize(
+    "name", ["../a.png", "/a.png", "a/../../b.png", "..\\a.png", "C:\\a.png", "\\a.png"]
+)
 def test_zip_members_outside_the_archive_are_refused(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr(name, b"")
@@ -179,11 +275,55 @@ def test_a_zip_member_with_a_wrong_checksum_is_named(tmp_path):
         list(read_pixels(archive))
 
 
-def test_a_linked_folder_is_refused(tmp_path):
-    saved(tmp_path / "folder", ["a/1.png"])
-    os.symlink(tmp_path / "folder" / "a", tmp_path / "folder" / "again")
-    with pytest.raises(ValueError, match="again links to another folder"):
+def paths(folder: Path, **options) -> list[str]:
+    return [entry.path for entry in Folder(folder, **options).entries]
+
+
+def test_links_within_a_folder_are_followed_and_each_folder_read_once(tmp_path):
+    saved(tmp_path / "folder", ["b/1.png", ".hidden/2.png"])
+    for target, link in (("b", "again"), (".", "self"), (".hidden", "shown"), ("..", "b/out")):
+        os.symlink(target, tmp_path / "folder" / link, target_is_directory=True)
+    os.symlink("1.png", tmp_path / "folder" / "b" / "3.png")
+    assert paths(tmp_path / "folder") == ["b/1.png", "b/3.png", "shown/2.png"]
+
+
+def test_links_to_the_outside_are_followed_only_if_asked_for(tmp_path):
+    saved(tmp_path / "elsewhere", ["deep/1.png", "2.png"])
+    saved(tmp_path / "folder", ["a.png"])
+    os.symlink(tmp_path / "elsewhere", tmp_path / "folder" / "more")
+    os.symlink(tmp_path / "folder", tmp_path / "elsewhere" / "deep" / "loop")
+    with pytest.raises(ValueError, match=r"more links to a folder outside .*`follow_links`"):
         list(read_pixels(tmp_path / "folder"))
+    closed = Folder(tmp_path / "folder")
+    assert [entry.path for entry in closed.entries] == ["a.png"]
+    assert closed.ignored == {"linked folder": 1}
+    assert not closed.refused
+    followed = paths(tmp_path / "folder", follow_links=True)
+    assert followed == ["a.png", "more/2.png", "more/deep/1.png"]
+
+
+def test_a_cache_of_links_into_blobs_is_read_by_the_option(tmp_path):
+    """As Hugging Face, git-annex and DVC lay out what they fetch."""
+    (tmp_path / "blobs").mkdir()
+    images = saved(tmp_path / "blobs", ["0.png", "1.png"])
+    (tmp_path / "snapshots" / "abc").mkdir(parents=True)
+    for i in range(2):
+        os.rename(tmp_path / "blobs" / f"{i}.png", tmp_path / "blobs" / f"{i:064}")
+        os.symlink(f"../../blobs/{i:064}", tmp_path / "snapshots" / "abc" / f"{i}.png")
+    assert paths(tmp_path) == ["snapshots/abc/0.png", "snapshots/abc/1.png"]
+    snapshot = Folder(tmp_path / "snapshots" / "abc", follow_links=True)
+    assert np.array_equal([entry.pixels() for entry in snapshot.entries], images)
+
+
+def test_archives_with_back_slashes_are_read_as_folders(tmp_path):
+    saved(tmp_path / "folder", ["a.png"])
+    content = (tmp_path / "folder" / "a.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "windows.zip", "w") as archive:
+        archive.writestr("cats\\", b"")
+        archive.writestr("cats\\1.png", content)
+        archive.writestr("dogs\\.thumbs\\2.png", content)
+    with image_entries(tmp_path / "windows.zip") as entries:
+        assert [(entry.path, entry.label) for entry in entries] == [("cats/1.png", "cats")]
 
 
 def test_a_postscript_file_called_jpg_is_refused(tmp_path):

@@ -12,10 +12,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from ttur.data.images.decode import SUFFIXES, is_of_the_machine
+from ttur.data.images.decode import is_of_the_machine
 from ttur.data.images.files import LARGEST_FILE, Folder, ImageEntry, ImageFiles, too_large
 
 IN_MEMORY = 64 * 2**20
@@ -27,15 +27,17 @@ LARGEST_RATIO = 200
 _DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
-def image_files(path: Path) -> ImageFiles:
+def image_files(path: Path, *, follow_links: bool = False) -> ImageFiles:
     """The image files of a folder, zip or tar (.tar.gz, .tar.bz2 and .tar.xz too), by content.
+
+    `follow_links` is for links out of a folder; those in archives are never followed.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
         ValueError: if it is neither, or an archive that names files outside itself.
     """
     if path.is_dir():
-        return Folder(path)
+        return Folder(path, follow_links=follow_links)
     if not path.exists():
         raise FileNotFoundError(f"no images at {path}: no such folder, zip or tar archive")
     if path.is_file():
@@ -59,7 +61,7 @@ def image_entries(path: Path | str) -> Iterator[list[ImageEntry]]:
     """
     path = Path(path)
     with closing(image_files(path)) as files:
-        for where, reason in files.refused:
+        for where, reason in [*files.refused, *files.unfollowed]:
             raise ValueError(f"{where} {reason}")
         if isinstance(files, Tar) and files.compressed:
             raise ValueError(f"expected a folder, zip or uncompressed tar, got {path}; unpack it")
@@ -73,8 +75,10 @@ def nonempty(files: ImageFiles) -> list[ImageEntry]:
         ValueError: if there is none.
     """
     if not files.entries:
+        held = ", ".join(f"{kind} {count:,}" for kind, count in files.ignored.most_common(5))
         raise ValueError(
-            f"expected image files ({', '.join(sorted(SUFFIXES))}) in {files.path}, got none"
+            f"expected image files (.png, .jpg, .webp, ...) in {files.path}, got none"
+            + (f" but others: {held}" if held else "")
         )
     return files.entries
 
@@ -95,7 +99,7 @@ class Zip(ImageFiles):
                 refusal = "is encrypted; unpack it with its password"
             elif member.file_size > LARGEST_FILE:
                 refusal = too_large(member.file_size)
-            if not member.is_dir():
+            if not member.is_dir() and not member.filename.endswith("\\"):
                 self._offer(
                     listed, _inside(member.filename, self.where(member.filename)), member, refusal
                 )
@@ -274,8 +278,9 @@ def is_tar(path: Path) -> bool:
 
 
 def _inside(name: str, where: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
+    """Its path; some programs write those of Windows, with back-slashes, into archives."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
         raise ValueError(f"{where} names a file outside the archive; refused")
     return path
 

@@ -64,7 +64,11 @@ class ArrayFile:
     def _stream(self) -> Iterator[tuple[Any, tuple[int, ...], np.dtype]]:
         with zipfile.ZipFile(self.path) as archive:
             if _MEMBER not in archive.namelist():
-                raise ValueError(f"no arr_0, but {', '.join(archive.namelist()[:5])}")
+                keys = ", ".join(name.removesuffix(".npy") for name in archive.namelist()[:5])
+                raise ValueError(
+                    f"no arr_0 (images), nor mu and sigma (statistics), but {keys or 'nothing'}; "
+                    "write it again with these keys"
+                )
             with archive.open(_MEMBER) as stream:
                 shape, dtype = _header(stream)
                 claimed = stream.tell() + math.prod(shape) * dtype.itemsize
