@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ttur.evaluation.accumulator import Accumulator as Accumulator
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
+    from ttur.evaluation.evaluate import inception_score as inception_score
     from ttur.evaluation.reference import statistics as statistics
     from ttur.experiments.running import run as run
     from ttur.features.extractors import Extractor as Extractor
@@ -46,6 +47,7 @@ _PUBLIC = {
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
     "fid": "ttur.evaluation.evaluate",
+    "inception_score": "ttur.evaluation.evaluate",
     "load_extractor": "ttur.features.extractors",
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",

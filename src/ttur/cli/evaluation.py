@@ -53,8 +53,9 @@ def fid(
 
 @grouped
 def evaluate(
-    real: RealSide,
-    generated: GeneratedSide,
+    real: Annotated[
+        Path, typer.Argument(metavar="[A]", help="Real; not for metrics that look at B alone.")
+    ],
     options: Comparing,
     metrics: Annotated[
         str,
@@ -62,15 +63,17 @@ def evaluate(
             help="Names between commas, '?' lists them; neighbours as precision_recall_k5."
         ),
     ] = "fid,is,kid,precision_recall",
+    generated: Annotated[
+        Path | None, typer.Argument(metavar="B", help="Generated: the same kinds.")
+    ] = None,
     kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
     as_json: Json = False,
 ) -> None:
     """Several metrics of B (generated) against A (real), in one pass over the images."""
     from ttur.evaluation.evaluate import evaluate
 
-    result = evaluate(
-        real, generated, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say
-    )
+    sides = (None, real) if generated is None else (real, generated)
+    result = evaluate(*sides, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say)
     _print_doubts(result)
     if as_json:
         print_json(result.to_json())

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ttur.evaluation.collector import Collector
-from ttur.evaluation.comparison import Comparison, Source, open_source
+from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.given import Source, open_real
 from ttur.evaluation.measures import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
@@ -32,7 +33,8 @@ class Accumulator:
         >>> list(accumulator.compute())
         ['fd_digits', 'is_digits']
 
-    The real side is seen once, at the start; the options are those of `evaluate`. Without `audit`
+    The real side is seen once, at the start, and may be None for metrics that do not look at it, as
+    `is`; the options are those of `evaluate`. Without `audit`
     the generated images are neither hashed nor counted by kind, only looked at. In a
     `torch.distributed` group every process gives the images it made and all call `compute`: each
     image counts once, whatever the shares.
@@ -47,7 +49,7 @@ class Accumulator:
 
     def __init__(
         self,
-        real: Source,
+        real: Source | None,
         metrics: str | Sequence[str] = ("fid",),
         *,
         extractor: str | Extractor = "inception",
@@ -66,10 +68,10 @@ class Accumulator:
         audit: bool = True,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        measures(metrics)  # refused before a path is looked at
+        wanted = measures(metrics)  # refused before a path is looked at
         self._reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
         self._batch_size, self._audited = batch_size, audit
-        side = open_source(real, **self._reading)
+        side = open_real(real, wanted, say, **self._reading)
         self._comparison = Comparison.of_names(
             metrics,
             extractor=extractor,
@@ -81,11 +83,11 @@ class Accumulator:
             kid_subset_size=kid_subset_size,
             seed=seed,
             allow_protocol_mismatch=allow_protocol_mismatch,
-            sides={"real": side},
+            sides={} if side is None else {"real": side},
         )
         self._noise: dict[str, Any] = {}
         with self._apart(), rank_zero_first():
-            self._real = self._comparison.look(
+            self._real = side and self._comparison.look(
                 side, "real", cache=cache, batch_size=batch_size, say=say
             )
         self.reset()
@@ -114,8 +116,13 @@ class Accumulator:
         """Take over the images another one has seen, as if given after one's own.
 
         Raises:
-            ValueError: if it has another extractor, or metrics that need less.
+            ValueError: if it has another extractor, or metrics that need less, or is this one.
         """
+        if other is self:
+            raise ValueError(
+                "expected another accumulator to merge, got this one, whose images would count "
+                "twice; merge those of other processes or parts"
+            )
         self._generated.merge(other._generated)
 
     def compute(self) -> Evaluation:

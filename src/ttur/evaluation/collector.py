@@ -15,13 +15,11 @@ from torch import Tensor
 from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
 from ttur.evaluation.sources import ImageSet, check_batch_size, extractor_input
-from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.statistics import ARRAYS, Side, Statistics
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
 from ttur.runtime.settings import reasons
-
-KEPT = ("features", "logits")
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Collector:
     def __init__(self, extractor: Extractor, keep: Collection[str] = (), *, seed: int = 0):
         self.extractor, self.seed = extractor, seed
         self.moments = GroupedMoments(extractor.dimension, seed=seed)
-        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in KEPT if name in keep}
+        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in ARRAYS if name in keep}
         self.quantisation = set[str]()
         self.audit: Audit | None = None
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ttur.evaluation.comparison import Comparison, Source, open_source
+from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.given import Source, open_real, open_source
 from ttur.evaluation.measures import Settings, measures
 from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
@@ -69,7 +71,7 @@ def fid(
 
 
 def evaluate(
-    real: Source,
+    real: Source | None,
     generated: Source,
     metrics: str | Sequence[str] = ("fid",),
     *,
@@ -98,6 +100,7 @@ def evaluate(
         >>> list(evaluate(*sides, "fid,is", extractor="digits", cache=False))
         ['fd_digits', 'is_digits']
 
+    A metric of one side, as `is`, does not look at the other: it is not read, and may be None.
     `extractor` is what `load_extractor` takes, with its `protocol`, `weights`, `precision` and
     `device`; an `Extractor` brings its own. `value_range` is that of float pixels, `count` the
     number to draw from a generator, `on_error` "fail" or "skip". The interval needs about ten
@@ -110,12 +113,13 @@ def evaluate(
         ValueError: if a side has fewer images than a metric needs, is statistics where a metric
             needs images, or the sides differ in protocol.
     """
-    measures(metrics)  # refused before a path is looked at
+    wanted = measures(metrics)  # refused before a path is looked at
     reading = {"value_range": value_range, "on_error": on_error}
-    sides = {
-        "real": open_source(real, **reading),
+    opened = {
+        "real": open_real(real, wanted, say, **reading),
         "generated": open_source(generated, **reading, count=count),
     }
+    sides = {name: side for name, side in opened.items() if side is not None}
     comparison = Comparison.of_names(
         metrics,
         extractor=extractor,
@@ -136,7 +140,22 @@ def evaluate(
             )
             for name, side in sides.items()
         }
-        return comparison.of(seen["real"], seen["generated"])
+        return comparison.of(seen.get("real"), seen.get("generated"))
+
+
+def inception_score(images: Source, **options: Any) -> Result:
+    """Inception Score of one set of images; the options are those of `evaluate`.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    >>> inception_score(images, extractor="digits").metric
+    'is_digits'
+
+    Raises:
+        FileNotFoundError: if there is nothing at a path.
+        ValueError: if there are fewer than ten images.
+    """
+    return evaluate(None, images, "is", **options).first
 
 
 def compare(

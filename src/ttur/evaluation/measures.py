@@ -5,14 +5,14 @@ are made from its rows.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ttur.evaluation.result import Measurement
-from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.statistics import MOMENTS, Side, Statistics
 from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
@@ -24,6 +24,9 @@ from ttur.runtime.errors import closest
 
 PLAIN = "inception"  # the extractor of names that carry none
 _NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
+# Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
+ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
+SCORED_IMAGES = 50_000  # what everybody takes for an Inception Score
 
 # Values with their details, in the order of a measure's numbers.
 DetailedValues = Iterator[tuple[float, dict[str, Any]]]
@@ -46,24 +49,38 @@ class Settings:
             )
 
 
+def _two(dimension: int, settings: Settings) -> int:
+    return 2
+
+
+def _no_doubts(measure: "Measure", sides: Mapping[str, Side]) -> Iterator[str]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Measure:
     """A metric.
 
-    `compute` takes the real and the generated side, the settings and, of neighbours, `k`, and gives
-    its `numbers`, by default one of its name, each a value with its details. `keep` is what a pass
-    must keep, by side; `least` says of so many features how many images it needs on these sides,
-    and `remedy` what to do about fewer. With a `k`, any other may be in its name: `…_k5`.
+    `keep` is what it looks at, by side, out of `evaluation.statistics.KINDS`; a side that is not in
+    it is not looked at. `compute` takes these sides by name, the settings and, of neighbours, `k`,
+    and gives its `numbers`, by default one of its name, each a value with its details. `least` says
+    of so many features how many images it needs on a side of which it keeps more than moments, and
+    `remedy` what to do about fewer. With a `k`, any other may be in its name: `…_k5`. `doubts` are
+    sentences on what its number suffers from on these sides. Elsewhere it is `known_as`.
+
+    Its functions are functions of a module: whatever holds a measure can be pickled.
     """
 
     name: str
     compute: Callable[..., Iterable[tuple[float, dict[str, Any]]]]
     lower_is_better: bool
-    keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    least: Callable[[int, Settings], int] = lambda dimension, settings: 2
+    keep: Mapping[str, tuple[str, ...]]
+    least: Callable[[int, Settings], int] = _two
     remedy: str = "add images"
     numbers: tuple[str, ...] = ()
     k: int | None = None
+    doubts: Callable[["Measure", Mapping[str, Side]], Iterator[str]] = _no_doubts
+    known_as: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -76,18 +93,20 @@ class Measure:
         return tuple(metric_name(kind, fd_name) for kind in self.kinds)
 
     def measurements(
-        self, fd_name: str, real: Side, generated: Side, settings: Settings
+        self, fd_name: str, sides: Mapping[str, Side], settings: Settings
     ) -> Iterator[Measurement]:
-        """Its numbers of two sides that kept what it needs."""
+        """Its numbers of sides that kept what it needs."""
         neighbours = {} if self.k is None else {"k": self.k}
-        made = self.compute(real, generated, settings, **neighbours)
+        made = self.compute(
+            **{side: sides[side] for side in self.keep}, settings=settings, **neighbours
+        )
         for name, (value, details) in zip(self.names(fd_name), made, strict=True):
             yield Measurement(name, value, details | neighbours)
 
     def check_count(self, count: int, side: str, dimension: int, settings: Settings) -> None:
         """Raises ValueError if a side of so many images is too small."""
-        least = self.least(dimension, settings) if side in self.keep else 2
-        least = max(least, 1 + (self.k or 0))
+        whole = any(kind not in MOMENTS for kind in self.keep.get(side, ()))
+        least = max(self.least(dimension, settings) if whole else 2, 1 + (self.k or 0))
         if count < least:
             asked = self.name if self.k is None else f"{self.name}_k{self.k}"
             raise ValueError(f"{asked} needs at least {least} images, got {count}; {self.remedy}")
@@ -208,6 +227,54 @@ def _of_whole_name(name: str) -> tuple[str, str] | None:
     return None
 
 
+def _few_for_a_covariance(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+    """Of a Fréchet distance: of the sides whose moments it takes as they are."""
+    counts = {}
+    for name in (name for name, kept in measure.keep.items() if "moments" in kept):
+        count, dimension = sides[name].statistics.count, len(sides[name].statistics.mean)
+        counts[name] = count
+        enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * dimension)
+        if count is not None and count <= dimension:
+            yield (
+                f"{name}: {count:,} images for {dimension:,} features leave the covariance "
+                "singular; the distance is biased upwards, compare it only with others at this "
+                "count"
+            )
+        elif count is not None and count < enough:
+            yield (
+                f"{name}: {count:,} images are few for {dimension:,} features (expected "
+                f"{enough:,}); the distance is biased upwards, compare it only at this count"
+            )
+    real, generated = counts.get("real"), counts.get("generated")
+    if real is not None and generated is not None and generated != real:
+        yield (
+            f"counts: {generated:,} generated against {real:,} real images; the bias of the "
+            "distance falls with either count, so compare it only at these"
+        )
+
+
+def _few_for_a_score(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+    """Of an Inception Score: the distribution over classes is that of each part."""
+    count, classes = _array(sides["generated"].logits).shape
+    enough = min(SCORED_IMAGES, ENOUGH_PER_FEATURE * classes * SPLITS)
+    if count < enough:
+        yield (
+            f"generated: {count:,} images are few for an Inception Score over {classes:,} classes "
+            f"(expected {enough:,}); it is biased downwards, compare it only at this count"
+        )
+
+
+def _few_for_balls(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+    """Of nearest neighbours: the balls shrink as a side grows."""
+    counts = {name: len(_array(side.features)) for name, side in sides.items()}
+    if min(counts.values()) < ENOUGH_IMAGES or len(set(counts.values())) > 1:
+        of = " and ".join(f"{count:,} {name}" for name, count in counts.items())
+        numbers = " and ".join(measure.numbers or (measure.name,)).replace("_", " ")
+        yield (
+            f"counts: {numbers} of {of} images depend on both counts; compare them only at these"
+        )
+
+
 def _fid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     a, b = real.statistics, generated.statistics
     value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
@@ -230,11 +297,11 @@ def _fid_infinity(real: Side, generated: Side, settings: Settings) -> DetailedVa
     yield _value(asdict(made), "value")
 
 
-def _is(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+def _is(generated: Side, settings: Settings) -> DetailedValues:
     yield _value(asdict(inception_scores(_array(generated.logits))), "mean")
 
 
-def _ind(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+def _ind(generated: Side, settings: Settings) -> DetailedValues:
     """The reading of the paper's text: m - IS, with m the number of samples, its upper bound."""
     logits = _array(generated.logits)
     score = inception_scores(logits)
@@ -275,24 +342,67 @@ def _array(array: np.ndarray | None) -> np.ndarray:
 
 
 # The least counts are those that the functions refuse to go below, when images have been seen.
+
+
+def _four_per_feature(dimension: int, settings: Settings) -> int:
+    return 4 * dimension
+
+
+def _one_per_split(dimension: int, settings: Settings) -> int:
+    return SPLITS
+
+
+def _one_subset(dimension: int, settings: Settings) -> int:
+    return settings.kid_subset_size
+
+
 _BOTH = {"real": ("features",), "generated": ("features",)}
 _FEWER_NEIGHBOURS = "add images, or ask for a lower k"
 MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("fid", _fid, True),
         Measure(
-            "fid_infinity", _fid_infinity, True, {"generated": ("features",)}, lambda d, _: 4 * d
+            "fid",
+            _fid,
+            True,
+            {"real": ("moments",), "generated": ("moments",)},
+            doubts=_few_for_a_covariance,
+            known_as=("frechet_inception_distance", "fd", "frechet_distance"),
         ),
-        Measure("is", _is, False, {"generated": ("logits",)}, lambda *_: SPLITS),
-        Measure("ind", _ind, True, {"generated": ("logits",)}, lambda *_: SPLITS),
+        Measure(
+            "fid_infinity",
+            _fid_infinity,
+            True,
+            {"real": ("moments",), "generated": ("features",)},
+            _four_per_feature,
+            doubts=_few_for_a_covariance,
+        ),
+        Measure(
+            "is",
+            _is,
+            False,
+            {"generated": ("logits",)},
+            _one_per_split,
+            doubts=_few_for_a_score,
+            known_as=("inception_score", "isc"),
+        ),
+        Measure(
+            "ind",
+            _ind,
+            True,
+            {"generated": ("logits",)},
+            _one_per_split,
+            doubts=_few_for_a_score,
+            known_as=("inception_distance",),
+        ),
         Measure(
             "kid",
             _kid,
             True,
             _BOTH,
-            lambda _, settings: settings.kid_subset_size,
+            _one_subset,
             "add images, or ask for smaller subsets by `kid_subset_size`",
+            known_as=("kernel_inception_distance", "kernel_distance", "kd"),
         ),
         Measure(
             "precision_recall",
@@ -302,6 +412,8 @@ MEASURES = {
             numbers=("precision", "recall"),
             k=3,
             remedy=_FEWER_NEIGHBOURS,
+            doubts=_few_for_balls,
+            known_as=("prc", "pr"),
         ),
         Measure(
             "density_coverage",
@@ -311,6 +423,8 @@ MEASURES = {
             numbers=("density", "coverage"),
             k=5,
             remedy=_FEWER_NEIGHBOURS,
+            doubts=_few_for_balls,
+            known_as=("prdc", "dc"),
         ),
         Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
     )

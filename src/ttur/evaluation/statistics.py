@@ -22,6 +22,9 @@ from ttur.runtime.files import replacement
 from ttur.runtime.settings import reasons
 
 UNKNOWN_SOURCE = {"source": "unknown"}
+# What may be known of a side: moments in O(d²) memory, arrays with a row for each image.
+MOMENTS, ARRAYS = ("moments",), ("features", "logits")
+KINDS = (*MOMENTS, *ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,10 @@ class Side:
     statistics: Statistics
     features: Float[np.ndarray, "count dimension"] | None = None
     logits: Float[np.ndarray, "count classes"] | None = None
+
+    def holds(self, kind: str) -> bool:
+        """Whether it has what a metric keeps by that name."""
+        return kind == "moments" or getattr(self, kind) is not None
 
 
 def holds_statistics(path: Path) -> bool:

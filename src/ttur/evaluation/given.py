@@ -1,0 +1,63 @@
+"""What a side is given as: images, what is already known of them, or both."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttur.evaluation.measures import MEASURES, Measure
+from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.sources import ImageSet
+from ttur.evaluation.statistics import Side, Statistics, holds_statistics
+
+
+@dataclass(frozen=True)
+class Given:
+    """One side before a comparison: `known` needs no network, `images` are there for the rest."""
+
+    known: Side | None = None
+    images: ImageSet | None = None
+
+    def missing(self, kinds: Iterable[str]) -> tuple[str, ...]:
+        """Those of the kinds that only a pass over images can tell."""
+        return tuple(kind for kind in kinds if not (self.known and self.known.holds(kind)))
+
+
+Source = ImageSource | ImageSet | Statistics | Side | Given
+
+
+def open_source(source: Source, **reading: Any) -> Given:
+    """A path to statistics becomes those statistics; all else is opened as images."""
+    if isinstance(source, Given):
+        return source
+    if isinstance(source, Side):
+        return Given(source)
+    if isinstance(source, Statistics):
+        return Given(Side(source))
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.is_file() and path.suffix.lower() == ".npz" and holds_statistics(path):
+            return Given(Side(Statistics.load(path)))
+    return Given(images=open_images(source, **reading))
+
+
+def open_real(
+    real: Source | None, metrics: Sequence[Measure], say: Callable[[str], None], **reading: Any
+) -> Given | None:
+    """The real side, if a metric looks at it; else None, whatever is given.
+
+    Raises:
+        ValueError: if a metric looks at it and there is none.
+    """
+    looking = [measure.name for measure in metrics if "real" in measure.keep]
+    if not looking:
+        if real is not None:
+            say("the real side is not read: none of these metrics looks at it")
+        return None
+    if real is None:
+        alone = [measure.name for measure in MEASURES.values() if "real" not in measure.keep]
+        raise ValueError(
+            f"expected a `real` side for {' and '.join(looking)}, got None; give its images or "
+            f"statistics, or ask for {' or '.join(alone)} only"
+        )
+    return open_source(real, **reading)
