@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
     from ttur.evaluation.evaluate import inception_score as inception_score
+    from ttur.evaluation.reference import save_features as save_features
     from ttur.evaluation.reference import statistics as statistics
     from ttur.experiments.running import run as run
     from ttur.features.extractors import Extractor as Extractor
@@ -52,6 +53,7 @@ _PUBLIC = {
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
     "run": "ttur.experiments.running",
+    "save_features": "ttur.evaluation.reference",
     "statistics": "ttur.evaluation.reference",
     "train": "ttur.training.train",
 }

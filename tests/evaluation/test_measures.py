@@ -60,7 +60,7 @@ def test_names_carry_their_extractor(text: str, kinds: tuple[str, ...], extracto
         ("fid_digits", r"no metric 'fid_digits'.*did you mean .*fd_digits"),
         ("precision_recal_cifar10", r"did you mean precision_recall_cifar10"),
         ("kid_k5", r"by one extractor|k5"),
-        ("?", r"there are fid, fid_infinity, is, ind, kid, precision_recall, .*, modes$"),
+        ("?", r"there are fid, fid_infinity, is, is_adm, ind, kid, precision_recall, .*, modes$"),
         ("", r"no metric ''"),
         ("fid,fd_digits", r"by one extractor, got inception and digits"),
     ],

@@ -46,6 +46,7 @@ for command in (
     evaluation.fid,
     evaluation.evaluate,
     evaluation.statistics,
+    evaluation.features,
     text.jsd,
     evaluation.disturb,
     evaluation.selftest,

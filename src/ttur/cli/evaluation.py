@@ -25,6 +25,7 @@ from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ttur.evaluation.result import Circumstances
+    from ttur.evaluation.statistics import Statistics
 
 SHOWN = 4  # kinds of format, mode and size in a line
 
@@ -89,15 +90,29 @@ def statistics(
     images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
     out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
     options: Looking,
+    adm: Annotated[
+        bool,
+        typer.Option(
+            "--adm", help="As ADM's evaluator reads it: with mu_s, sigma_s and 10,000 images."
+        ),
+    ] = False,
 ) -> None:
     """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
     from ttur.evaluation.reference import write_statistics
 
-    made = write_statistics(images, out, **asdict(options))
-    for doubt in made.doubts:
-        say(f"warning: {doubt}")
-    stated = made.fingerprint
-    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
+    _print_written(out, write_statistics(images, out, adm=adm, **asdict(options)))
+
+
+@grouped
+def features(
+    images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    options: Looking,
+) -> None:
+    """Features of IMAGES, which may stand for them under any metric at any later time."""
+    from ttur.evaluation.reference import save_features
+
+    _print_written(out, save_features(images, out, **asdict(options)).statistics)
 
 
 def disturb(
@@ -189,6 +204,13 @@ def selftest(
         print(f"{len(results)} checks, {failed} failed")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _print_written(out: Path, made: "Statistics") -> None:
+    for doubt in made.doubts:
+        say(f"warning: {doubt}")
+    stated = made.fingerprint
+    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
 
 
 def _brief(value: float | None) -> str:

@@ -71,7 +71,7 @@ class Accumulator:
         wanted = measures(metrics)  # refused before a path is looked at
         self._reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
         self._batch_size, self._audited = batch_size, audit
-        side = open_real(real, wanted, say, **self._reading)
+        side = open_real(real, wanted, say, seed=seed, **self._reading)
         self._comparison = Comparison.of_names(
             metrics,
             extractor=extractor,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ttur.evaluation.given import Given, Source, open_source
 from ttur.evaluation.measures import MEASURES, Measure, Settings, measures
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
-from ttur.evaluation.statistics import MOMENTS, Side, Statistics, mismatches
+from ttur.evaluation.statistics import Side, Statistics, mismatches
 from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
@@ -139,8 +139,7 @@ class Comparison:
             without = [m.name for m in MEASURES.values() if not side.missing(m.keep.get(name, ()))]
             raise ValueError(
                 f"these metrics need the {' and '.join(missing)} of the {name} images, got their "
-                "statistics alone; give the images (those within an .npz of both as an array), "
-                f"or ask for {' or '.join(without)} only"
+                f"{side.form} alone; give the images, or ask for {' or '.join(without)} only"
             )
         if known and self.extractor is not None:
             self._check_alike([known.statistics], self.extractor.fingerprint())
@@ -150,21 +149,21 @@ class Comparison:
                     f"as {self.extractor.name} has, got {len(known.statistics.mean)}; choose the "
                     "extractor they are of"
                 )
-        count = side.images.count if missing and side.images else None
-        if count is not None and side.images and self.extractor is not None:
-            self.check_count(count, name, side.images.name)
+        if side.count is not None and (self.extractor is not None or not missing):
+            source = side.images.name if side.images else str(side.path or name)
+            self.check_count(side.count, name, source, known and len(known.statistics.mean))
 
-    def check_count(self, count: int, name: str, source: str) -> None:
-        """Refuse a number of images that a metric has too few of.
+    def check_count(self, count: int, name: str, source: str, dimension: int | None = None) -> None:
+        """Refuse a number of images that a metric has too few of, for features of the extractor's
+        dimension if no other is said.
 
         Raises:
             ValueError: naming the `source` and the metric.
         """
-        for measure in self.metrics:
-            if name not in measure.keep:
-                continue
+        dimension = self._network.dimension if dimension is None else dimension
+        for measure in (measure for measure in self.metrics if name in measure.keep):
             try:
-                measure.check_count(count, name, self._network.dimension, self.settings)
+                measure.check_count(count, name, dimension, self.settings)
             except ValueError as error:
                 raise ValueError(f"{source}: {error}") from None
 
@@ -190,14 +189,14 @@ class Comparison:
         if images is None or (known and not missing):
             assert known is not None
             return known
-        kept = [kind for kind in missing if kind not in MOMENTS]
+        kept = [kind for kind in missing if kind != "moments"]
         if cache and not kept:
             made = reference_statistics(
                 images, self._network, say=say, batch_size=batch_size, seed=seed
             )
             return Side(made)
         seen = side_of_images(images, self._network, kept, batch_size=batch_size, seed=seed)
-        return replace(known, **{kind: getattr(seen, kind) for kind in kept}) if known else seen
+        return known.joined(seen) if known else seen
 
     def collect(self, side: str) -> Collector:
         """For batches that come one by one."""

@@ -116,8 +116,8 @@ def evaluate(
     wanted = measures(metrics)  # refused before a path is looked at
     reading = {"value_range": value_range, "on_error": on_error}
     opened = {
-        "real": open_real(real, wanted, say, **reading),
-        "generated": open_source(generated, **reading, count=count),
+        "real": open_real(real, wanted, say, seed=seed, **reading),
+        "generated": open_source(generated, seed=seed, count=count, **reading),
     }
     sides = {name: side for name, side in opened.items() if side is not None}
     comparison = Comparison.of_names(

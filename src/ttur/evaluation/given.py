@@ -7,8 +7,9 @@ from typing import Any
 
 from ttur.evaluation.measures import MEASURES, Measure
 from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.saved_features import MEMBERS, load_side
 from ttur.evaluation.sources import ImageSet
-from ttur.evaluation.statistics import Side, Statistics, holds_statistics
+from ttur.evaluation.statistics import Side, Statistics, members
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,19 @@ class Given:
 
     known: Side | None = None
     images: ImageSet | None = None
+    path: Path | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Of the images there are features of, or can be."""
+        if self.known and self.known.features is not None:
+            return len(self.known.features)
+        return self.images and self.images.count
+
+    @property
+    def form(self) -> str:
+        """What a message calls that which is known."""
+        return "features" if self.known and self.known.holds("features") else "statistics"
 
     def missing(self, kinds: Iterable[str]) -> tuple[str, ...]:
         """Those of the kinds that only a pass over images can tell."""
@@ -26,8 +40,10 @@ class Given:
 Source = ImageSource | ImageSet | Statistics | Side | Given
 
 
-def open_source(source: Source, **reading: Any) -> Given:
-    """A path to statistics becomes those statistics; all else is opened as images."""
+def open_source(source: Source, *, seed: int = 0, **reading: Any) -> Given:
+    """A path to saved features or statistics becomes those, beside the images of the same file, if
+    it has any; all else is opened as images. `seed` is of the groups of features.
+    """
     if isinstance(source, Given):
         return source
     if isinstance(source, Side):
@@ -36,8 +52,13 @@ def open_source(source: Source, **reading: Any) -> Given:
         return Given(Side(source))
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.is_file() and path.suffix.lower() == ".npz" and holds_statistics(path):
-            return Given(Side(Statistics.load(path)))
+        if path.is_file() and path.suffix.lower() == ".npz":
+            names = members(path)
+            if names >= MEMBERS:
+                return Given(load_side(path, seed), path=path)
+            if {"mu", "sigma"} <= names:
+                of_images = open_images(path, **reading) if "arr_0" in names else None
+                return Given(Side(Statistics.load(path)), of_images, path)
     return Given(images=open_images(source, **reading))
 
 

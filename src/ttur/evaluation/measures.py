@@ -26,6 +26,9 @@ PLAIN = "inception"  # the extractor of names that carry none
 _NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
 # Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
 ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
+ADM_SPLIT = 5000  # images of a part of its Inception Score
+# One word for what a paper's table has together: ADM's evaluator.
+SUITES = {"adm": ("fid", "sfid", "is_adm", "precision_recall")}
 SCORED_IMAGES = 50_000  # what everybody takes for an Inception Score
 
 # Values with their details, in the order of a measure's numbers.
@@ -192,6 +195,7 @@ def _by_another(kind: str) -> str:
 
 def _split(names: str | Iterable[str]) -> list[str]:
     split = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    split = [each for name in split for each in SUITES.get(name, (name,))]
     if not split:
         raise ValueError(f"expected metrics, got none; there are {', '.join(MEASURES)}")
     return split
@@ -230,8 +234,10 @@ def _of_whole_name(name: str) -> tuple[str, str] | None:
 def _few_for_a_covariance(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
     """Of a Fréchet distance: of the sides whose moments it takes as they are."""
     counts = {}
-    for name in (name for name, kept in measure.keep.items() if "moments" in kept):
-        count, dimension = sides[name].statistics.count, len(sides[name].statistics.mean)
+    for name in (name for name, kept in measure.keep.items() if set(kept) & set(MOMENTS)):
+        of = sides[name].statistics
+        of = of if "moments" in measure.keep[name] else _spatial(of)
+        count, dimension = of.count, len(of.mean)
         counts[name] = count
         enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * dimension)
         if count is not None and count <= dimension:
@@ -281,6 +287,17 @@ def _fid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     yield value, _interval(a, b) if settings.interval else {"interval": None}
 
 
+def _sfid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    """Of positions in an earlier layer (Nash et al. 2021); ADM quotes it beside FID."""
+    a, b = _spatial(real.statistics), _spatial(generated.statistics)
+    yield frechet_distance(a.mean, a.covariance, b.mean, b.covariance), {}
+
+
+def _spatial(statistics: Statistics) -> Statistics:
+    assert statistics.spatial is not None
+    return statistics.spatial
+
+
 def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
     """The interval as a document, or why there is none. A side without groups is taken as exact."""
     if not (real.groups or generated.groups):
@@ -299,6 +316,11 @@ def _fid_infinity(real: Side, generated: Side, settings: Settings) -> DetailedVa
 
 def _is(generated: Side, settings: Settings) -> DetailedValues:
     yield _value(asdict(inception_scores(_array(generated.logits))), "mean")
+
+
+def _is_adm(generated: Side, settings: Settings) -> DetailedValues:
+    """By parts of 5,000 images in order, of which the last may be short: at 50,000 it is `is`."""
+    yield _value(asdict(inception_scores(_array(generated.logits), of=ADM_SPLIT)), "mean")
 
 
 def _ind(generated: Side, settings: Settings) -> DetailedValues:
@@ -387,6 +409,13 @@ MEASURES = {
             known_as=("inception_score", "isc"),
         ),
         Measure(
+            "is_adm",
+            _is_adm,
+            False,
+            {"generated": ("logits",)},
+            doubts=_few_for_a_score,
+        ),
+        Measure(
             "ind",
             _ind,
             True,
@@ -425,6 +454,14 @@ MEASURES = {
             remedy=_FEWER_NEIGHBOURS,
             doubts=_few_for_balls,
             known_as=("prdc", "dc"),
+        ),
+        Measure(
+            "sfid",
+            _sfid,
+            True,
+            {"real": ("spatial",), "generated": ("spatial",)},
+            doubts=_few_for_a_covariance,
+            known_as=("spatial_fid",),
         ),
         Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
     )

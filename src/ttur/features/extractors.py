@@ -173,14 +173,15 @@ class Extractor:
     @classmethod
     def of(
         cls,
-        network: Callable[[Tensor], Tensor | tuple[Tensor, Tensor]],
+        network: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
         *,
         name: str,
         dimension: int,
         size: int | None = None,
         protocol: str | None = None,
     ) -> "Extractor":
-        """Any module or function of one's own: images → features, or → (features, logits).
+        """Any module or function of one's own: images → features, (features, logits) or (features,
+        logits, spatial).
 
         With a `size` it receives images resized and scaled as the protocol says; without, pixels
         (float32, 0..255) as they come. A module is copied, in evaluation mode: training the
@@ -409,10 +410,10 @@ def _check_brought(
 class _Adapted(nn.Module):
     """A user's function as a network: features alone are given logits of no class."""
 
-    def __init__(self, function: Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor | tuple[Tensor, ...]]) -> None:
         super().__init__()
         self.function = function
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.function(images)
         return output if isinstance(output, tuple) else (output, output.new_empty(len(output), 0))
