@@ -80,3 +80,40 @@ def test_enough_images_for_a_score_are_no_matter_of_doubt(tiny_classes: Extracto
 
 def test_the_count_of_a_side_that_is_not_looked_at_is_no_matter(images, tiny_classes: Extractor):
     assert np.isfinite(evaluate(images[:1], images, "is", extractor=tiny_classes).first.value)
+
+
+def test_images_in_the_order_of_their_classes_are_warned_of(tiny_classes: Extractor):
+    """Of the one set, in order and mixed: the number is the protocol's own in either."""
+    labels = np.repeat(np.arange(12), 50)
+    # Class c is bright in one of the 12 quarters of channels, which are the logits.
+    images = np.zeros((600, 8, 8, 3), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        channel, row, column = label // 4, label // 2 % 2, label % 2
+        image[row * 4 :, column * 4 :][:4, :4, channel] = 255
+    mixed = images[np.random.default_rng(0).permutation(600)]
+
+    def on_order(images: np.ndarray, metric: str) -> list[str]:
+        made = evaluate(None, images, metric, extractor=tiny_classes)
+        return [line for line in made.warnings if "order" in line]
+
+    for metric in ("is", "ind"):
+        assert len(on_order(images, metric)) == 1
+        assert on_order(mixed, metric) == []
+    assert on_order(images, "is_adm") == []  # 600 images are a single part
+    score = inception_score(images, extractor=tiny_classes)
+    assert f"{float(score):.4g} over parts of consecutive" in on_order(images, "is")[0]
+
+
+def test_an_order_by_chance_is_hardly_ever_warned_of():
+    """Of 200 sets in an order by chance, of 100 images to a part and of 4."""
+    from ttur.evaluation.measures import MEASURES
+    from ttur.evaluation.statistics import Side, Statistics
+
+    statistics = Statistics(np.zeros(1), np.eye(1), 2, {})
+    row, warned = MEASURES["is"], 0
+    for seed in range(200):
+        count = 1000 if seed % 2 else 40
+        logits = 4 * np.random.default_rng(seed).normal(size=(count, 10)).astype(np.float32)
+        sides = {"generated": Side(statistics, logits=logits)}
+        warned += any("order" in line for line in row.doubts(row, sides))
+    assert warned == 0

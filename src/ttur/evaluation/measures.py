@@ -7,6 +7,7 @@ are made from its rows.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from ttur.evaluation.result import Measurement
 from ttur.evaluation.statistics import MOMENTS, Side, Statistics
 from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
+from ttur.metrics.inception_score import (
+    SPLITS,
+    inception_distance,
+    inception_scores,
+    shuffled_scores,
+)
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.modes import modes_covered
@@ -29,6 +35,7 @@ ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
 ADM_SPLIT = 5000  # images of a part of its Inception Score
 # One word for what a paper's table has together: ADM's evaluator.
 SUITES = {"adm": ("fid", "sfid", "is_adm", "precision_recall")}
+ORDER_MATTERS = 0.01  # of a score, lost by the order of the images
 SCORED_IMAGES = 50_000  # what everybody takes for an Inception Score
 
 # Values with their details, in the order of a measure's numbers.
@@ -143,7 +150,7 @@ def measures(names: str | Iterable[str]) -> list[Measure]:
                     f"no metric {name!r} here, where names carry no extractor; ask for {whole[0]}, "
                     f"with {whole[1]} as `extractor`"
                 )
-            raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, MEASURES)}")
+            raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {_closest(name)}")
         wanted[measure.name, measure.k] = measure
     return list(wanted.values())
 
@@ -201,6 +208,15 @@ def _split(names: str | Iterable[str]) -> list[str]:
     return split
 
 
+def _closest(name: str, others: Iterable[str] = ()) -> str:
+    """By what it is called elsewhere or by one of its numbers, else by spelling."""
+    plain = re.sub("[^a-z0-9]+", "_", name.lower())
+    for measure in MEASURES.values():
+        if plain in (measure.name, *measure.numbers, *measure.known_as):
+            return f"did you mean {measure.name}?"
+    return closest(name, [*MEASURES, *SUITES, *others])
+
+
 def _measure(name: str) -> Measure | None:
     if name in MEASURES:
         return MEASURES[name]
@@ -217,7 +233,7 @@ def _parse(name: str) -> tuple[str, str]:
         return whole
     _, _, extractor = name.rpartition("_")
     by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
-    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, [*MEASURES, *by_it])}")
+    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {_closest(name, by_it)}")
 
 
 def _of_whole_name(name: str) -> tuple[str, str] | None:
@@ -259,14 +275,27 @@ def _few_for_a_covariance(measure: Measure, sides: Mapping[str, Side]) -> Iterat
         )
 
 
-def _few_for_a_score(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+def _doubts_of_a_score(
+    measure: Measure, sides: Mapping[str, Side], of: int | None = None
+) -> Iterator[str]:
     """Of an Inception Score: the distribution over classes is that of each part."""
-    count, classes = _array(sides["generated"].logits).shape
+    logits = _array(sides["generated"].logits)
+    count, classes = logits.shape
     enough = min(SCORED_IMAGES, ENOUGH_PER_FEATURE * classes * SPLITS)
     if count < enough:
         yield (
             f"generated: {count:,} images are few for an Inception Score over {classes:,} classes "
             f"(expected {enough:,}); it is biased downwards, compare it only at this count"
+        )
+    score, shuffled = inception_scores(logits, of=of), shuffled_scores(logits, of=of)
+    # Of several standard errors of either, which an order by chance never is.
+    spread = max(score.standard_deviation, shuffled.standard_deviation)
+    least = 4 * spread / max(score.splits - 1, 1) ** 0.5
+    if shuffled.mean - score.mean > max(least, ORDER_MATTERS * shuffled.mean):
+        yield (
+            f"generated: the images come in an order that the Inception Score depends on, as that "
+            f"of classes: {score.mean:.4g} over parts of consecutive images, {shuffled.mean:.4g} "
+            "over parts of shuffled ones; shuffle the images"
         )
 
 
@@ -405,7 +434,7 @@ MEASURES = {
             False,
             {"generated": ("logits",)},
             _one_per_split,
-            doubts=_few_for_a_score,
+            doubts=_doubts_of_a_score,
             known_as=("inception_score", "isc"),
         ),
         Measure(
@@ -413,7 +442,7 @@ MEASURES = {
             _is_adm,
             False,
             {"generated": ("logits",)},
-            doubts=_few_for_a_score,
+            doubts=partial(_doubts_of_a_score, of=ADM_SPLIT),
         ),
         Measure(
             "ind",
@@ -421,7 +450,7 @@ MEASURES = {
             True,
             {"generated": ("logits",)},
             _one_per_split,
-            doubts=_few_for_a_score,
+            doubts=_doubts_of_a_score,
             known_as=("inception_distance",),
         ),
         Measure(
