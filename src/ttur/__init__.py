@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttur.evaluation.accumulator import Accumulator as Accumulator
+    from ttur.evaluation.classes import evaluate_classes as evaluate_classes
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
     from ttur.evaluation.evaluate import inception_score as inception_score
@@ -47,6 +48,7 @@ _PUBLIC = {
     "Round": "ttur.timescales.orders",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
+    "evaluate_classes": "ttur.evaluation.classes",
     "fid": "ttur.evaluation.evaluate",
     "inception_score": "ttur.evaluation.evaluate",
     "load_extractor": "ttur.features.extractors",

@@ -24,6 +24,7 @@ from ttur.cli.options import (
 from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from ttur.evaluation.classes import ClassEvaluation
     from ttur.evaluation.result import Circumstances
     from ttur.evaluation.statistics import Statistics
 
@@ -68,13 +69,22 @@ def evaluate(
         Path | None, typer.Argument(metavar="B", help="Generated: the same kinds.")
     ] = None,
     kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Of each sub-folder, and their mean.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Several metrics of B (generated) against A (real), in one pass over the images."""
+    from ttur.evaluation.classes import evaluate_classes
     from ttur.evaluation.evaluate import evaluate
 
     sides = (None, real) if generated is None else (real, generated)
-    result = evaluate(*sides, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say)
+    arguments = {"kid_subset_size": kid_subset_size, **asdict(options), "say": say}
+    if per_class:
+        arguments.pop("cache")
+        _print_classes(evaluate_classes(*sides, metrics, **arguments), as_json)
+        return
+    result = evaluate(*sides, metrics, **arguments)
     _print_doubts(result)
     if as_json:
         print_json(result.to_json())
@@ -83,6 +93,34 @@ def evaluate(
     for made in result.measurements:
         print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
     print(f"({_circumstances(result)})")
+
+
+def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
+    for side, names in result.lacking.items():
+        if names:
+            say(f"warning: {side}: no images of the classes {', '.join(names)}")
+    for name, why in result.too_few.items():
+        say(f"warning: class {name} is left out: {why}")
+    doubts = sum(len(made.warnings) for made in result.classes.values())
+    if doubts:
+        say(f"warning: {doubts:,} warnings of single classes; --json has them")
+    if as_json:
+        print_json(result.to_json())
+        return
+    rows = []
+    for name, made in result.classes.items():
+        values = [
+            f"{each.value:.6g}{_bounds(each.details.get('interval'))}" for each in made.measurements
+        ]
+        counts = " / ".join(f"{count:,}" for count in made.counts.values() if count is not None)
+        rows.append([name, counts, *values])
+    rows.append(["mean", "", *(f"{value:.6g}" for value in result.mean.values())])
+    print_table(["class", "images", *result.mean], rows)
+    print(f"(protocol {next(iter(result.classes.values())).protocol})")
+
+
+def _bounds(interval: dict[str, Any] | None) -> str:
+    return f" ({interval['low']:.6g} to {interval['high']:.6g})" if interval else ""
 
 
 @grouped
