@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ttur.data.images.ahead import read_pictures
 from ttur.data.images.decode import Picture
@@ -15,6 +16,7 @@ from ttur.evaluation.given import Given, open_real, open_source
 from ttur.evaluation.measures import measures
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import ImageSet, Outcome
+from ttur.features.extractors import Extractor
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,28 @@ def evaluate_classes(
     generated: Path | str | ImageSet,
     metrics: str | Sequence[str] = ("fid",),
     *,
+    extractor: str | Extractor = "inception",
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
     batch_size: int = 50,
     value_range: tuple[float, float] | None = None,
     on_error: str = "fail",
+    interval: bool = True,
+    kid_subset_size: int = 1000,
+    seed: int = 0,
+    allow_protocol_mismatch: bool = False,
     say: Callable[[str], None] = lambda line: None,
-    **options: Any,
 ) -> ClassEvaluation:
     """`evaluate` of each class: of images in folders or archives, whose first folders are classes.
+
+        >>> from PIL import Image
+        >>> for path in ("a/cat/1.png", "a/cat/2.png", "b/cat/1.png", "b/cat/2.png"):
+        ...     Path(path).parent.mkdir(parents=True, exist_ok=True)
+        ...     Image.new("RGB", (16, 16)).save(path)
+        >>> list(evaluate_classes("a", "b", "fid", extractor="digits").classes)
+        ['cat']
 
     The options are those of `evaluate`, but that nothing is cached. Each class is read on its own:
     memory is that of the largest class, whatever their number. A class has few images, so a
@@ -75,7 +92,18 @@ def evaluate_classes(
     sides = {name: _classes(given, name) for name, given in opened.items() if given is not None}
     every = {name for classes in sides.values() for name in classes}
     lacking = {side: tuple(sorted(every - set(classes))) for side, classes in sides.items()}
-    comparison = Comparison.of_names(metrics, **options)
+    comparison = Comparison.of_names(
+        metrics,
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=device,
+        interval=interval,
+        kid_subset_size=kid_subset_size,
+        seed=seed,
+        allow_protocol_mismatch=allow_protocol_mismatch,
+    )
     made, too_few = {}, {}
     for name in sorted(set.intersection(*map(set, sides.values()))):
         try:

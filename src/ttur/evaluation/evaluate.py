@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -143,7 +142,20 @@ def evaluate(
         return comparison.of(seen.get("real"), seen.get("generated"))
 
 
-def inception_score(images: Source, **options: Any) -> Result:
+def inception_score(
+    images: Source,
+    *,
+    extractor: str | Extractor = "inception",
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
+    batch_size: int = 50,
+    value_range: tuple[float, float] | None = None,
+    count: int | None = None,
+    on_error: str = "fail",
+    seed: int = 0,
+) -> Result:
     """Inception Score of one set of images; the options are those of `evaluate`.
 
     >>> import numpy as np
@@ -155,7 +167,21 @@ def inception_score(images: Source, **options: Any) -> Result:
         FileNotFoundError: if there is nothing at a path.
         ValueError: if there are fewer than ten images.
     """
-    return evaluate(None, images, "is", **options).first
+    return evaluate(
+        None,
+        images,
+        "is",
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        value_range=value_range,
+        count=count,
+        on_error=on_error,
+        seed=seed,
+    ).first
 
 
 def compare(
