@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ttur.cli.board import show_progress as show_progress
     from ttur.evaluation.accumulator import Accumulator as Accumulator
+    from ttur.evaluation.classes import evaluate_classes as evaluate_classes
     from ttur.evaluation.evaluate import evaluate as evaluate
     from ttur.evaluation.evaluate import fid as fid
+    from ttur.evaluation.evaluate import inception_score as inception_score
     from ttur.evaluation.reconstruction import reconstruction as reconstruction
+    from ttur.evaluation.reference import save_features as save_features
     from ttur.evaluation.reference import statistics as statistics
     from ttur.experiments.running import run as run
     from ttur.features.extractors import Extractor as Extractor
@@ -47,12 +50,15 @@ _PUBLIC = {
     "Round": "ttur.timescales.orders",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
+    "evaluate_classes": "ttur.evaluation.classes",
     "fid": "ttur.evaluation.evaluate",
+    "inception_score": "ttur.evaluation.evaluate",
     "load_extractor": "ttur.features.extractors",
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
     "reconstruction": "ttur.evaluation.reconstruction",
     "run": "ttur.experiments.running",
+    "save_features": "ttur.evaluation.reference",
     "show_progress": "ttur.cli.board",
     "statistics": "ttur.evaluation.reference",
     "train": "ttur.training.train",

@@ -1,7 +1,9 @@
 """Images batch by batch: the same numbers as at once, in any tree of merges, over processes."""
 
+import copy
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -11,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.evaluate import Evaluation, evaluate
+from ttur.evaluation.measures import MEASURES
 from ttur.evaluation.reference import statistics
 from ttur.features.extractors import Extractor
 
@@ -333,3 +337,30 @@ def test_processes_get_one_number_or_one_refusal_and_wait_nowhere_else(
     ]
     assert own[0][1] != own[1][1]
     assert [float(lines[-1]) for lines in said] == [6.0] * 3 == [total] * 3
+
+
+def of_grey(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """12 features, logits and places: a function of a module, as pickling wants it."""
+    features = F.avg_pool2d(images, 4).flatten(1)
+    return features, features, F.avg_pool2d(images[:, :1], 2).flatten(1)
+
+
+def test_it_is_pickled_and_copied_with_all_it_has_seen():
+    """Under every metric: a row of `MEASURES` holds nothing that cannot be pickled."""
+    extractor = Extractor.of(of_grey, name="grey", dimension=12, size=8)
+    whole = accumulator(extractor, tuple(MEASURES))
+    whole.update(DRAWN)
+    expected = whole.compute()
+    for copied in (pickle.loads(pickle.dumps(whole)), copy.deepcopy(whole)):
+        assert copied.compute() == expected
+        copied.update(REAL)
+        assert copied.compute().counts["generated"] == 170
+    assert whole.compute() == expected
+
+
+def test_it_is_not_merged_with_itself(tiny: Extractor):
+    one = accumulator(tiny, ("fid",))
+    one.update(DRAWN)
+    with pytest.raises(ValueError, match="expected another accumulator to merge, got this one"):
+        one.merge(one)
+    assert one.compute().counts["generated"] == 80

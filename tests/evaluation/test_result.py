@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ttur.evaluation.evaluate import evaluate, fid
+from ttur.evaluation.result import Result
 from ttur.features.extractors import Extractor
 
 
@@ -73,3 +74,12 @@ def test_an_evaluation_equals_the_mapping_of_its_numbers(images, other_images, t
     assert made != {**made, "fd_patches": -1.0}
     assert made == evaluate(images, other_images, "fid,precision_recall", extractor=tiny)
     assert made != replace(made, warnings=("another",))  # says something else
+
+
+def test_a_result_is_reckoned_with_as_its_number():
+    said = {"counts": {}, "fingerprints": {}, "audit": {}, "protocol": "tf1"}
+    made = Result(metric="fid", value=4.25, details={}, **said)
+    assert (made - 1, 1 - made, made + 1, 1 + made, made - made) == (3.25, -3.25, 5.25, 5.25, 0)
+    assert (made * 2, 2 * made, made / 2, 17 / made, made**2) == (8.5, 8.5, 2.125, 4, 18.0625)
+    assert (-made, abs(-made), round(made), round(made, 1)) == (-4.25, 4.25, 4, 4.2)
+    assert sum([made, made]) == 8.5

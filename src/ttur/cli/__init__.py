@@ -47,6 +47,7 @@ for command in (
     evaluation.fid,
     evaluation.evaluate,
     evaluation.statistics,
+    evaluation.features,
     pairs.reconstruction,
     pairs.nearest,
     text.jsd,

@@ -24,7 +24,9 @@ from ttur.cli.options import (
 from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from ttur.evaluation.classes import ClassEvaluation
     from ttur.evaluation.result import Circumstances, Evaluation
+    from ttur.evaluation.statistics import Statistics
 
 SHOWN = 4  # kinds of format, mode and size in a line
 
@@ -53,8 +55,9 @@ def fid(
 
 @grouped
 def evaluate(
-    real: RealSide,
-    generated: GeneratedSide,
+    real: Annotated[
+        Path, typer.Argument(metavar="[A]", help="Real; not for metrics that look at B alone.")
+    ],
     options: Comparing,
     metrics: Annotated[
         str,
@@ -62,16 +65,54 @@ def evaluate(
             help="Names between commas, '?' lists them; neighbours as precision_recall_k5."
         ),
     ] = "fid,is,kid,precision_recall",
+    generated: Annotated[
+        Path | None, typer.Argument(metavar="B", help="Generated: the same kinds.")
+    ] = None,
     kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Of each sub-folder, and their mean.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Several metrics of B (generated) against A (real), in one pass over the images."""
+    from ttur.evaluation.classes import evaluate_classes
     from ttur.evaluation.evaluate import evaluate
 
-    result = evaluate(
-        real, generated, metrics, kid_subset_size=kid_subset_size, **asdict(options), say=say
-    )
-    print_evaluation(result, as_json)
+    sides = (None, real) if generated is None else (real, generated)
+    arguments = {"kid_subset_size": kid_subset_size, **asdict(options), "say": say}
+    if per_class:
+        arguments.pop("cache")
+        _print_classes(evaluate_classes(*sides, metrics, **arguments), as_json)
+    else:
+        print_evaluation(evaluate(*sides, metrics, **arguments), as_json)
+
+
+def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
+    for side, names in result.lacking.items():
+        if names:
+            say(f"warning: {side}: no images of the classes {', '.join(names)}")
+    for name, why in result.too_few.items():
+        say(f"warning: class {name} is left out: {why}")
+    doubts = sum(len(made.warnings) for made in result.classes.values())
+    if doubts:
+        say(f"warning: {doubts:,} warnings of single classes; --json has them")
+    if as_json:
+        print_json(result.to_json())
+        return
+    rows = []
+    for name, made in result.classes.items():
+        values = [
+            f"{each.value:.6g}{_bounds(each.details.get('interval'))}" for each in made.measurements
+        ]
+        counts = " / ".join(f"{count:,}" for count in made.counts.values() if count is not None)
+        rows.append([name, counts, *values])
+    rows.append(["mean", "", *(f"{value:.6g}" for value in result.mean.values())])
+    print_table(["class", "images", *result.mean], rows)
+    print(f"(protocol {next(iter(result.classes.values())).protocol})")
+
+
+def _bounds(interval: dict[str, Any] | None) -> str:
+    return f" ({interval['low']:.6g} to {interval['high']:.6g})" if interval else ""
 
 
 @grouped
@@ -79,15 +120,29 @@ def statistics(
     images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
     out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
     options: Looking,
+    adm: Annotated[
+        bool,
+        typer.Option(
+            "--adm", help="As ADM's evaluator reads it: with mu_s, sigma_s and 10,000 images."
+        ),
+    ] = False,
 ) -> None:
     """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
     from ttur.evaluation.reference import write_statistics
 
-    made = write_statistics(images, out, **asdict(options))
-    for doubt in made.doubts:
-        say(f"warning: {doubt}")
-    stated = made.fingerprint
-    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
+    _print_written(out, write_statistics(images, out, adm=adm, **asdict(options)))
+
+
+@grouped
+def features(
+    images: Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")],
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    options: Looking,
+) -> None:
+    """Features of IMAGES, which may stand for them under any metric at any later time."""
+    from ttur.evaluation.reference import save_features
+
+    _print_written(out, save_features(images, out, **asdict(options)).statistics)
 
 
 def disturb(
@@ -178,6 +233,13 @@ def selftest(
         print(f"{len(results)} checks, {failed} failed")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _print_written(out: Path, made: "Statistics") -> None:
+    for doubt in made.doubts:
+        say(f"warning: {doubt}")
+    stated = made.fingerprint
+    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
 
 
 def print_evaluation(result: "Evaluation", as_json: bool, **more: Any) -> None:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ttur.evaluation.collector import Collector
-from ttur.evaluation.comparison import Comparison, Source, open_source
+from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.given import Source, open_real
 from ttur.evaluation.measures import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
@@ -34,8 +35,9 @@ class Accumulator:
         >>> list(accumulator.compute())
         ['fd_digits', 'is_digits']
 
-    The real side is seen once, at the start; the options are those of `evaluate`. Without `audit`
-    the generated images are neither hashed nor counted by kind, only looked at.
+    The real side is seen once, at the start, and may be None for metrics that do not look at it, as
+    `is`; the options are those of `evaluate`. Without `audit` the generated images are neither
+    hashed nor counted by kind, only looked at.
 
     In a `torch.distributed` group every process gives the images it made and all call `compute`,
     the only call that is collective: each image counts once, whatever the shares, and all get one
@@ -53,7 +55,7 @@ class Accumulator:
 
     def __init__(
         self,
-        real: Source,
+        real: Source | None,
         metrics: str | Sequence[str] = ("fid",),
         *,
         extractor: str | Extractor = "inception",
@@ -74,11 +76,11 @@ class Accumulator:
         sync: bool = True,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        measures(metrics)  # refused before a path is looked at
+        wanted = measures(metrics)  # refused before a path is looked at
         reading: dict[str, Any] = {"on_error": on_error, "follow_links": follow_links}
         self._reading = {"value_range": range_of(value_range, "generated"), **reading}
         self._batch_size, self._audited = batch_size, audit
-        side = open_source(real, "real", value_range=value_range, **reading)
+        side = open_real(real, wanted, say, seed=seed, value_range=value_range, **reading)
         self._comparison = Comparison.of_names(
             metrics,
             extractor=extractor,
@@ -90,12 +92,12 @@ class Accumulator:
             kid_subset_size=kid_subset_size,
             seed=seed,
             allow_protocol_mismatch=allow_protocol_mismatch,
-            sides={"real": side},
+            sides={} if side is None else {"real": side},
         )
         self._noise: dict[str, Any] = {}
         self._sync = sync
         with self._apart():
-            self._real = self._comparison.look(
+            self._real = side and self._comparison.look(
                 side, "real", cache=cache, batch_size=batch_size, say=say
             )
         self.reset()
@@ -124,8 +126,13 @@ class Accumulator:
         """Take over the images another one has seen, as if given after one's own.
 
         Raises:
-            ValueError: if it has another extractor, or metrics that need less.
+            ValueError: if it has another extractor, or metrics that need less, or is this one.
         """
+        if other is self:
+            raise ValueError(
+                "expected another accumulator to merge, got this one, whose images would count "
+                "twice; merge those of other processes or parts"
+            )
         self._generated.merge(other._generated)
 
     def compute(self) -> Evaluation:
@@ -138,8 +145,10 @@ class Accumulator:
         """
         real, generated, warnings = self._real, self._generated, ()
         if self._sync and world_size() > 1:
-            joined = joined_side(self._real, self._identities())
-            real, warnings = joined.side, joined.warnings
+            identities = self._identities()
+            if real is not None:
+                joined = joined_side(real, identities)
+                real, warnings = joined.side, joined.warnings
             everyone = from_every_rank(generated.state_dict())
             generated = self._collector_of(next(everyone))
             for state in everyone:
@@ -171,8 +180,8 @@ class Accumulator:
             "allow_protocol_mismatch": comparison.allow_protocol_mismatch,
             "audit": self._audited,
             **self._reading,
-            "groups of real images": bool(self._real.statistics.groups),
-            "real": identity(self._real),
+            "groups of real images": bool(self._real and self._real.statistics.groups),
+            "real": self._real and identity(self._real),
         }
         said = json.dumps(mine, sort_keys=True, default=str).encode()
         everyone = from_every_rank({"said": torch.frombuffer(bytearray(said), dtype=torch.uint8)})

@@ -15,15 +15,13 @@ from torch import Tensor
 from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
 from ttur.evaluation.sources import ImageSet, check_batch_size, extractor_input
-from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.statistics import ARRAYS, Side, Statistics
 from ttur.evaluation.values import Values
 from ttur.features.extractors import Extractor
 from ttur.metrics.grouped_moments import GroupedMoments
 from ttur.runtime.progress import counted, task
 from ttur.runtime.settings import reasons
 from ttur.runtime.surroundings import neutral_surroundings
-
-KEPT = ("features", "logits")
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,23 @@ _STATE = TypeAdapter(StateDocument)
 class Collector:
     """Takes pixels batch by batch. Merges, saves and restores; O(d²) memory if it keeps nothing.
 
-    The samples fall into random groups, by `seed`, for the interval of `metrics.uncertainty`.
+    What the extractor has not is refused with the first batch; left out, if it is `lenient`. The
+    samples fall into random groups, by `seed`, for the interval of `metrics.uncertainty`.
     """
 
-    def __init__(self, extractor: Extractor, keep: Collection[str] = (), *, seed: int = 0):
+    def __init__(
+        self,
+        extractor: Extractor,
+        keep: Collection[str] = (),
+        *,
+        seed: int = 0,
+        lenient: bool = False,
+    ):
         self.extractor, self.seed = extractor, seed
         self.moments = GroupedMoments(extractor.dimension, seed=seed)
-        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in KEPT if name in keep}
+        self.keep, self.lenient = set(keep), lenient
+        self.spatial: GroupedMoments | None = None  # its dimension is known from the first batch
+        self.kept: dict[str, list[np.ndarray]] = {name: [] for name in ARRAYS if name in keep}
         self.quantisation = set[str]()
         self.audit: Audit | None = None
 
@@ -91,15 +99,22 @@ class Collector:
     @neutral_surroundings()
     def _take(self, pixels: Tensor | list[Tensor]) -> None:
         made = self.extractor(pixels)
-        if "logits" in self.kept and made.logits.shape[1] == 0:
-            raise ValueError(
-                "these metrics need the logits of classes, got an extractor of features alone; "
-                f"return (features, logits) from {self.extractor.name}, or choose metrics of "
-                "features"
-            )
+        for kind, remedy in _NOT_GIVEN.items():
+            if kind in self.keep and getattr(made, kind).shape[1] == 0:
+                if not self.lenient:
+                    raise ValueError(remedy.format(self.extractor.name))
+                self.keep.remove(kind)
+                self.kept.pop(kind, None)
+        if "spatial" in self.keep:
+            self._spatial(made.spatial.shape[1]).update(made.spatial)
         self.moments.update(made.features)
         for name, batches in self.kept.items():
             batches.append(getattr(made, name).to("cpu", torch.float32).numpy())
+
+    def _spatial(self, dimension: int) -> GroupedMoments:
+        if self.spatial is None:
+            self.spatial = GroupedMoments(dimension, seed=self.seed)
+        return self.spatial
 
     def _add_audit(self, audit: Audit) -> None:
         self.audit = audit if self.audit is None else self.audit.merge(audit)
@@ -114,7 +129,11 @@ class Collector:
         for name in self.kept:
             if name not in other.kept:
                 raise ValueError(_KEPT_LESS.format(name))
+        if "spatial" in self.keep and "spatial" not in other.keep:
+            raise ValueError(_KEPT_LESS.format("spatial"))
         self.moments.merge(other.moments)
+        if "spatial" in self.keep and other.spatial is not None:
+            self._spatial(len(other.spatial.total.mean)).merge(other.spatial)
         self.quantisation |= other.quantisation
         for name, batches in self.kept.items():
             batches += other.kept[name]
@@ -140,14 +159,20 @@ class Collector:
             "seed": self.seed,
             "versions": {name: version(name) for name in ("ttur", "torch", "numpy", "pillow")},
         }
+        fingerprint |= audited
+        spatial = None
+        if self.spatial is not None:
+            of = self.spatial.total
+            spatial = Statistics(of.mean, of.covariance, of.count, fingerprint)
         return Side(
             Statistics(
                 total.mean,
                 total.covariance,
                 total.count,
-                fingerprint | audited,
+                fingerprint,
                 self.audit,
                 self.moments.groups,
+                spatial,
             ),
             **{name: np.concatenate(batches) for name, batches in self.kept.items()},
         )
@@ -155,6 +180,8 @@ class Collector:
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors alone, for `torch.save`, safetensors, or other processes."""
         arrays = {f"moments.{k}": v for k, v in self.moments.state_dict().items()}
+        if self.spatial is not None:
+            arrays |= {f"spatial.{k}": v for k, v in self.spatial.state_dict().items()}
         arrays |= {name: np.concatenate(batches) for name, batches in self.kept.items() if batches}
         document = {
             "extractor": self.extractor.fingerprint(),
@@ -177,9 +204,11 @@ class Collector:
         try:
             document = _STATE.validate_python(json.loads(bytes(arrays["document"])))
             _check_alike(self.extractor, document.extractor)
-            moments.load_state_dict(
-                {k[len("moments.") :]: v for k, v in arrays.items() if k.startswith("moments.")}
-            )
+            moments.load_state_dict(_part(arrays, "moments."))
+            spatial = None
+            if "spatial" in self.keep and (of_spatial := _part(arrays, "spatial.")):
+                spatial = GroupedMoments(of_spatial["means"].shape[1])
+                spatial.load_state_dict(of_spatial)
             audit = None
             if document.audit is not None:
                 audit = Audit.from_json(document.audit, arrays["image_digests"].view(np.uint64))
@@ -189,16 +218,28 @@ class Collector:
         for name in self.kept:
             if name not in arrays and moments.total.count:
                 raise ValueError(_KEPT_LESS.format(name))
+        if "spatial" in self.keep and spatial is None and moments.total.count:
+            raise ValueError(_KEPT_LESS.format("spatial"))
         # Only now, so that a state that is refused changes nothing.
-        self.moments, self.seed = moments, moments.seed
+        self.moments, self.seed, self.spatial = moments, moments.seed, spatial
         self.quantisation, self.audit = document.quantisation, audit
         self.kept = {name: [arrays[name]] if name in arrays else [] for name in self.kept}
 
 
+_NOT_GIVEN = {
+    "logits": "these metrics need the logits of classes, got an extractor of features alone; "
+    "return (features, logits) from {}, or choose metrics of features",
+    "spatial": "these metrics need spatial features, got an extractor without; take inception as "
+    "`extractor`, return (features, logits, spatial) from {}, or choose other metrics",
+}
 _KEPT_LESS = (
     "expected {}, which these metrics need, got an accumulator without; make both with the same "
     "metrics"
 )
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _check_alike(extractor: Extractor, fingerprint: dict[str, Any]) -> None:
@@ -216,13 +257,14 @@ def side_of_images(
     *,
     batch_size: int = 50,
     seed: int = 0,
+    lenient: bool = False,
 ) -> Side:
     """One pass over a source.
 
     Raises:
         ValueError: naming the source, if it has fewer than two images or one that cannot be read.
     """
-    collector = Collector(extractor, keep, seed=seed)
+    collector = Collector(extractor, keep, seed=seed, lenient=lenient)
     try:
         collector.read(images, batch_size)
         return collector.side()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,22 @@ import torch
 
 from ttur.evaluation.collector import Collector, side_of_images
 from ttur.evaluation.findings import contradictions, findings
+from ttur.evaluation.given import Given, Source, open_source
 from ttur.evaluation.measures import MEASURES, Measure, Settings, extractor_of, measures
-from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Evaluation
-from ttur.evaluation.sources import ImageSet
-from ttur.evaluation.statistics import Side, Statistics, holds_statistics, mismatches
-from ttur.evaluation.values import SideRanges, range_of
+from ttur.evaluation.statistics import Side, Statistics, mismatches
 from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
 from ttur.runtime.randomness import randomness_from
 from ttur.runtime.surroundings import neutral_surroundings
 
-Source = ImageSource | ImageSet | Statistics
-# Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
-ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
+SIDES = ("real", "generated")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Looks at the two sides, "real" and "generated", and compares them.
+    """Looks at the two sides, "real" and "generated", and compares them, or at one of them.
 
         comparison = Comparison.of_names("fid,kid", extractor="digits")
         real = comparison.look(open_images("train/"), "real", cache=True)
@@ -37,7 +33,7 @@ class Comparison:
         drawn.update(pixels)  # batch by batch
         comparison.of(real, drawn.side())["kid_digits"]
 
-    Without an extractor it compares statistics alone.
+    Without an extractor it compares what is known already: statistics, saved features.
     """
 
     metrics: tuple[Measure, ...]
@@ -59,34 +55,36 @@ class Comparison:
         kid_subset_size: int = 1000,
         seed: int = 0,
         allow_protocol_mismatch: bool = False,
-        sides: Mapping[str, ImageSet | Statistics] | None = None,
+        sides: Mapping[str, Given] | None = None,
     ) -> "Comparison":
         """With the extractor loaded; an `Extractor` brings its own protocol, weights, precision and
         device, and names of metrics may bring theirs (`extractor_of`). `sides` that are known are
-        refused as early as they can be, and an extractor that two statistics do not need is not
-        loaded.
+        refused as early as they can be, and an extractor that they do not need is not loaded.
 
         Raises:
             ValueError: if there is no such metric, extractor, protocol or precision, or as `check`.
             OSError: if weights are not there; says how to get them or do without.
         """
         wanted = tuple(measures(metrics))
-        settings, sides = Settings(seed, interval, kid_subset_size), sides or {}
+        settings = Settings(seed, interval, kid_subset_size)
         unready = cls(wanted, None, settings, allow_protocol_mismatch)
+        sides = {name: sides[name] for name in unready.sides if name in (sides or {})}
         for name, side in sides.items():
             unready.check(side, name)
-        given = [side for side in sides.values() if isinstance(side, Statistics)]
+        known = [side.known.statistics for side in sides.values() if side.known]
         if isinstance(extractor, Extractor):
             extractor_of(metrics, extractor.name, brought=True)
         elif (
             isinstance(extractor, str) and (named := extractor_of(metrics, extractor)) != extractor
         ):
-            unready._check_alike(given, {"extractor": named})
+            unready._check_alike(known, {"extractor": named})
             extractor = named
-        if len(given) == 2:
+        if len(sides) == len(unready.sides) and not any(
+            side.missing(unready.requirements(name)) for name, side in sides.items()
+        ):
             return unready
         if isinstance(extractor, str):
-            unready._check_alike(given, expected_fingerprint(extractor, protocol, precision))
+            unready._check_alike(known, expected_fingerprint(extractor, protocol, precision))
             extractor = load_extractor(
                 extractor, protocol=protocol, weights=weights, device=device, precision=precision
             )
@@ -126,11 +124,16 @@ class Comparison:
         """Of the headline."""
         return self.metrics[0].lower_is_better
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that a metric looks at."""
+        return tuple(name for name in SIDES if self.requirements(name))
+
     def requirements(self, name: str) -> tuple[str, ...]:
-        """What a pass over the side of that name must keep."""
+        """What the metrics look at of the side of that name."""
         return tuple(sorted({what for m in self.metrics for what in m.keep.get(name, ())}))
 
-    def check(self, side: ImageSet | Statistics, name: str) -> None:
+    def check(self, source: Source, name: str) -> None:
         """Refuse before an image is seen what would be refused after all are.
 
         Raises:
@@ -138,41 +141,43 @@ class Comparison:
                 the extractor, unless the caller insists, or have another dimension, or a side has
                 fewer images than a metric needs.
         """
-        if isinstance(side, Statistics):
-            if kept := self.requirements(name):
-                without = " or ".join(m.name for m in MEASURES.values() if not m.keep)
-                raise ValueError(
-                    f"these metrics need the {' and '.join(kept)} of the {name} images, got their "
-                    "statistics alone; give the images (those within an .npz of both as an array), "
-                    f"or ask for {without} only"
-                )
-            if self.extractor is None:
-                return
-            self._check_alike([side], self.extractor.fingerprint())
-            if len(side.mean) != self.extractor.dimension:
+        side = open_source(source, name)
+        known, missing = side.known, side.missing(self.requirements(name))
+        if missing and side.images is None:
+            without = [m.name for m in MEASURES.values() if not side.missing(m.keep.get(name, ()))]
+            raise ValueError(
+                f"these metrics need the {' and '.join(missing)} of the {name} images, got their "
+                f"{side.form} alone; give the images, or ask for {' or '.join(without)} only"
+            )
+        if known and self.extractor is not None:
+            self._check_alike([known.statistics], self.extractor.fingerprint())
+            if len(known.statistics.mean) != self.extractor.dimension:
                 raise ValueError(
                     f"expected {name} statistics of {self.extractor.dimension} features, as many "
-                    f"as {self.extractor.name} has, got {len(side.mean)}; choose the extractor "
-                    "they are of"
+                    f"as {self.extractor.name} has, got {len(known.statistics.mean)}; choose the "
+                    "extractor they are of"
                 )
-        elif side.count is not None and self.extractor is not None:
-            self.check_count(side.count, name, side.name)
+        if side.count is not None and (self.extractor is not None or not missing):
+            source = side.images.name if side.images else str(side.path or name)
+            self.check_count(side.count, name, source, known and len(known.statistics.mean))
 
-    def check_count(self, count: int, name: str, source: str) -> None:
-        """Refuse a number of images that a metric has too few of.
+    def check_count(self, count: int, name: str, source: str, dimension: int | None = None) -> None:
+        """Refuse a number of images that a metric has too few of, for features of the extractor's
+        dimension if no other is said.
 
         Raises:
             ValueError: naming the `source` and the metric.
         """
-        for measure in self.metrics:
+        dimension = self._network.dimension if dimension is None else dimension
+        for measure in (measure for measure in self.metrics if name in measure.keep):
             try:
-                measure.check_count(count, name, self._network.dimension, self.settings)
+                measure.check_count(count, name, dimension, self.settings)
             except ValueError as error:
                 raise ValueError(f"{source}: {error}") from None
 
     def look(
         self,
-        source: ImageSet | Statistics,
+        source: Source,
         side: str,
         *,
         cache: bool = False,
@@ -185,53 +190,67 @@ class Comparison:
         Raises:
             ValueError: as `check`; naming the source, if an image cannot be read.
         """
-        self.check(source, side)
-        if isinstance(source, Statistics):
-            return Side(source)
-        kept, seed = self.requirements(side), self.settings.seed
+        given = open_source(source, side)
+        self.check(given, side)
+        missing, seed = given.missing(self.requirements(side)), self.settings.seed
+        images, known = given.images, given.known
+        if images is None or (known and not missing):
+            assert known is not None
+            return known
+        kept = [kind for kind in missing if kind != "moments"]
         if cache and not kept:
             interval = self.settings.interval
             made = reference_statistics(
-                source, self._network, say=say, batch_size=batch_size, seed=seed, interval=interval
+                images, self._network, say=say, batch_size=batch_size, seed=seed, interval=interval
             )
             return Side(made)
-        return side_of_images(source, self._network, kept, batch_size=batch_size, seed=seed)
+        seen = side_of_images(images, self._network, kept, batch_size=batch_size, seed=seed)
+        return known.joined(seen) if known else seen
 
     def collect(self, side: str) -> Collector:
         """For batches that come one by one."""
         return Collector(self._network, self.requirements(side), seed=self.settings.seed)
 
     @neutral_surroundings()
-    def of(self, real: Side, generated: Side) -> Evaluation:
-        """The metrics of two sides whose images were seen.
+    def of(self, real: Side | None, generated: Side | None) -> Evaluation:
+        """The metrics of sides whose images were seen; one that none looks at may be None.
 
         Raises:
             ValueError: if they differ in protocol, unless the caller insists, or in dimension.
         """
-        sides = {"real": real.statistics, "generated": generated.statistics}
-        a, b = (side.fingerprint for side in sides.values())
-        self._check_alike([real.statistics], b)
-        names = {print_["metric"] for print_ in (a, b) if "metric" in print_}
+        given = {"real": real, "generated": generated}
+        sides = {name: side for name in self.sides if (side := given[name]) is not None}
+        if len(sides) < len(self.sides):
+            missing = " and ".join(name for name in self.sides if name not in sides)
+            raise ValueError(
+                f"these metrics look at the {missing} side, got None; look at it first"
+            )
+        prints = [side.statistics.fingerprint for side in sides.values()]
+        differing = mismatches(prints[0], prints[-1])
+        self._check_alike([side.statistics for side in sides.values()], prints[-1])
+        names = {print_["metric"] for print_ in prints if "metric" in print_}
         # A name is a promise of the features behind it; two names, or none, keep no promise.
         name = min(names) if len(names) == 1 else "fd_mismatched" if names else "fd_unknown"
-        protocols = sorted({_protocol(print_) for print_ in (a, b) if "protocol" in print_})
+        protocols = sorted({_protocol(print_) for print_ in prints if "protocol" in print_})
+        audits = {name: side.statistics.audit for name, side in sides.items()}
+        doubts = (
+            *contradictions(audits.get("real"), audits.get("generated")),
+            *(doubt for name, side in sides.items() for doubt in _unstated(name, side.statistics)),
+            *(doubt for measure in self.metrics for doubt in measure.doubts(measure, sides)),
+            *findings(audits.get("real"), audits.get("generated")),
+        )
         return Evaluation(
             measurements=tuple(
                 made
                 for measure in self.metrics
-                for made in measure.measurements(name, real, generated, self.settings)
+                for made in measure.measurements(name, sides, self.settings)
             ),
             protocol=" against ".join(protocols) or "unknown",
-            counts={name: side.count for name, side in sides.items()},
-            fingerprints={name: side.fingerprint for name, side in sides.items()},
-            audit={name: side.audit and side.audit.to_json() for name, side in sides.items()},
-            mismatches=tuple(mismatches(a, b)),
-            warnings=(
-                *contradictions(real.statistics.audit, generated.statistics.audit),
-                *(doubt for name, side in sides.items() for doubt in _doubts(name, side)),
-                *_unequal_counts(real.statistics.count, generated.statistics.count),
-                *findings(real.statistics.audit, generated.statistics.audit),
-            ),
+            counts={name: side.statistics.count for name, side in sides.items()},
+            fingerprints={name: side.statistics.fingerprint for name, side in sides.items()},
+            audit={name: audit and audit.to_json() for name, audit in audits.items()},
+            mismatches=tuple(differing),
+            warnings=tuple(dict.fromkeys(doubts)),
         )
 
     def guard_randomness(self) -> AbstractContextManager[None]:
@@ -261,51 +280,12 @@ class Comparison:
                 )
 
 
-def open_source(
-    source: Source, side: str, *, value_range: SideRanges | None = None, **reading: Any
-) -> ImageSet | Statistics:
-    """A path to statistics becomes those statistics; all else is opened as images of that side,
-    which is named in what is said of them.
-    """
-    if isinstance(source, Statistics):
-        return source
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if path.is_file() and path.suffix.lower() == ".npz" and holds_statistics(path):
-            return Statistics.load(path)
-    try:
-        opened = open_images(source, value_range=range_of(value_range, side), **reading)
-    except ValueError as error:
-        raise ValueError(f"{side}: {error}") from error
-    return replace(opened, name=f"{opened.name} ({side})")
-
-
 def _protocol(fingerprint: dict[str, Any]) -> str:
     """As it stands beside a number: a lower precision than usual is part of it."""
     precision = fingerprint.get("precision", "float32")
     return fingerprint["protocol"] + ("" if precision == "float32" else f", {precision}")
 
 
-def _doubts(name: str, side: Statistics) -> Iterator[str]:
-    dimension = len(side.mean)
-    enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * dimension)
-    if side.count is not None and side.count <= dimension:
-        yield (
-            f"{name}: {side.count:,} images for {dimension:,} features leave the covariance "
-            "singular; the distance is biased upwards, compare it only with others at this count"
-        )
-    elif side.count is not None and side.count < enough:
-        yield (
-            f"{name}: {side.count:,} images are few for {dimension:,} features (expected "
-            f"{enough:,}); the distance is biased upwards, compare it only at this count"
-        )
+def _unstated(name: str, side: Statistics) -> Iterator[str]:
     if "protocol" not in side.fingerprint:
         yield f"{name}: the statistics do not say how they were made; taken to match the other side"
-
-
-def _unequal_counts(real: int | None, generated: int | None) -> Iterator[str]:
-    if real is not None and generated is not None and generated != real:
-        yield (
-            f"counts: {generated:,} generated against {real:,} real images; the bias of the "
-            "distance falls with either count, so compare it only at these"
-        )

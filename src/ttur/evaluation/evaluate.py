@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from ttur.evaluation.comparison import Comparison, Source, open_source
+from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.given import Source, open_real, open_source
 from ttur.evaluation.measures import Settings, measures
 from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
@@ -72,7 +73,7 @@ def fid(
 
 
 def evaluate(
-    real: Source,
+    real: Source | None,
     generated: Source,
     metrics: str | Sequence[str] = ("fid",),
     *,
@@ -102,6 +103,7 @@ def evaluate(
         >>> list(evaluate(*sides, "fid,is", extractor="digits", cache=False))
         ['fd_digits', 'is_digits']
 
+    A metric of one side, as `is`, does not look at the other: it is not read, and may be None.
     `extractor` is what `load_extractor` takes, with its `protocol`, `weights`, `precision` and
     `device`; an `Extractor` brings its own. `value_range` is that of float pixels, (0, 1) on both
     sides or {"real": (0, 1), "generated": (-1, 1)}, `count` the number to draw from a generator,
@@ -115,12 +117,13 @@ def evaluate(
         ValueError: if a side has fewer images than a metric needs, is statistics where a metric
             needs images, or the sides differ in protocol.
     """
-    measures(metrics)  # refused before a path is looked at
+    wanted = measures(metrics)  # refused before a path is looked at
     reading = {"value_range": value_range, "on_error": on_error, "follow_links": follow_links}
-    sides = {
-        "real": open_source(real, "real", **reading),
-        "generated": open_source(generated, "generated", **reading, count=count),
+    opened = {
+        "real": open_real(real, wanted, say, seed=seed, **reading),
+        "generated": open_source(generated, "generated", seed=seed, count=count, **reading),
     }
+    sides = {name: side for name, side in opened.items() if side is not None}
     comparison = Comparison.of_names(
         metrics,
         extractor=extractor,
@@ -141,7 +144,49 @@ def evaluate(
             )
             for name, side in sides.items()
         }
-        return comparison.of(seen["real"], seen["generated"])
+        return comparison.of(seen.get("real"), seen.get("generated"))
+
+
+def inception_score(
+    images: Source,
+    *,
+    extractor: str | Extractor = "inception",
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
+    batch_size: int = 50,
+    value_range: tuple[float, float] | None = None,
+    count: int | None = None,
+    on_error: str = "fail",
+    seed: int = 0,
+) -> Result:
+    """Inception Score of one set of images; the options are those of `evaluate`.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    >>> inception_score(images, extractor="digits").metric
+    'is_digits'
+
+    Raises:
+        FileNotFoundError: if there is nothing at a path.
+        ValueError: if there are fewer than ten images.
+    """
+    return evaluate(
+        None,
+        images,
+        "is",
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        value_range=value_range,
+        count=count,
+        on_error=on_error,
+        seed=seed,
+    ).first
 
 
 def compare(

@@ -5,20 +5,26 @@ are made from its rows.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ttur.evaluation.result import Measurement
-from ttur.evaluation.statistics import Side, Statistics
+from ttur.evaluation.statistics import MOMENTS, Side, Statistics
 from ttur.features.designs import own_name, own_names, owner
 from ttur.metrics.authenticity import authenticity
 from ttur.metrics.clipped import clipped_density_coverage
 from ttur.metrics.extrapolation import fid_infinity
 from ttur.metrics.frechet import frechet_distance
-from ttur.metrics.inception_score import SPLITS, inception_distance, inception_scores
+from ttur.metrics.inception_score import (
+    SPLITS,
+    inception_distance,
+    inception_scores,
+    shuffled_scores,
+)
 from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.mmd import BANDWIDTH, gaussian_mmd
@@ -29,6 +35,13 @@ from ttur.runtime.progress import task
 
 PLAIN = "inception"  # the extractor of names that carry none
 _NEIGHBOURS = " (a number of neighbours may follow, as in precision_recall_k5)"
+# Enough images for 2048 features, says the paper's code; for fewer features five to each will do.
+ENOUGH_IMAGES, ENOUGH_PER_FEATURE = 10_000, 5
+ADM_SPLIT = 5000  # images of a part of its Inception Score
+# One word for what a paper's table has together: ADM's evaluator.
+SUITES = {"adm": ("fid", "sfid", "is_adm", "precision_recall")}
+ORDER_MATTERS = 0.01  # of a score, lost by the order of the images
+SCORED_IMAGES = 50_000  # what everybody takes for an Inception Score
 
 # Values with their details, in the order of a measure's numbers.
 DetailedValues = Iterator[tuple[float, dict[str, Any]]]
@@ -51,24 +64,38 @@ class Settings:
             )
 
 
+def _two(dimension: int, settings: Settings) -> int:
+    return 2
+
+
+def _no_doubts(measure: "Measure", sides: Mapping[str, Side]) -> Iterator[str]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Measure:
     """A metric.
 
-    `compute` takes the real and the generated side, the settings and, of neighbours, `k`, and gives
-    its `numbers`, by default one of its name, each a value with its details. `keep` is what a pass
-    must keep, by side; `least` says of so many features how many images it needs on these sides,
-    and `remedy` what to do about fewer. With a `k`, any other may be in its name: `…_k5`.
+    `keep` is what it looks at, by side, out of `evaluation.statistics.KINDS`; a side that is not in
+    it is not looked at. `compute` takes these sides by name, the settings and, of neighbours, `k`,
+    and gives its `numbers`, by default one of its name, each a value with its details. `least` says
+    of so many features how many images it needs on a side of which it keeps more than moments, and
+    `remedy` what to do about fewer. With a `k`, any other may be in its name: `…_k5`. `doubts` are
+    sentences on what its number suffers from on these sides. Elsewhere it is `known_as`.
+
+    Its functions are functions of a module: whatever holds a measure can be pickled.
     """
 
     name: str
     compute: Callable[..., Iterable[tuple[float, dict[str, Any]]]]
     lower_is_better: bool
-    keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    least: Callable[[int, Settings], int] = lambda dimension, settings: 2
+    keep: Mapping[str, tuple[str, ...]]
+    least: Callable[[int, Settings], int] = _two
     remedy: str = "add images"
     numbers: tuple[str, ...] = ()
     k: int | None = None
+    doubts: Callable[["Measure", Mapping[str, Side]], Iterator[str]] = _no_doubts
+    known_as: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -81,19 +108,23 @@ class Measure:
         return tuple(metric_name(kind, fd_name) for kind in self.kinds)
 
     def measurements(
-        self, fd_name: str, real: Side, generated: Side, settings: Settings
+        self, fd_name: str, sides: Mapping[str, Side], settings: Settings
     ) -> Iterator[Measurement]:
-        """Its numbers of two sides that kept what it needs."""
+        """Its numbers of sides that kept what it needs."""
         neighbours = {} if self.k is None else {"k": self.k}
         with task(self.name):
-            made = list(self.compute(real, generated, settings, **neighbours))
+            made = list(
+                self.compute(
+                    **{side: sides[side] for side in self.keep}, settings=settings, **neighbours
+                )
+            )
         for name, (value, details) in zip(self.names(fd_name), made, strict=True):
             yield Measurement(name, value, details | neighbours)
 
     def check_count(self, count: int, side: str, dimension: int, settings: Settings) -> None:
         """Raises ValueError if a side of so many images is too small."""
-        least = self.least(dimension, settings) if side in self.keep else 2
-        least = max(least, 1 + (self.k or 0))
+        whole = any(kind not in MOMENTS for kind in self.keep.get(side, ()))
+        least = max(self.least(dimension, settings) if whole else 2, 1 + (self.k or 0))
         if count < least:
             asked = self.name if self.k is None else f"{self.name}_k{self.k}"
             raise ValueError(f"{asked} needs at least {least} images, got {count}; {self.remedy}")
@@ -197,9 +228,19 @@ def _by_another(kind: str) -> str:
 
 def _split(names: str | Iterable[str]) -> list[str]:
     split = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    split = [each for name in split for each in SUITES.get(name, (name,))]
     if not split:
         raise ValueError(f"expected metrics, got none; there are {', '.join(MEASURES)}")
     return split
+
+
+def _closest(name: str, others: Iterable[str] = ()) -> str:
+    """By what it is called elsewhere or by one of its numbers, else by spelling."""
+    plain = re.sub("[^a-z0-9]+", "_", name.lower())
+    for measure in MEASURES.values():
+        if plain in (measure.name, *measure.numbers, *measure.known_as):
+            return f"did you mean {measure.name}?"
+    return closest(name, [*MEASURES, *SUITES, *others])
 
 
 def _measure(name: str) -> Measure | None:
@@ -218,7 +259,7 @@ def _parse(name: str) -> tuple[str, str]:
         return whole
     _, _, extractor = name.rpartition("_")
     by_it = (f"{_by_another(kind)}_{extractor}" for kind in MEASURES) if "_" in name else ()
-    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {closest(name, [*MEASURES, *by_it])}")
+    raise ValueError(f"no metric {name!r}{_NEIGHBOURS}; {_closest(name, by_it)}")
 
 
 def _of_whole_name(name: str) -> tuple[str, str] | None:
@@ -232,10 +273,84 @@ def _of_whole_name(name: str) -> tuple[str, str] | None:
     return None
 
 
+def _few_for_a_covariance(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+    """Of a Fréchet distance: of the sides whose moments it takes as they are."""
+    counts = {}
+    for name in (name for name, kept in measure.keep.items() if set(kept) & set(MOMENTS)):
+        of = sides[name].statistics
+        of = of if "moments" in measure.keep[name] else _spatial(of)
+        count, dimension = of.count, len(of.mean)
+        counts[name] = count
+        enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * dimension)
+        if count is not None and count <= dimension:
+            yield (
+                f"{name}: {count:,} images for {dimension:,} features leave the covariance "
+                "singular; the distance is biased upwards, compare it only with others at this "
+                "count"
+            )
+        elif count is not None and count < enough:
+            yield (
+                f"{name}: {count:,} images are few for {dimension:,} features (expected "
+                f"{enough:,}); the distance is biased upwards, compare it only at this count"
+            )
+    real, generated = counts.get("real"), counts.get("generated")
+    if real is not None and generated is not None and generated != real:
+        yield (
+            f"counts: {generated:,} generated against {real:,} real images; the bias of the "
+            "distance falls with either count, so compare it only at these"
+        )
+
+
+def _doubts_of_a_score(
+    measure: Measure, sides: Mapping[str, Side], of: int | None = None
+) -> Iterator[str]:
+    """Of an Inception Score: the distribution over classes is that of each part."""
+    logits = _array(sides["generated"].logits)
+    count, classes = logits.shape
+    enough = min(SCORED_IMAGES, ENOUGH_PER_FEATURE * classes * SPLITS)
+    if count < enough:
+        yield (
+            f"generated: {count:,} images are few for an Inception Score over {classes:,} classes "
+            f"(expected {enough:,}); it is biased downwards, compare it only at this count"
+        )
+    score, shuffled = inception_scores(logits, of=of), shuffled_scores(logits, of=of)
+    # Of several standard errors of either, which an order by chance never is.
+    spread = max(score.standard_deviation, shuffled.standard_deviation)
+    least = 4 * spread / max(score.splits - 1, 1) ** 0.5
+    if shuffled.mean - score.mean > max(least, ORDER_MATTERS * shuffled.mean):
+        yield (
+            f"generated: the images come in an order that the Inception Score depends on, as that "
+            f"of classes: {score.mean:.4g} over parts of consecutive images, {shuffled.mean:.4g} "
+            "over parts of shuffled ones; shuffle the images"
+        )
+
+
+def _few_for_balls(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
+    """Of nearest neighbours: the balls shrink as a side grows."""
+    counts = {name: len(_array(side.features)) for name, side in sides.items()}
+    if min(counts.values()) < ENOUGH_IMAGES or len(set(counts.values())) > 1:
+        of = " and ".join(f"{count:,} {name}" for name, count in counts.items())
+        numbers = " and ".join(measure.numbers or (measure.name,)).replace("_", " ")
+        yield (
+            f"counts: {numbers} of {of} images depend on both counts; compare them only at these"
+        )
+
+
 def _fid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     a, b = real.statistics, generated.statistics
     value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
     yield value, _interval(a, b) if settings.interval else {"interval": None}
+
+
+def _sfid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+    """Of positions in an earlier layer (Nash et al. 2021); ADM quotes it beside FID."""
+    a, b = _spatial(real.statistics), _spatial(generated.statistics)
+    yield frechet_distance(a.mean, a.covariance, b.mean, b.covariance), {}
+
+
+def _spatial(statistics: Statistics) -> Statistics:
+    assert statistics.spatial is not None
+    return statistics.spatial
 
 
 def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
@@ -255,11 +370,16 @@ def _fid_infinity(real: Side, generated: Side, settings: Settings) -> DetailedVa
     yield _value(asdict(made), "value")
 
 
-def _is(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+def _is(generated: Side, settings: Settings) -> DetailedValues:
     yield _value(asdict(inception_scores(_array(generated.logits))), "mean")
 
 
-def _ind(real: Side, generated: Side, settings: Settings) -> DetailedValues:
+def _is_adm(generated: Side, settings: Settings) -> DetailedValues:
+    """By parts of 5,000 images in order, of which the last may be short: at 50,000 it is `is`."""
+    yield _value(asdict(inception_scores(_array(generated.logits), of=ADM_SPLIT)), "mean")
+
+
+def _ind(generated: Side, settings: Settings) -> DetailedValues:
     """The reading of the paper's text: m - IS, with m the number of samples, its upper bound."""
     logits = _array(generated.logits)
     score = inception_scores(logits)
@@ -316,24 +436,74 @@ def _array(array: np.ndarray | None) -> np.ndarray:
 
 
 # The least counts are those that the functions refuse to go below, when images have been seen.
+
+
+def _four_per_feature(dimension: int, settings: Settings) -> int:
+    return 4 * dimension
+
+
+def _one_per_split(dimension: int, settings: Settings) -> int:
+    return SPLITS
+
+
+def _one_subset(dimension: int, settings: Settings) -> int:
+    return settings.kid_subset_size
+
+
 _BOTH = {"real": ("features",), "generated": ("features",)}
 _FEWER_NEIGHBOURS = "add images, or ask for a lower k"
 MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("fid", _fid, True),
         Measure(
-            "fid_infinity", _fid_infinity, True, {"generated": ("features",)}, lambda d, _: 4 * d
+            "fid",
+            _fid,
+            True,
+            {"real": ("moments",), "generated": ("moments",)},
+            doubts=_few_for_a_covariance,
+            known_as=("frechet_inception_distance", "fd", "frechet_distance"),
         ),
-        Measure("is", _is, False, {"generated": ("logits",)}, lambda *_: SPLITS),
-        Measure("ind", _ind, True, {"generated": ("logits",)}, lambda *_: SPLITS),
+        Measure(
+            "fid_infinity",
+            _fid_infinity,
+            True,
+            {"real": ("moments",), "generated": ("features",)},
+            _four_per_feature,
+            doubts=_few_for_a_covariance,
+        ),
+        Measure(
+            "is",
+            _is,
+            False,
+            {"generated": ("logits",)},
+            _one_per_split,
+            doubts=_doubts_of_a_score,
+            known_as=("inception_score", "isc"),
+        ),
+        Measure(
+            "is_adm",
+            _is_adm,
+            False,
+            {"generated": ("logits",)},
+            doubts=partial(_doubts_of_a_score, of=ADM_SPLIT),
+        ),
+        Measure(
+            "ind",
+            _ind,
+            True,
+            {"generated": ("logits",)},
+            _one_per_split,
+            doubts=_doubts_of_a_score,
+            known_as=("inception_distance",),
+        ),
         Measure(
             "kid",
             _kid,
             True,
             _BOTH,
-            lambda _, settings: settings.kid_subset_size,
+            _one_subset,
             "add images, or ask for smaller subsets by `kid_subset_size`",
+            known_as=("kernel_inception_distance", "kernel_distance", "kd"),
         ),
         Measure(
             "precision_recall",
@@ -343,6 +513,8 @@ MEASURES = {
             numbers=("precision", "recall"),
             k=3,
             remedy=_FEWER_NEIGHBOURS,
+            doubts=_few_for_balls,
+            known_as=("prc", "pr"),
         ),
         Measure(
             "density_coverage",
@@ -352,6 +524,16 @@ MEASURES = {
             numbers=("density", "coverage"),
             k=5,
             remedy=_FEWER_NEIGHBOURS,
+            doubts=_few_for_balls,
+            known_as=("prdc", "dc"),
+        ),
+        Measure(
+            "sfid",
+            _sfid,
+            True,
+            {"real": ("spatial",), "generated": ("spatial",)},
+            doubts=_few_for_a_covariance,
+            known_as=("spatial_fid",),
         ),
         Measure("mmd", _mmd, True, _BOTH),
         Measure("modes", _modes, False, {"real": ("logits",), "generated": ("logits",)}),
@@ -363,7 +545,8 @@ MEASURES = {
             numbers=("clipped_density", "clipped_coverage"),
             k=5,
             remedy=_FEWER_NEIGHBOURS,
+            doubts=_few_for_balls,
         ),
-        Measure("authenticity", _authenticity, False, _BOTH),
+        Measure("authenticity", _authenticity, False, _BOTH, doubts=_few_for_balls),
     )
 }

@@ -1,6 +1,6 @@
 """Statistics of a source: one pass over its images, or found where a pass before left them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,8 +10,10 @@ import torch
 
 from ttur.evaluation.collector import side_of_images
 from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.sample import ImageSample
+from ttur.evaluation.saved_features import save_side
 from ttur.evaluation.sources import ImageSet
-from ttur.evaluation.statistics import Statistics, mismatches
+from ttur.evaluation.statistics import Side, Statistics, mismatches
 from ttur.evaluation.values import ValueRange
 from ttur.features.designs import DESIGNS
 from ttur.features.extractors import Extractor, load_extractor
@@ -22,6 +24,8 @@ from ttur.runtime.files import size_in_words
 from ttur.runtime.lock import awaited_lock, lock_beside
 from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
+
+ADM_IMAGES = 10_000  # of the whole set, for precision and recall
 
 
 def statistics(
@@ -59,37 +63,136 @@ def statistics(
         on_error=on_error,
         follow_links=follow_links,
     )
+    return side_of(
+        images,
+        (),
+        extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        seed=seed,
+    ).statistics
+
+
+def side_of(
+    images: ImageSet,
+    keep: Collection[str],
+    extractor: str | Extractor = "inception",
+    *,
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
+    batch_size: int = 50,
+    seed: int = 0,
+    lenient: bool = False,
+) -> Side:
+    """One pass that keeps, besides moments, what is named; if `lenient`, as far as it is there.
+
+    The options are those of `statistics`.
+
+    Raises:
+        ValueError: as `statistics`, or if the extractor has nothing of what is named.
+    """
     if isinstance(extractor, str):
         extractor = load_extractor(
             extractor, protocol=protocol, weights=weights, device=device, precision=precision
         )
     with randomness_from(None, extractor.device or torch.device("cpu")):
-        return side_of_images(images, extractor, batch_size=batch_size, seed=seed).statistics
+        return side_of_images(
+            images, extractor, keep, batch_size=batch_size, seed=seed, lenient=lenient
+        )
 
 
-def write_statistics(images: Path, file: Path, **options: Any) -> Statistics:
+def write_statistics(images: Path, file: Path, *, adm: bool = False, **options: Any) -> Statistics:
     """The `statistics` of images at a path, with its options, written to an .npz.
+
+    With `adm`, a reference as ADM's evaluator reads it: `mu_s` and `sigma_s` of the spatial
+    features beside `mu` and `sigma`, and in `arr_0` 10,000 of the images, or all if there are
+    fewer, drawn by the seed and in random order.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        OSError: if the file cannot be written; before an image is seen, if its folder cannot be.
+        ValueError: if the file is no .npz, a folder or the images themselves; as `statistics`; with
+            `adm`, if the extractor has no spatial features or the images differ in size.
+    """
+    source = _source_and_place(images, file, "statistics", options)
+    sample = ImageSample(ADM_IMAGES, options.get("seed", 0)) if adm else None
+    keep = ("spatial",) if adm else ()
+    made = side_of(sample.of(source) if sample else source, keep, **options).statistics
+    made.save(file, images=sample.images() if sample else None)
+    return made
+
+
+def save_features(
+    images: ImageSource | ImageSet,
+    file: Path | str,
+    *,
+    extractor: str | Extractor = "inception",
+    protocol: str | None = None,
+    weights: Path | str | None = None,
+    precision: str = "float32",
+    device: str | torch.device = "auto",
+    batch_size: int = 50,
+    value_range: tuple[float, float] | None = None,
+    count: int | None = None,
+    on_error: str = "fail",
+    seed: int = 0,
+) -> Side:
+    """What one pass over images saw, in an .npz that may stand for them under any metric: features
+    and, where the extractor has them, logits and the moments of spatial features.
+
+        >>> import numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> save_features(images, "mine.npz", extractor="digits").features.shape
+        (40, 64)
+        >>> ttur.inception_score("mine.npz").metric
+        'is_digits'
+
+    The options are those of `statistics`. A file of 50,000 images by Inception has 0.6 GB.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
         OSError: if the file cannot be written; before an image is seen, if its folder cannot be.
         ValueError: if the file is no .npz, a folder or the images themselves; as `statistics`.
     """
+    file = Path(file)
+    reading = {"value_range": value_range, "count": count, "on_error": on_error}
+    source = _source_and_place(images, file, "features", reading)
+    made = side_of(
+        source,
+        ("features", "logits", "spatial"),
+        extractor=extractor,
+        protocol=protocol,
+        weights=weights,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        seed=seed,
+        lenient=True,
+    )
+    save_side(made, file)
+    return made
+
+
+def _source_and_place(
+    images: ImageSource | ImageSet, file: Path, what: str, options: dict[str, Any]
+) -> ImageSet:
+    """The images, opened by their part of the options, once it is known that the file can be."""
     if file.suffix != ".npz":
-        raise ValueError(f"statistics are written as .npz, got {file}; name it {file}.npz")
+        raise ValueError(f"{what} are written as .npz, got {file}; name it {file}.npz")
     if file.is_dir():
         raise ValueError(f"expected a file to write, got the folder {file}; name another file")
-    if file.exists() and images.exists() and file.samefile(images):
-        raise ValueError(
-            f"the statistics would overwrite the images in {images}; name another file"
-        )
-    words = ("value_range", "on_error", "follow_links")
-    reading = {name: options.pop(name) for name in words if name in options}
-    source = open_images(images, **reading)
+    there = isinstance(images, str | Path) and Path(images).exists() and file.exists()
+    if there and file.samefile(str(images)):
+        raise ValueError(f"the {what} would overwrite the images in {images}; name another file")
+    names = ("value_range", "count", "on_error", "follow_links")
+    source = open_images(images, **{n: options.pop(n) for n in names if n in options})
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = statistics(source, **options)
-    made.save(file)
-    return made
+    return source
 
 
 def reference_statistics(

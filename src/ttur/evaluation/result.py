@@ -55,8 +55,9 @@ class Circumstances:
 class Result(Circumstances):
     """One number. `details` holds its `interval`, {low, high, level, …} or None.
 
-    It counts as its number: `float(result)`, `f"{result:.2f}"`, `result < 10`. Two results are
-    equal if all they say is; a result equals a number that is its value.
+    It counts as its number: `float(result)`, `f"{result:.2f}"`, `result < 10`, `result - 1`,
+    `round(result)`. Two results are equal if all they say is; a result equals a number that is its
+    value.
     """
 
     metric: str
@@ -95,6 +96,42 @@ class Result(Circumstances):
 
     def __ge__(self, other: object) -> bool:
         return self.value >= float(other) if isinstance(other, SupportsFloat) else NotImplemented
+
+    def __add__(self, other: SupportsFloat) -> float:
+        return self.value + float(other)
+
+    def __radd__(self, other: SupportsFloat) -> float:
+        return float(other) + self.value
+
+    def __sub__(self, other: SupportsFloat) -> float:
+        return self.value - float(other)
+
+    def __rsub__(self, other: SupportsFloat) -> float:
+        return float(other) - self.value
+
+    def __mul__(self, other: SupportsFloat) -> float:
+        return self.value * float(other)
+
+    def __rmul__(self, other: SupportsFloat) -> float:
+        return float(other) * self.value
+
+    def __truediv__(self, other: SupportsFloat) -> float:
+        return self.value / float(other)
+
+    def __rtruediv__(self, other: SupportsFloat) -> float:
+        return float(other) / self.value
+
+    def __pow__(self, other: SupportsFloat) -> float:
+        return self.value ** float(other)
+
+    def __neg__(self) -> float:
+        return -self.value
+
+    def __abs__(self) -> float:
+        return abs(self.value)
+
+    def __round__(self, digits: int | None = None) -> int | float:
+        return round(self.value, digits)
 
     def to_json(self) -> dict[str, Any]:
         return self.measurement.to_json() | super().to_json()

@@ -89,7 +89,13 @@ def _merged(a: Side, b: Side) -> Side:
     groups = (total,) if first.groups else ()  # one part, of which no interval can come
     if len(first.groups) == len(second.groups):
         groups = tuple(map(Moments.merge, first.groups, second.groups))
-    made = Statistics(total.mean, total.covariance, total.count, fingerprint, audit, groups)
+    spatial = None
+    if first.spatial is not None and second.spatial is not None:
+        of = first.spatial.moments.merge(second.spatial.moments)
+        spatial = Statistics(of.mean, of.covariance, of.count, fingerprint)
+    made = Statistics(
+        total.mean, total.covariance, total.count, fingerprint, audit, groups, spatial
+    )
     kept = {name: np.concatenate([array, getattr(b, name)]) for name, array in _kept(a).items()}
     return replace(a, statistics=made, **kept)
 
@@ -110,6 +116,8 @@ def _state(side: Side) -> dict[str, Tensor]:
     }
     arrays = {"document": np.frombuffer(json.dumps(document).encode(), np.uint8)}
     arrays |= {"mean": made.mean, "covariance": made.covariance} | _kept(side)
+    if made.spatial is not None:
+        arrays |= {"mean_s": made.spatial.mean, "covariance_s": made.spatial.covariance}
     if made.audit is not None:
         arrays["image_digests"] = made.audit.image_digests.view(np.uint8)
     for name in _MOMENTS if made.groups else ():
@@ -126,5 +134,10 @@ def _side_of(state: dict[str, Tensor]) -> Side:
     parts = [arrays.get(f"groups.{name}", ()) for name in _MOMENTS]
     groups = tuple(Moments(int(count), *rest) for count, *rest in zip(*parts, strict=True))
     count, fingerprint = document["count"], document["fingerprint"]
-    made = Statistics(arrays["mean"], arrays["covariance"], count, fingerprint, audit, groups)
+    spatial = None
+    if "mean_s" in arrays:
+        spatial = Statistics(arrays["mean_s"], arrays["covariance_s"], count, fingerprint)
+    made = Statistics(
+        arrays["mean"], arrays["covariance"], count, fingerprint, audit, groups, spatial
+    )
     return Side(made, **{name: arrays[name] for name in document["kept"]})

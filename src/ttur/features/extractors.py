@@ -61,7 +61,8 @@ class Extractor:
         protocol: str | None = None,
         output: str | int | None = None,
     ) -> "Extractor":
-        """Any module or function of one's own: images → features, or → (features, logits).
+        """Any module or function of one's own: images → features, (features, logits) or (features,
+        logits, spatial).
 
         Tensors or arrays, in any precision; maps of a single position; a list or dict of one entry,
         or that which `output` names, as "x_norm_clstoken". A network in half or double precision is

@@ -14,9 +14,11 @@ def closest(name: str, names: Iterable[str]) -> str:
     >>> closest("fdi", ["fid", "kid"])
     'did you mean fid?'
     >>> closest("FID", ["fid", "kid"])
-    'did you mean fid or kid?'
+    'did you mean fid?'
     """
     known = {each.lower(): each for each in names}
+    if name.lower() in known:
+        return f"did you mean {known[name.lower()]}?"
     found = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     close = [known[each] for each in found]
     return (

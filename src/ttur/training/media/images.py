@@ -143,8 +143,9 @@ class ImageMedium(Medium):
         wanted, there = scoring.reference_images, len(self.data.images)
         if wanted is not None and wanted > there:
             say(f"the reference is all {there:,} images of {self.data.name}, not {wanted:,}")
-        images = reference(self.data, count=wanted, jpeg=scoring.jpeg_round_trip)
-        real = comparison.look(images, "real", cache=True, batch_size=REAL_BATCH, say=say)
+        images, real = reference(self.data, count=wanted, jpeg=scoring.jpeg_round_trip), None
+        if "real" in comparison.sides:
+            real = comparison.look(images, "real", cache=True, batch_size=REAL_BATCH, say=say)
 
         def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
             drawn = comparison.collect("generated")
