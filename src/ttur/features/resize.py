@@ -160,3 +160,14 @@ PROTOCOLS = {
         partial(half_pixel_bilinear, antialias=True), "torchmetrics since 1.8"
     ),
 }
+
+# What other programs do, by their names and settings.
+PROTOCOL_OF = {
+    "pytorch-fid": "torch",
+    "torch-fidelity": "tf1",
+    "clean-fid clean": "clean",
+    "clean-fid legacy_pytorch": "torch",
+    "clean-fid legacy_tensorflow": "tf1",
+    "torchmetrics": "torch_antialias",
+    "torchmetrics antialias=False": "tf1",
+}
