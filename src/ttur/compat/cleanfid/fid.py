@@ -274,7 +274,10 @@ def _network(
     where = pick_device(str(device))
 
     def features(pixels: Tensor) -> Tensor:
-        return custom(resize(pixels, _SIZE, MODES[mode]).to(where))
+        # There a network that is Inception's resizes within in this mode, and no other does.
+        as_it_comes = mode == "legacy_tensorflow"
+        pixels = pixels if as_it_comes else resize(pixels, _SIZE, MODES[mode])
+        return custom(pixels.to(where))
 
     dimension = features(torch.zeros(1, 3, _SIZE, _SIZE)).shape[1]
     return Extractor.of(features, name="custom", dimension=dimension, protocol=MODES[mode])
