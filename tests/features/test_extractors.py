@@ -216,6 +216,21 @@ class TestInception:
         result = extract(pixels(2, side=32))
         assert result.features.shape == (2, 2048)
         assert result.logits.shape == (2, 1008)
+        assert result.spatial.shape == (2, 2023)
+
+    @pytest.mark.parametrize("layer", [64, 192, 768])
+    def test_an_earlier_layer_has_its_own_name_whatever_vouches_for_the_weights(
+        self, random_inception: Path, monkeypatch: pytest.MonkeyPatch, layer: int
+    ):
+        name = f"inception_{layer}"
+        changed(monkeypatch, name, sha256=sha256_of(random_inception))
+        extract = load_extractor(name, weights=random_inception)
+        assert (extract.fd_name, extract.verified) == (f"fd_{name}", True)
+        result = extract(pixels(1, side=32))
+        assert result.features.shape == (1, extract.dimension) == (1, layer)
+        assert result.logits.shape == result.spatial.shape == (1, 0)
+        assert extract.fingerprint()["extractor"] == name
+        assert extract.device == torch.device("cpu")
 
     def test_weights_of_the_published_digest_give_the_plain_names(
         self, random_inception: Path, monkeypatch: pytest.MonkeyPatch
@@ -431,7 +446,7 @@ class TestFromOutside:
         monkeypatch.setattr(extractors, "entry_points", lambda group: [entry])
         assert load_extractor("theirs").fd_name == "fd_theirs"
         with pytest.raises(
-            ValueError, match=r"out of inception, digits, cifar10, theirs, .*theirs\?"
+            ValueError, match=r"out of inception, digits, cifar10, .*, theirs, .*theirs\?"
         ):
             load_extractor("thiers")
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from reference.inception import inception
+from reference.inception import activations
 from reference.weights import SHAPES, random_inception_weights
-from ttur.features.inception import Inception
+from ttur.features.inception import LAYERS, EarlyLayer, Inception
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,11 @@ def network(weights: dict[str, Tensor]) -> Inception:
 @pytest.fixture(scope="module")
 def images() -> Tensor:
     return torch.rand(1, 3, 299, 299, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@pytest.fixture(scope="module")
+def expected(weights: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
+    return activations(weights, images)
 
 
 def test_the_state_dict_is_the_published_one():
@@ -45,18 +50,29 @@ def test_an_additional_tensor_is_refused(weights: dict[str, Tensor]):
         )
 
 
-def test_features_and_logits_are_those_of_the_transcription(
-    network: Inception, weights: dict[str, Tensor], images: Tensor
+def test_outputs_are_those_of_the_transcription(
+    network: Inception, expected: dict[str, Tensor], images: Tensor
 ):
-    features, logits = network(images)
-    expected_features, expected_logits = inception(weights, images)
     # 48 layers in float32 against float64: a few 1e-7 of the norm; a wrong pool costs percents.
-    for ours, expected in ((features, expected_features), (logits, expected_logits)):
-        assert (ours - expected).norm() < 2e-6 * expected.norm()
+    for ours, name in zip(network(images), ("2048", "logits", "spatial"), strict=True):
+        assert (ours - expected[name]).norm() < 2e-6 * expected[name].norm()
+    assert network(images)[2].shape == (1, 2023)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_earlier_layers_are_those_of_the_transcription(
+    network: Inception, expected: dict[str, Tensor], images: Tensor, layer: int
+):
+    """And no layer after them is run."""
+    early = EarlyLayer(network, layer)
+    features = early(images)
+    assert features.shape == (1, layer)
+    assert (features - expected[str(layer)]).norm() < 2e-6 * expected[str(layer)].norm()
+    assert len(early.state_dict()) == {64: 15, 192: 25, 768: 350}[layer]
 
 
 def test_logits_leave_the_bias_out(network: Inception, weights: dict[str, Tensor], images: Tensor):
-    features, logits = network(images)
+    features, logits, _ = network(images)
     assert (logits == features @ weights["fc.weight"].T).all()
     assert weights["fc.bias"].abs().min() > 0
 
@@ -64,7 +80,7 @@ def test_logits_leave_the_bias_out(network: Inception, weights: dict[str, Tensor
 def test_the_network_is_frozen(network: Inception, images: Tensor):
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    features, _ = network(images)
+    features = network(images)[0]
     assert (network.train()(images)[0] == features).all()  # nothing in it depends on the mode
     assert not features.requires_grad
     network.eval()

@@ -9,6 +9,15 @@ Weights = dict[str, Tensor]
 
 def inception(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled images (N, 3, 299, 299) → pool_3 features (N, 2048), logits without bias (N, 1008)."""
+    seen = activations(weights, images)
+    return seen["2048"], seen["logits"]
+
+
+def activations(weights: Weights, images: Tensor) -> dict[str, Tensor]:
+    """The taps of pytorch-fid by their number of channels, averaged over positions; the logits; and
+    `spatial`, `mixed_6/conv:0` of the graph: the ReLU of the 1 × 1 tower of Mixed_6d, its first
+    seven channels with the channel last, as guided-diffusion reshapes it.
+    """
     w = {name: tensor.double() for name, tensor in weights.items()}
     x = images.double()
 
@@ -16,9 +25,11 @@ def inception(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
     x = conv(w, "Conv2d_2a_3x3", x)
     x = conv(w, "Conv2d_2b_3x3", x, padding=(1, 1))
     x = F.max_pool2d(x, 3, 2)
+    seen = {"64": x.sum(dim=(2, 3)) / (73 * 73)}
     x = conv(w, "Conv2d_3b_1x1", x)
     x = conv(w, "Conv2d_4a_3x3", x)
     x = F.max_pool2d(x, 3, 2)
+    seen["192"] = x.sum(dim=(2, 3)) / (35 * 35)
 
     x = block_a(w, "Mixed_5b", x)
     x = block_a(w, "Mixed_5c", x)
@@ -26,14 +37,19 @@ def inception(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
     x = block_6a(w, "Mixed_6a", x)
     x = block_c(w, "Mixed_6b", x)
     x = block_c(w, "Mixed_6c", x)
+    tower = conv(w, "Mixed_6d.branch1x1", x)
+    seen["spatial"] = torch.stack(
+        [tower[:, c, h, wide] for h in range(17) for wide in range(17) for c in range(7)], dim=1
+    )
     x = block_c(w, "Mixed_6d", x)
     x = block_c(w, "Mixed_6e", x)
+    seen["768"] = x.sum(dim=(2, 3)) / (17 * 17)
     x = block_7a(w, "Mixed_7a", x)
     x = block_e(w, "Mixed_7b", x, average)
     x = block_e(w, "Mixed_7c", x, maximum)
 
     features = x.sum(dim=3).sum(dim=2) / 64
-    return features, features @ w["fc.weight"].T
+    return seen | {"2048": features, "logits": features @ w["fc.weight"].T}
 
 
 def conv(

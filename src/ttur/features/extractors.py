@@ -1,8 +1,9 @@
 """Named feature extractors: a network, its verified weights and the protocol it is fed by."""
 
 import copy
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module, resources
 from importlib.metadata import entry_points
@@ -58,11 +59,11 @@ class PublishedWeights(Artifact):
 class Design:
     """All that a name stands for; the loader knows no name.
 
-    A `network` takes images of `size`, resized and scaled by a protocol, and returns (features,
-    logits), or features alone. Of its `protocols`, None for all there are, the first is its own.
-    `prepare` makes what measures of the loaded network, in a precision. `images_apart`: on a CPU it
-    is shared among the cores, a few images at a time. `plain_names`: its numbers are called fid,
-    kid, …; those of others fd_<name>, kid_<name>, ….
+    A `network` takes images of `size`, resized and scaled by a protocol, and returns features,
+    (features, logits) or (features, logits, spatial). Of its `protocols`, None for all there are,
+    the first is its own. `prepare` makes what measures of the loaded network, in a precision.
+    `images_apart`: on a CPU it is shared among the cores, a few images at a time. `plain_names`:
+    its numbers are called fid, kid, …; those of others fd_<name>, kid_<name>, ….
     """
 
     network: Callable[[], nn.Module]
@@ -86,6 +87,12 @@ INCEPTION = PublishedWeights(
     "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
     "`metric` none",
 )
+
+
+def _early(network: nn.Module, precision: str, layer: int) -> nn.Module:
+    assert isinstance(network, inception.Inception)
+    return _Adapted(measuring_copy(inception.EarlyLayer(network, layer), precision))
+
 
 DESIGNS = {
     "inception": Design(
@@ -117,14 +124,28 @@ DESIGNS = {
         ),
     ),
 }
+DESIGNS |= {
+    f"inception_{layer}": replace(
+        DESIGNS["inception"],
+        dimension=layer,
+        prepare=partial(_early, layer=layer),
+        plain_names=False,
+    )
+    for layer in inception.LAYERS
+}
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a network says of a batch. A network without classes has logits of shape (batch, 0)."""
+    """What a network says of a batch: float32, a row an image.
+
+    Without classes, `logits` has no column; without an output of its positions, `spatial` has none.
+    Inception has 2023 of them, those of sFID, from the same pass.
+    """
 
     features: Float[Tensor, "batch dimension"]
     logits: Float[Tensor, "batch classes"]
+    spatial: Float[Tensor, "batch positions"]
 
 
 @dataclass(frozen=True)
@@ -187,20 +208,21 @@ class Extractor:
         pixels = pixels.to(device)
         with torch.autocast(device.type, enabled=False):  # of a training loop around
             if self.images_apart and device.type == "cpu":
-                features, logits = side_by_side(self._outputs, pixels)
+                outputs = side_by_side(self._outputs, pixels)
             else:
                 with without_tf32():
-                    features, logits = self._outputs(pixels)
+                    outputs = self._outputs(pixels)
+        features, none = outputs[0], outputs[0].new_empty(len(outputs[0]), 0)
         if features.shape != (len(pixels), self.dimension):
             raise ValueError(
                 f"expected features of shape ({len(pixels)}, {self.dimension}) from extractor "
                 f"{self.name}, got {tuple(features.shape)}; flatten them or declare that dimension"
             )
-        return Features(features, logits)
+        return Features(*outputs, *[none] * (3 - len(outputs)))
 
     def _outputs(
         self, pixels: Num[Tensor, "batch channels height width"]
-    ) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
+    ) -> tuple[Float[Tensor, "batch ..."], ...]:
         if self.size is None:
             return self.network(pixels.to(torch.float32))
         resized = resize.resize(pixels, self.size, self.protocol)
@@ -209,7 +231,8 @@ class Extractor:
     @property
     def device(self) -> torch.device | None:
         """Where its weights are; None if it has none, and works where its pixels are."""
-        return next((tensor.device for tensor in self.network.parameters()), None)
+        tensors = itertools.chain(self.network.parameters(), self.network.buffers())
+        return next((tensor.device for tensor in tensors), None)
 
     @property
     def fd_name(self) -> str:

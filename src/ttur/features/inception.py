@@ -14,13 +14,18 @@ from torch import Tensor, nn
 SIZE = 299
 DIMENSION = 2048
 CLASSES = 1008
+SPATIAL = 7  # channels of the first tower of Mixed_6d that sFID looks at
+LAYERS = {64: "Conv2d_2b_3x3", 192: "Conv2d_4a_3x3", 768: "Mixed_6e"}  # and a pool, if one follows
+_POOLED = frozenset({"Conv2d_2b_3x3", "Conv2d_4a_3x3"})
 
 
 class Inception(nn.Module):
-    """Scaled images → (pool_3 features, logits). Frozen: it measures, it is never trained.
+    """Scaled images → (pool_3 features, logits, spatial). Frozen: it measures, it is never trained.
 
-    The logits leave the bias out, as the Inception Score always has. 472 tensors under their
-    published names, random until `load_state_dict`.
+    The logits leave the bias out, as the Inception Score always has. Spatial are the 17 × 17 × 7
+    numbers of sFID (Nash et al. 2021; guided-diffusion takes `mixed_6/conv:0`), in TensorFlow's
+    order: height, width, channel. 472 tensors under their published names, random until
+    `load_state_dict`.
     """
 
     def __init__(self) -> None:
@@ -46,14 +51,36 @@ class Inception(nn.Module):
 
     def forward(
         self, images: Float[Tensor, "batch 3 299 299"]
-    ) -> tuple[Float[Tensor, "batch 2048"], Float[Tensor, "batch 1008"]]:
+    ) -> tuple[Float[Tensor, "batch 2048"], Float[Tensor, "batch 1008"], Float[Tensor, "batch _"]]:
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images)))
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(halving_pool(x)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(halving_pool(x))))
-        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
+        x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))
+        # A block's output begins with its tower of 1 × 1, after ReLU.
+        spatial = x[:, :SPATIAL].movedim(1, -1).flatten(1).to(self.fc.weight.dtype)
+        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(self.Mixed_6e(x))))
         features = x.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
-        return features, F.linear(features, self.fc.weight)
+        return features, F.linear(features, self.fc.weight), spatial
+
+
+class EarlyLayer(nn.Module):
+    """Scaled images → one of the `LAYERS`, averaged over its positions, as pytorch-fid's `dims`.
+
+    It shares the blocks of the network up to there, and runs no other.
+    """
+
+    def __init__(self, network: Inception, layer: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential()
+        for name, block in network.named_children():
+            self.blocks.append(block)
+            if name in _POOLED:
+                self.blocks.append(nn.MaxPool2d(kernel_size=3, stride=2))
+            if name == LAYERS[layer]:
+                break
+
+    def forward(self, images: Float[Tensor, "batch 3 299 299"]) -> Float[Tensor, "batch layer"]:
+        return self.blocks(images).mean(dim=(2, 3), dtype=images.dtype)
 
 
 def average_pool(x: Tensor) -> Tensor:

@@ -51,8 +51,12 @@ class FusedConvolution(nn.Module):
         folded = fuse_conv_bn_eval(exact.conv, exact.bn)  # pyright: ignore[reportArgumentType]
         assert folded.bias is not None
         kernel = folded.weight.detach().to(dtype)
-        self.kernel = kernel.contiguous(memory_format=torch.channels_last)
-        self.bias = folded.bias.detach().to(dtype)
+        # Buffers, for they say on which device the network is; no file holds them.
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.kernel: Tensor
+        self.bias: Tensor
+        self.register_buffer("kernel", kernel, persistent=False)
+        self.register_buffer("bias", folded.bias.detach().to(dtype), persistent=False)
         self.stride = list(layer.conv.stride)
         self.padding = [side for side in layer.conv.padding if isinstance(side, int)]
 
@@ -104,9 +108,9 @@ def without_tf32() -> AbstractContextManager[None]:
 
 
 def side_by_side(
-    function: Callable[[Num[Tensor, "_ channels height width"]], tuple[Tensor, Tensor]],
+    function: Callable[[Num[Tensor, "_ channels height width"]], tuple[Tensor, ...]],
     images: Num[Tensor, "batch channels height width"],
-) -> tuple[Float[Tensor, "batch _"], Float[Tensor, "batch _"]]:
+) -> tuple[Float[Tensor, "batch _"], ...]:
     """`function` of a few images at a time, on as many threads as torch has, joined in order.
 
     A thread works alone on its images and waits for no other: two cores do twice the work of one,
@@ -126,5 +130,4 @@ def side_by_side(
                 outputs = list(pool.map(without_gradients, parts))
         finally:
             torch.set_num_threads(threads)  # a thread's setting is also that of threads to come
-    first, second = zip(*outputs, strict=True)
-    return torch.cat(first), torch.cat(second)
+    return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
