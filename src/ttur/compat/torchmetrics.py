@@ -92,7 +92,7 @@ class InceptionFeatures(nn.Module):
             self._device, self._loaded = device, None
         return super()._apply(fn, recurse)
 
-    def _load_from_state_dict(self, *_: Any) -> None:
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Checkpoints of torchmetrics' own hold its weights: they are not looked at."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -266,6 +266,8 @@ class KernelInceptionDistance(_TwoSides):
 
     higher_is_better = False
     _of_real = ("real_features",)
+    real_features: list[Tensor]
+    fake_features: list[Tensor]
 
     def __init__(
         self,
@@ -318,6 +320,7 @@ class InceptionScore(_Images):
     """Inception Score, as (mean, standard deviation with ddof 1) over random splits."""
 
     higher_is_better = True
+    features: list[Tensor]
 
     def __init__(
         self,

@@ -51,8 +51,6 @@ class GenerativeModelModuleWrapper(GenerativeModelBase):
         ValueError: if the noise has no size, an unknown type, or the classes a negative number.
     """
 
-    z_size = z_type = num_classes = None  # pyright: ignore[reportAssignmentType]
-
     def __init__(
         self,
         module: nn.Module,
@@ -73,7 +71,19 @@ class GenerativeModelModuleWrapper(GenerativeModelBase):
         self.module = self.module.eval() if make_eval else self.module
         if cuda is not None:
             self.module.to("cuda" if cuda else "cpu")
-        self.z_size, self.z_type, self.num_classes = z_size, z_type, num_classes
+        self._noise = z_size, z_type, num_classes
+
+    @property
+    def z_size(self) -> int:
+        return self._noise[0]
+
+    @property
+    def z_type(self) -> str:
+        return self._noise[1]
+
+    @property
+    def num_classes(self) -> int:
+        return self._noise[2]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.module(*inputs)
