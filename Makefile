@@ -13,8 +13,8 @@ demo: .venv/installed
 test: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extras"
 
-# What takes minutes: kills at random moments.
-test-extras: .venv/installed-test
+# What takes minutes, kills at random moments, or other tools beside ours.
+test-extras: .venv/installed-extras
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m extras
 
 lint: .venv/installed-test
@@ -25,6 +25,10 @@ lint: .venv/installed-test
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-extras: .venv/installed-test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[peers]'
 	touch $@
 
 .venv/installed-test: .venv/installed

@@ -15,7 +15,7 @@ import torch
 from golden import inputs
 from ttur.evaluation.evaluate import fid
 from ttur.features.extractors import Extractor, Features, load_extractor
-from ttur.features.resize import resize
+from ttur.features.resize import PROTOCOL_OF, resize
 from ttur.metrics.frechet import frechet_distance
 from ttur.metrics.inception_score import inception_scores
 from ttur.metrics.kernel import kernel_distance
@@ -25,13 +25,7 @@ from ttur.metrics.moments import Moments
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden" / "peers.json").read_text("utf-8")
 )
-PROTOCOLS = {
-    "pytorch-fid": "torch",
-    "torch-fidelity": "tf1",
-    "clean-fid clean": "clean",
-    "clean-fid legacy_pytorch": "torch",
-    "clean-fid legacy_tensorflow": "tf1",
-}
+PROTOCOLS = {peer: PROTOCOL_OF[peer] for peer in GOLDEN["images"]}
 FIDELITY = GOLDEN["images"]["torch-fidelity"]
 COUNT = 8
 SHAPES = {"up": (32, 32), "odd": (40, 57), "down": (331, 420), "mixed": (417, 101)}

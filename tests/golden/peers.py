@@ -35,6 +35,7 @@ import cleanfid.inception_torchscript  # noqa: E402  # pyright: ignore[reportMis
 import cleanfid.resize  # noqa: E402  # pyright: ignore[reportMissingImports]
 import pytorch_fid.fid_score  # noqa: E402  # pyright: ignore[reportMissingImports]
 import pytorch_fid.inception  # noqa: E402  # pyright: ignore[reportMissingImports]
+import torch_fidelity.feature_extractor_inceptionv3  # noqa: E402  # pyright: ignore[reportMissingImports]
 import torch_fidelity.fidelity  # noqa: E402  # pyright: ignore[reportMissingImports]
 from torch_fidelity.feature_extractor_inceptionv3 import (  # noqa: E402  # pyright: ignore[reportMissingImports]
     FeatureExtractorInceptionV3,
@@ -48,13 +49,14 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 
 def read_weights_from(path: str) -> None:
-    """Let pytorch-fid and clean-fid load this file where they would download one."""
+    """Let all of them load this file where they would download one."""
 
     def load(*_: object, **__: object) -> dict[str, Tensor]:
         return torch.load(path, weights_only=True)
 
     pytorch_fid.inception.load_state_dict_from_url = load
     cleanfid.inception_pytorch.load_state_dict_from_url = load
+    torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url = load
     cleanfid.inception_torchscript.check_download_inception = lambda **_: None
     # Its module `torch` becomes one whose jit.load gives our network, and is torch otherwise.
     jit = types.SimpleNamespace(load=lambda _: TorchScriptNetwork())
@@ -68,7 +70,8 @@ class TorchScriptNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks = nn.Sequential(*pytorch_fid.inception.InceptionV3().eval().blocks)
+        with torch.random.fork_rng():  # a file that is read draws nothing
+            blocks = nn.Sequential(*pytorch_fid.inception.InceptionV3().eval().blocks)
         with torch.no_grad():
             self.layers: nn.Module = torch.jit.trace(blocks, torch.zeros(2, 3, 299, 299))  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -137,9 +137,10 @@ def save_features(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: ValueRange | None = None,
     count: int | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     seed: int = 0,
 ) -> Side:
     """What one pass over images saw, in an .npz that may stand for them under any metric: features
@@ -160,7 +161,12 @@ def save_features(
         ValueError: if the file is no .npz, a folder or the images themselves; as `statistics`.
     """
     file = Path(file)
-    reading = {"value_range": value_range, "count": count, "on_error": on_error}
+    reading: dict[str, Any] = {
+        "value_range": value_range,
+        "count": count,
+        "on_error": on_error,
+        "follow_links": follow_links,
+    }
     source = _source_and_place(images, file, "features", reading)
     made = side_of(
         source,

@@ -221,3 +221,14 @@ FOR_CLIP = {
     ),
 }
 PROTOCOLS = FOR_INCEPTION | FOR_DINOV2 | FOR_CLIP
+
+# What other programs do, by their names and settings.
+PROTOCOL_OF = {
+    "pytorch-fid": "torch",
+    "torch-fidelity": "tf1",
+    "clean-fid clean": "clean",
+    "clean-fid legacy_pytorch": "torch",
+    "clean-fid legacy_tensorflow": "tf1",
+    "torchmetrics": "torch_antialias",
+    "torchmetrics antialias=False": "tf1",
+}
