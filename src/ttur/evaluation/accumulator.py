@@ -58,7 +58,7 @@ class Accumulator:
         batch_size: int = 50,
         value_range: tuple[float, float] | None = None,
         on_error: str = "fail",
-        interval: bool = True,
+        interval: bool | str = True,
         kid_subset_size: int = 1000,
         seed: int = 0,
         cache: bool = True,

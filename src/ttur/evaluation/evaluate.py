@@ -25,7 +25,7 @@ def fid(
     value_range: tuple[float, float] | None = None,
     count: int | None = None,
     on_error: str = "fail",
-    interval: bool = True,
+    interval: bool | str = True,
     seed: int = 0,
     cache: bool = True,
     allow_protocol_mismatch: bool = False,
@@ -82,7 +82,7 @@ def evaluate(
     value_range: tuple[float, float] | None = None,
     count: int | None = None,
     on_error: str = "fail",
-    interval: bool = True,
+    interval: bool | str = True,
     kid_subset_size: int = 1000,
     seed: int = 0,
     cache: bool = True,
@@ -100,8 +100,9 @@ def evaluate(
 
     `extractor` is what `load_extractor` takes, with its `protocol`, `weights`, `precision` and
     `device`; an `Extractor` brings its own. `value_range` is that of float pixels, `count` the
-    number to draw from a generator, `on_error` "fail" or "skip". The interval needs about ten
-    Fréchet distances more. Statistics of the real side are kept in the cache, unless another metric
+    number to draw from a generator, `on_error` "fail" or "skip". The interval takes one to
+    two Fréchet distances more; `interval="jackknife"`, ten for each side. Statistics
+    of the real side are kept in the cache, unless another metric
     needs its features or `cache` is False. The global generators of torch, numpy and Python stay
     where they are, whatever the sources draw from them.
 
