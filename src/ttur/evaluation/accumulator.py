@@ -67,7 +67,7 @@ class Accumulator:
         value_range: SideRanges | None = None,
         on_error: str = "fail",
         follow_links: bool = False,
-        interval: bool = True,
+        interval: bool | str = True,
         kid_subset_size: int = 1000,
         seed: int = 0,
         cache: bool = True,

@@ -51,7 +51,7 @@ class Comparison:
         weights: Path | str | None = None,
         precision: str = "float32",
         device: str | torch.device = "auto",
-        interval: bool = True,
+        interval: bool | str = True,
         kid_subset_size: int = 1000,
         seed: int = 0,
         allow_protocol_mismatch: bool = False,

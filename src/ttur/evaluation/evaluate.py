@@ -28,7 +28,7 @@ def fid(
     count: int | None = None,
     on_error: str = "fail",
     follow_links: bool = False,
-    interval: bool = True,
+    interval: bool | str = True,
     seed: int = 0,
     cache: bool = True,
     allow_protocol_mismatch: bool = False,
@@ -87,7 +87,7 @@ def evaluate(
     count: int | None = None,
     on_error: str = "fail",
     follow_links: bool = False,
-    interval: bool = True,
+    interval: bool | str = True,
     kid_subset_size: int = 1000,
     seed: int = 0,
     cache: bool = True,
@@ -107,10 +107,11 @@ def evaluate(
     `extractor` is what `load_extractor` takes, with its `protocol`, `weights`, `precision` and
     `device`; an `Extractor` brings its own. `value_range` is that of float pixels, (0, 1) on both
     sides or {"real": (0, 1), "generated": (-1, 1)}, `count` the number to draw from a generator,
-    `on_error` "fail" or "skip", `follow_links` for links out of a folder. The interval needs about
-    ten Fréchet distances more. Statistics of the real side are kept in the cache, unless another
-    metric needs its features or `cache` is False. The global generators of torch, numpy and Python
-    stay where they are, whatever the sources draw from them.
+    `on_error` "fail" or "skip", `follow_links` for links out of a folder. The interval takes one to
+    two Fréchet distances more; `interval` "jackknife", ten for each side. Statistics of the real
+    side are kept in the cache, unless another metric needs its features or `cache` is False. The
+    global generators of torch, numpy and Python stay where they are, whatever the sources draw from
+    them.
 
     Raises:
         FileNotFoundError: if there is nothing at a path.

@@ -29,7 +29,8 @@ from ttur.metrics.kernel import kernel_distance
 from ttur.metrics.manifold import density_coverage, precision_recall
 from ttur.metrics.mmd import BANDWIDTH, gaussian_mmd
 from ttur.metrics.modes import modes_covered
-from ttur.metrics.uncertainty import fid_interval
+from ttur.metrics.pencil import Pencil
+from ttur.metrics.uncertainty import METHODS, fid_interval
 from ttur.runtime.errors import closest
 from ttur.runtime.progress import task
 
@@ -49,15 +50,23 @@ DetailedValues = Iterator[tuple[float, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the caller may vary. The seed draws groups and subsets."""
+    """What the caller may vary. The seed draws groups and subsets.
+
+    `interval`: a method of `metrics.uncertainty`, True for the first of them, or False.
+    """
 
     seed: int = 0
-    interval: bool = True
+    interval: bool | str = True
     kid_subset_size: int = 1000
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"expected a `seed` of 0 or more, got {self.seed!r}")
+        if self.interval not in (True, False, *METHODS):
+            raise ValueError(
+                f"expected an `interval` of True, False or {' or '.join(METHODS)}, "
+                f"got {self.interval!r}"
+            )
         if self.kid_subset_size < 4:
             raise ValueError(
                 f"expected KID subsets of at least 4 images, got {self.kid_subset_size}"
@@ -338,8 +347,12 @@ def _few_for_balls(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]
 
 def _fid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
     a, b = real.statistics, generated.statistics
-    value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
-    yield value, _interval(a, b) if settings.interval else {"interval": None}
+    pencil = None
+    if settings.interval and (a.groups or b.groups) and a.covariance.shape == b.covariance.shape:
+        # One reduction serves the distance and its interval.
+        pencil = Pencil.of(a.covariance, b.covariance)
+    value = frechet_distance(a.mean, a.covariance, b.mean, b.covariance, pencil)
+    yield value, _interval(a, b, settings, pencil) if settings.interval else {"interval": None}
 
 
 def _sfid(real: Side, generated: Side, settings: Settings) -> DetailedValues:
@@ -353,13 +366,21 @@ def _spatial(statistics: Statistics) -> Statistics:
     return statistics.spatial
 
 
-def _interval(real: Statistics, generated: Statistics) -> dict[str, Any]:
+def _interval(
+    real: Statistics, generated: Statistics, settings: Settings, pencil: Pencil | None
+) -> dict[str, Any]:
     """The interval as a document, or why there is none. A side without groups is taken as exact."""
     if not (real.groups or generated.groups):
         return {"interval": None, "no_interval": "statistics hold no samples to vary"}
+    method = next(iter(METHODS)) if settings.interval is True else str(settings.interval)
     try:
         with task("interval"):
-            made = fid_interval(real.groups or real.moments, generated.groups or generated.moments)
+            made = fid_interval(
+                real.groups or real.moments,
+                generated.groups or generated.moments,
+                method=method,
+                pencil=pencil,
+            )
     except ValueError as error:
         return {"interval": None, "no_interval": str(error)}
     return {"interval": asdict(made)}
