@@ -87,6 +87,57 @@ class TestEvaluate:
         assert said in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("error: ")
 
+    def test_the_interval_is_by_influence_by_the_jackknife_or_none(self, ttur):
+        words = "fid a.npy b --extractor digits --device cpu --json"
+        found = {}
+        for way in ("", "--interval influence", "--interval jackknife", "--interval none"):
+            code, out, err = ttur(f"{words} {way}")
+            assert code == 0, err
+            found[way] = json.loads(out)
+        assert len({made["value"] for made in found.values()}) == 1
+        plain, influence, jackknife, none = (made["interval"] for made in found.values())
+        assert plain == influence != jackknife
+        assert none is None
+        assert plain["high"] == pytest.approx(jackknife["high"], rel=0.2)
+        _, out, _ = ttur(f"{words} --no-interval")
+        assert json.loads(out) == found["--interval none"]
+        code, _, err = ttur(f"{words} --interval knife")
+        assert code == 2
+        assert "expected an --interval by influence or jackknife" in err
+
+    def test_a_score_of_one_side_and_features_that_are_saved(self, ttur):
+        code, out, err = ttur("evaluate b --metrics is --extractor digits --device cpu --json")
+        assert code == 0, err
+        (score,) = json.loads(out)["metrics"]
+        for side in ("a.npy", "b"):
+            code, out, err = ttur(f"features {side} {side[0]}-features.npz --extractor digits")
+            assert code == 0, err
+            assert "images, digits, protocol tf1" in out
+        words = "--metrics fid,is,kid --kid-subset-size 100 --extractor digits --json"
+        _, out, _ = ttur(f"evaluate a.npy b {words}")
+        code, saved, err = ttur(f"evaluate a-features.npz b-features.npz {words}")
+        assert code == 0, err
+        expected = json.loads(out)["metrics"]
+        assert json.loads(saved)["metrics"] == expected
+        assert expected[1] == score
+
+    def test_classes_are_folders_on_both_sides(self, ttur, tmp_path: Path):
+        images = np.load("a.npy")
+        for side, start in (("c", 0), ("d", 150)):
+            for index in range(100):
+                folder = tmp_path / side / ("even", "odd")[index % 2]
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(images[start + index]).save(folder / f"{index}.png")
+        (tmp_path / "d" / "odd").rename(tmp_path / "d" / "other")
+        words = "evaluate c d --metrics fid --per-class --extractor digits --device cpu"
+        code, out, err = ttur(f"{words} --json")
+        assert code == 0, err
+        made = json.loads(out)
+        assert list(made["classes"]) == ["even"]
+        _, out, _ = ttur("fid c/even d/even --extractor digits --device cpu --no-cache --json")
+        assert made["mean"] == {"fd_digits": json.loads(out)["value"]}
+        assert made["lacking"] == {"real": ["other"], "generated": ["odd"]}
+
     def test_each_side_has_its_range_and_links_are_followed(self, ttur, tmp_path: Path):
         np.save("floats.npy", np.load("a.npy") / 255)
         (tmp_path / "links").mkdir()

@@ -50,7 +50,7 @@ def test_reconstruction_prints_three_numbers(ttur, tmp_path):
     assert "95% interval" in second
     assert third.startswith("ssim ")
     assert last == "(protocol tf1; real 40, generated 40)"
-    code, out, err = ttur(f"{words} --json --no-interval")
+    code, out, err = ttur(f"{words} --json")
     assert [made["metric"] for made in json.loads(out)["metrics"]] == ["rfd_digits", "psnr", "ssim"]
     code, _, err = ttur("reconstruction a.npy b.npy --extractor digits")
-    assert (code, "got 40 in a.npy and 23 in b.npy" in err) == (2, True)
+    assert (code, "got 40 in a.npy (real) and 23 in b.npy (generated)" in err) == (2, True)

@@ -181,13 +181,18 @@ def extended(tmp_path_factory) -> Copy:
         "def mean_gap(one: np.ndarray, other: np.ndarray) -> float:\n"
         "    return float(np.abs(one.mean(0) - other.mean(0)).max())\n",
     )
-    row = (
-        'Measure("toy_gap", lambda r, g, s: [(mean_gap(r.features, g.features), {})], True, _BOTH),'
-    )
+    row = 'Measure("toy_gap", _toy_gap, True, _BOTH),'
     copy.change(
         "evaluation/measures.py",
         '        Measure("modes", _modes,',
         f'        {row}\n        Measure("modes", _modes,',
+    )
+    copy.change(
+        "evaluation/measures.py",
+        "def _modes(",
+        "def _toy_gap(real: Side, generated: Side, settings: Settings) -> DetailedValues:\n"
+        "    yield mean_gap(_array(real.features), _array(generated.features)), {}\n\n\n"
+        "def _modes(",
     )
     copy.change(
         "evaluation/measures.py",
@@ -220,13 +225,14 @@ def extended(tmp_path_factory) -> Copy:
     copy.kind = "input format"
     copy.change(
         "evaluation/openers.py",
-        "OPENERS: list[Opener] = [prepared_folder,",
+        "# An opener returns None",
         "def raw(source: Any, reading: Reading) -> ImageSet | None:\n"
         '    if not str(source).endswith(".raw"):\n        return None\n'
         "    pixels = np.fromfile(source, np.uint8).reshape(-1, 16, 16, 3)\n"
         "    return array(pixels, reading)\n\n\n"
-        "OPENERS: list[Opener] = [raw, prepared_folder,",
+        "# An opener returns None",
     )
+    copy.change("evaluation/openers.py", "*(prepared_folder, ", "*(raw, prepared_folder, ")
     copy.kind = "model"
     copy.add("models/toy.py", TOY_MODEL)
     copy.change("models/__init__.py", "| BEGAN, ONE_OF]", "| BEGAN | Toy, ONE_OF]")

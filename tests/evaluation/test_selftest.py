@@ -31,7 +31,10 @@ from ttur.evaluation.selftest.golden_activations import (
 )
 from ttur.evaluation.selftest.run import CheckResult, checks, selftest
 from ttur.features import extractors, inception
+from ttur.features.compact import Compact
+from ttur.features.designs import DESIGNS
 from ttur.features.extractors import Extractor
+from ttur.features.published import PublishedWeights
 from ttur.features.resize import PROTOCOLS
 from ttur.metrics.inception_score import inception_score
 from ttur.metrics.kernel import KernelDistance
@@ -105,18 +108,18 @@ def test_an_average_pool_for_the_last_maximum_is_seen(monkeypatch: pytest.Monkey
 
 def test_half_precision_is_seen(monkeypatch: pytest.MonkeyPatch):
     """As a GPU's TF32 would be, which has a digit more."""
-    body = extractors.Compact.forward
+    body = Compact.forward
 
-    def rounded(network: extractors.Compact, images: Tensor) -> tuple[Tensor, Tensor]:
+    def rounded(network: Compact, images: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = body(network, images.bfloat16().float())
         return features.bfloat16().float(), logits
 
-    monkeypatch.setattr(extractors.Compact, "forward", rounded)
+    monkeypatch.setattr(Compact, "forward", rounded)
     assert wrong_number("features of digits on two known images") > 1e-3
 
 
 def test_features_that_depend_on_the_batch_are_seen(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(extractors.Compact, "eval", lambda network: network)  # batch norm trains
+    monkeypatch.setattr(Compact, "eval", lambda network: network)  # batch norm trains
     assert wrong_number("features of digits alone, in sevens, in fifties") > 1e-3
 
 
@@ -127,13 +130,13 @@ def test_a_wrong_scaling_is_seen(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_noise_is_seen(monkeypatch: pytest.MonkeyPatch):
-    steady, calls = extractors.Compact.forward, itertools.count()
+    steady, calls = Compact.forward, itertools.count()
 
-    def noisy(network: extractors.Compact, images: Tensor) -> tuple[Tensor, Tensor]:
+    def noisy(network: Compact, images: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = steady(network, images)
         return features * (1 + 1e-6 * next(calls)), logits
 
-    monkeypatch.setattr(extractors.Compact, "forward", noisy)
+    monkeypatch.setattr(Compact, "forward", noisy)
     assert wrong_number("features of digits twice, to the bit") > 0
 
 
@@ -261,7 +264,7 @@ def patches(tiny: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def loaded(name: str, *, weights: Path, device: str) -> Extractor:
         def network(images: Tensor) -> tuple[Tensor, Tensor]:
-            features, _ = tiny.network(images)
+            features = tiny.network(images)[0]
             return features, features
 
         made = Extractor.of(network, name="patches", dimension=12, size=8)
@@ -335,12 +338,12 @@ def test_other_weights_fail_and_are_named(official, tmp_path: Path):
     # Were they the published ones, the whole way would be gone: here to another number.
     with pytest.MonkeyPatch.context() as patch:
         digest = refused.remark.split("got ")[1].split(";")[0]
-        design = extractors.DESIGNS["inception"]
-        assert isinstance(design.weights, extractors.PublishedWeights)
+        design = DESIGNS["inception"]
+        assert isinstance(design.weights, PublishedWeights)
         design = dataclasses.replace(
             design, weights=dataclasses.replace(design.weights, sha256=digest)
         )
-        patch.setitem(extractors.DESIGNS, "inception", design)
+        patch.setitem(DESIGNS, "inception", design)
         (mismatch,) = selftest(**where)
     assert mismatch.outcome == "failed"
     assert mismatch.got is not None

@@ -82,7 +82,7 @@ def test_every_module_can_be_imported():
 import importlib, pkgutil, ttur
 names = [module.name for module in pkgutil.walk_packages(ttur.__path__, "ttur.")]
 for name in names:
-    if not name.endswith("__main__"):
+    if not name.endswith(("__main__", "compat.torchmetrics")):  # that one needs its extra
         importlib.import_module(name)
 print(len(names) > 100)
 """

@@ -35,6 +35,11 @@ def _pair(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _way(name: str) -> bool | str:
+    """Of `--interval`."""
+    return {"none": False}.get(name, name)
+
+
 def importable(name: str | None) -> str | None:
     """`package.module:name` may lie in the folder the command is called in."""
     if name and ":" in name and os.getcwd() not in sys.path:
@@ -81,8 +86,15 @@ ValueRange = Annotated[
     ),
 ]
 Interval = Annotated[
-    bool, typer.Option("--interval/--no-interval", help="A confidence interval for the distance.")
+    str,
+    typer.Option(
+        "--interval",
+        metavar="WAY",
+        callback=_way,
+        help="Of the distance: influence, jackknife (slower, a check), or none.",
+    ),
 ]
+NoInterval = Annotated[bool, typer.Option("--no-interval", help="Short for --interval none.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of groups and subsets.")]
 Cache = Annotated[
     bool, typer.Option("--cache/--no-cache", help="Keep the statistics of A for the next time.")
@@ -114,16 +126,9 @@ class Looking:
 class Comparing(Looking):
     """How two sides are compared. Names and defaults are those of `ttur.evaluate`."""
 
-    interval: Interval = True
+    interval: Interval = "influence"
     cache: Cache = True
     allow_protocol_mismatch: Insist = False
-
-
-@dataclass(frozen=True)
-class Reconstructing(Looking):
-    """How pairs are looked at. Names and defaults are those of `ttur.reconstruction`."""
-
-    interval: Interval = True
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -135,7 +140,9 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def flat(**arguments: Any) -> None:
-        chosen = {option: arguments.pop(option) for option in options}
+        chosen = {each.name: arguments.pop(each.name) for each in fields(group)}
+        if arguments.pop("no_interval", False):
+            chosen["interval"] = False
         command(**arguments, **{name: group(**chosen)})
 
     signature = inspect.signature(command)
@@ -145,6 +152,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(f.name, keyword, default=f.default, annotation=options[f.name])
         for f in fields(group)
     ]
+    if "interval" in options:
+        options = options | {"no_interval": NoInterval}
+        added.append(
+            inspect.Parameter("no_interval", keyword, default=False, annotation=NoInterval)
+        )
     own = [p.replace(kind=keyword) for p in own]
     flat.__signature__ = signature.replace(parameters=[*own, *added])  # pyright: ignore[reportAttributeAccessIssue]
     flat.__annotations__ = hints | options

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ttur.cli.evaluation import print_evaluation
-from ttur.cli.options import Json, Looking, Reconstructing, grouped
+from ttur.cli.options import Json, Looking, grouped
 from ttur.cli.output import say
 
 Originals = Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")]
@@ -20,7 +20,7 @@ Generated = Annotated[Path, typer.Argument(help="Generated images: the same kind
 def reconstruction(
     originals: Originals,
     reconstructions: Reconstructions,
-    options: Reconstructing,
+    options: Looking,
     as_json: Json = False,
 ) -> None:
     """rFID, PSNR and SSIM of RECONSTRUCTIONS, each beside its original."""

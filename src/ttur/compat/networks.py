@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from ttur.compat.remarks import say_once
-from ttur.features.extractors import INCEPTION, Extractor, load_extractor
+from ttur.features.extractors import Extractor, load_extractor
 from ttur.features.inception import Inception
+from ttur.features.published import INCEPTION
 from ttur.features.state_dicts import load_strictly, tensors_in
 
 WEIGHTS_VARIABLE = "TTUR_INCEPTION_WEIGHTS"

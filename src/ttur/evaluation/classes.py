@@ -61,7 +61,7 @@ def evaluate_classes(
     value_range: SideRanges | None = None,
     on_error: str = "fail",
     follow_links: bool = False,
-    interval: bool = True,
+    interval: bool | str = True,
     kid_subset_size: int = 1000,
     seed: int = 0,
     allow_protocol_mismatch: bool = False,
@@ -153,7 +153,7 @@ def _part(images: ImageSet, files: ImageFiles, name: str, entries: list[ImageEnt
     # Without the files, whose other kinds and refused ones are those of no class.
     return replace(
         images,
-        name=f"{images.name}/{name}",
+        name=f"{files.path}/{name}",
         count=len(entries),
         read=read,
         files=None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ttur.evaluation.findings import contradictions, findings
 from ttur.evaluation.given import Given, Source, open_source
 from ttur.evaluation.measures import MEASURES, Measure, Settings, extractor_of, measures
 from ttur.evaluation.reference import reference_statistics
-from ttur.evaluation.result import Evaluation
+from ttur.evaluation.result import Circumstances, Evaluation
 from ttur.evaluation.statistics import Side, Statistics, mismatches
 from ttur.features.extractors import Extractor, expected_fingerprint, load_extractor
 from ttur.runtime.errors import kind_of
@@ -225,12 +226,22 @@ class Comparison:
             raise ValueError(
                 f"these metrics look at the {missing} side, got None; look at it first"
             )
+        around = self.circumstances(sides)
+        names = {print_["metric"] for print_ in around.fingerprints.values() if "metric" in print_}
+        # A name is a promise of the features behind it; two names, or none, keep no promise.
+        name = min(names) if len(names) == 1 else "fd_mismatched" if names else "fd_unknown"
+        made = (m.measurements(name, sides, self.settings) for m in self.metrics)
+        return Evaluation.under(around, tuple(chain.from_iterable(made)))
+
+    def circumstances(self, sides: Mapping[str, Side]) -> Circumstances:
+        """What the sides are, and what is to be said of them beside the numbers.
+
+        Raises:
+            ValueError: if they differ in protocol, unless the caller insists.
+        """
         prints = [side.statistics.fingerprint for side in sides.values()]
         differing = mismatches(prints[0], prints[-1])
         self._check_alike([side.statistics for side in sides.values()], prints[-1])
-        names = {print_["metric"] for print_ in prints if "metric" in print_}
-        # A name is a promise of the features behind it; two names, or none, keep no promise.
-        name = min(names) if len(names) == 1 else "fd_mismatched" if names else "fd_unknown"
         protocols = sorted({_protocol(print_) for print_ in prints if "protocol" in print_})
         audits = {name: side.statistics.audit for name, side in sides.items()}
         doubts = (
@@ -239,12 +250,7 @@ class Comparison:
             *(doubt for measure in self.metrics for doubt in measure.doubts(measure, sides)),
             *findings(audits.get("real"), audits.get("generated")),
         )
-        return Evaluation(
-            measurements=tuple(
-                made
-                for measure in self.metrics
-                for made in measure.measurements(name, sides, self.settings)
-            ),
+        return Circumstances(
             protocol=" against ".join(protocols) or "unknown",
             counts={name: side.statistics.count for name, side in sides.items()},
             fingerprints={name: side.statistics.fingerprint for name, side in sides.items()},

@@ -69,16 +69,23 @@ def open_source(
                 known = Side(Statistics.load(path))
                 if "arr_0" not in names:
                     return Given(known, path=path)
-                return Given(known, _images(path, side, value_range, reading), path)
-    return Given(images=_images(source, side, value_range, reading))
+                return Given(known, images_of(path, side, value_range=value_range, **reading), path)
+    return Given(images=images_of(source, side, value_range=value_range, **reading))
 
 
-def _images(
+def images_of(
     source: ImageSource | ImageSet,
     side: str,
-    value_range: SideRanges | None,
-    reading: dict[str, Any],
+    *,
+    value_range: SideRanges | None = None,
+    **reading: Any,
 ) -> ImageSet:
+    """Opened as images of that side, which is named in what is said of them.
+
+    What is open already keeps its name.
+    """
+    if isinstance(source, ImageSet):
+        return source
     try:
         opened = open_images(source, value_range=range_of(value_range, side), **reading)
     except ValueError as error:

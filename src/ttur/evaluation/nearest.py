@@ -1,7 +1,7 @@
 """The generated images nearest to training images, beside these: what may be learnt by heart."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from jaxtyping import UInt8
 from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
 from ttur.evaluation.comparison import Comparison
+from ttur.evaluation.given import Given, images_of
 from ttur.evaluation.measures import metric_name
-from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.openers import ImageSource
 from ttur.evaluation.result import Evaluation, Measurement
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.statistics import Side
+from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 from ttur.metrics.authenticity import Authenticity, authenticity
 
@@ -79,8 +81,9 @@ def nearest(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: SideRanges | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     seed: int = 0,
 ) -> NearestPairs:
     """The `count` generated images with the smallest distance to a training image.
@@ -106,10 +109,14 @@ def nearest(
                 "expected images that can be read twice, got an iterator or a function; give the "
                 "array of what it makes"
             )
-    reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
+    reading: dict[str, Any] = {
+        "value_range": value_range,
+        "on_error": on_error,
+        "follow_links": follow_links,
+    }
     sides = {
-        "real": open_images(training, **reading),
-        "generated": open_images(generated, **reading),
+        "real": images_of(training, "real", **reading),
+        "generated": images_of(generated, "generated", **reading),
     }
     comparison = Comparison.of_names(
         "authenticity",
@@ -119,7 +126,7 @@ def nearest(
         precision=precision,
         device=device,
         seed=seed,
-        sides=sides,
+        sides={name: Given(images=side) for name, side in sides.items()},
     )
     with comparison.guard_randomness():
         seen = {
@@ -135,12 +142,11 @@ def nearest(
                 sides["generated"], seen["generated"], {*chosen.tolist()}, batch_size
             ),
         }
-        # What the sides were, without the measure, which would compare all of them again.
-        circumstances = replace(comparison, metrics=()).of(seen["real"], seen["generated"])
+        around = comparison.circumstances(seen)
     name = metric_name("authenticity", seen["real"].statistics.fingerprint["metric"])
     measured = Measurement(name, made.share, made.summary)
     return NearestPairs(
-        replace(circumstances, measurements=(measured,)),
+        Evaluation.under(around, (measured,)),
         tuple(_pair(int(index), made, shown) for index in chosen),
     )
 

@@ -11,10 +11,12 @@ import torch
 from ttur.data.images.decode import Picture
 from ttur.evaluation.collector import Collector
 from ttur.evaluation.comparison import Comparison
-from ttur.evaluation.openers import ImageSource, open_images
+from ttur.evaluation.given import Given, images_of
+from ttur.evaluation.openers import ImageSource
 from ttur.evaluation.pairing import Pairs
 from ttur.evaluation.result import Evaluation, Measurement
 from ttur.evaluation.sources import ImageSet, Outcome, check_batch_size
+from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 from ttur.metrics.pairs import mean_interval, psnr, ssim
 
@@ -33,8 +35,9 @@ def reconstruction(
     precision: str = "float32",
     device: str | torch.device = "auto",
     batch_size: int = 50,
-    value_range: tuple[float, float] | None = None,
+    value_range: SideRanges | None = None,
     on_error: str = "fail",
+    follow_links: bool = False,
     interval: bool = True,
     seed: int = 0,
 ) -> Evaluation:
@@ -59,10 +62,14 @@ def reconstruction(
             pixels, unless such are skipped; if there are fewer than two pairs.
     """
     check_batch_size(batch_size)
-    reading: dict[str, Any] = {"value_range": value_range, "on_error": on_error}
+    reading: dict[str, Any] = {
+        "value_range": value_range,
+        "on_error": on_error,
+        "follow_links": follow_links,
+    }
     sides = {
-        "real": open_images(originals, **reading),
-        "generated": open_images(reconstructions, **reading),
+        "real": images_of(originals, "real", **reading),
+        "generated": images_of(reconstructions, "generated", **reading),
     }
     pairs = Pairs(sides["real"], sides["generated"])
     comparison = Comparison.of_names(
@@ -74,7 +81,7 @@ def reconstruction(
         device=device,
         interval=False,
         seed=seed,
-        sides=sides,
+        sides={name: Given(images=side) for name, side in sides.items()},
     )
     with comparison.guard_randomness():
         collectors = {name: comparison.collect(name) for name in sides}

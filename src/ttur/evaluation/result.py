@@ -146,6 +146,14 @@ class Evaluation(Circumstances, Mapping[str, float]):
 
     measurements: tuple[Measurement, ...]
 
+    @classmethod
+    def under(
+        cls, circumstances: Circumstances, measurements: tuple[Measurement, ...]
+    ) -> "Evaluation":
+        """Numbers, and what stands beside them."""
+        common = {each.name: getattr(circumstances, each.name) for each in fields(Circumstances)}
+        return cls(measurements=measurements, **common)
+
     def __getitem__(self, metric: str) -> float:
         """The value of a metric by its full name.
 
