@@ -231,8 +231,8 @@ def cost(d: int) -> None:
         plain = frechet_distance(*inputs)
         seconds.append(time.process_time())
         pencil = Pencil.of(inputs[1], inputs[3])
-        value = frechet_distance(*inputs, pencil)
-        fid_interval(*groups, pencil=pencil)
+        value = frechet_distance(inputs[0], inputs[1], inputs[2], inputs[3], pencil)
+        fid_interval(groups[0], groups[1], pencil=pencil)
         seconds.append(time.process_time())
         assert value == plain
         alone, both = np.diff(seconds)

@@ -166,7 +166,7 @@ def test_a_quiet_board_shows_nothing_and_says_what_it_is_told_to(clock, capsys):
 
 def test_every_command_shows_what_takes_long_unless_it_is_told_to_be_quiet(ttur, monkeypatch):
     assert all(
-        "quiet" in inspect.signature(command.callback).parameters
+        command.callback and "quiet" in inspect.signature(command.callback).parameters
         for command in app.registered_commands
     )
     boards: list[Board] = []

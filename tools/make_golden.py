@@ -206,7 +206,7 @@ def of_features() -> dict[str, Any]:
     real, generated = (side.astype(np.float64) for side in sides())
     moments = [(side.mean(0), np.cov(side, rowvar=False)) for side in (real, generated)]
     real_tensor, generated_tensor = torch.from_numpy(real), torch.from_numpy(generated)
-    fidelity = peers.torch_fidelity
+    fidelity: Any = peers.torch_fidelity
     np.random.seed(0)  # noqa: NPY002 - clean-fid draws from it
     once = {"kid_subsets": 1, "kid_subset_size": len(real), "verbose": False}
     neighbours = {"prc_neighborhood": 3, "save_cpu_ram": False, "verbose": False}

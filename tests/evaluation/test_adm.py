@@ -45,7 +45,7 @@ def places(images: np.ndarray) -> np.ndarray:
 
 
 def distance(mu: np.ndarray, sigma: np.ndarray, x: np.ndarray) -> float:
-    root = sqrtm(sigma @ np.cov(x, rowvar=False)).real
+    root = np.real(sqrtm(sigma @ np.cov(x, rowvar=False)))
     difference = mu - x.mean(0)
     return difference @ difference + np.trace(sigma + np.cov(x, rowvar=False) - 2 * root)
 

@@ -333,7 +333,7 @@ class TestRefusals:
     def test_a_function_that_is_no_extractor_yet(self, images, monkeypatch):
         monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
         with pytest.raises(ValueError, match=r"Extractor\.of"):
-            fid(images, images, extractor=lambda x: x.mean(dim=(2, 3)))  # pyright: ignore[reportArgumentType]
+            fid(images, images, extractor=lambda x: x.mean(dim=(2, 3)))  # pyright: ignore
 
     @pytest.mark.parametrize("metrics", ["", (), "fid,,is", "fidd"])
     def test_metrics_that_are_none(self, images, tiny, metrics):

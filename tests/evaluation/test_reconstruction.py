@@ -1,6 +1,7 @@
 """Reconstructions beside their originals: who belongs to whom, which part, what is counted."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,8 +64,9 @@ def test_files_are_paired_by_path_without_extension(tiny, tmp_path):
     (b / "remarks.txt").write_text("no image")
     made = reconstruction(a, b, extractor=tiny, batch_size=4)
     assert made["psnr"] == pytest.approx(reconstruction(originals, others, extractor=tiny)["psnr"])
-    assert made.audit["generated"]["ignored"] == {".txt": 1}
-    assert made.audit["real"]["formats"] == {"PNG": 30}
+    audit: dict[str, Any] = made.audit
+    assert audit["generated"]["ignored"] == {".txt": 1}
+    assert audit["real"]["formats"] == {"PNG": 30}
 
 
 def test_the_centre_of_larger_originals_is_taken_and_said(tiny):
@@ -110,8 +112,9 @@ def test_what_has_no_partner_is_refused_or_skipped_by_name(tiny, tmp_path):
     assert values(made) == pytest.approx(
         values(reconstruction(originals[kept], others[kept], extractor=tiny)), rel=1e-12
     )
+    audit: dict[str, Any] = made.audit
     names = {
-        side: {each["file"].rpartition("/")[2] for each in made.audit[side]["skipped_files"]}
+        side: {each["file"].rpartition("/")[2] for each in audit[side]["skipped_files"]}
         for side in ("real", "generated")
     }
     assert names["real"] == {"009.png", "011.png"}

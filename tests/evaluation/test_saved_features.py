@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ttur.evaluation.statistics import Side, Statistics, members
 from ttur.features.extractors import Extractor
 
 OF_ALL = [name for name in MEASURES if name not in ("sfid", "fid_infinity")]
-OPTIONS = {"kid_subset_size": 20, "seed": 3}
+OPTIONS: dict[str, Any] = {"kid_subset_size": 20, "seed": 3}
 
 
 def test_a_number_from_files_is_that_of_the_images(

@@ -69,7 +69,8 @@ class Comparison:
         wanted = tuple(measures(metrics))
         settings = Settings(seed, interval, kid_subset_size)
         unready = cls(wanted, None, settings, allow_protocol_mismatch)
-        sides = {name: sides[name] for name in unready.sides if name in (sides or {})}
+        given = sides or {}
+        sides = {name: given[name] for name in unready.sides if name in given}
         for name, side in sides.items():
             unready.check(side, name)
         known = [side.known.statistics for side in sides.values() if side.known]
@@ -200,7 +201,7 @@ class Comparison:
             return known
         kept = [kind for kind in missing if kind != "moments"]
         if cache and not kept:
-            interval = self.settings.interval
+            interval = bool(self.settings.interval)
             made = reference_statistics(
                 images, self._network, say=say, batch_size=batch_size, seed=seed, interval=interval
             )

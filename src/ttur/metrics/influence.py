@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -17,6 +18,8 @@ from ttur.metrics.debiased import root_slopes, root_trace
 from ttur.metrics.frechet import EPSILON, factor_of
 from ttur.metrics.moments import Moments
 from ttur.metrics.pencil import Pencil
+
+BLAS: Any = scipy.linalg.blas  # compiled: no checker knows its functions
 
 # Rows of the Hessian that are looked at: its noise falls as one over the root of their number.
 ROWS = 256
@@ -48,8 +51,8 @@ class Halfway:
             kept = eigenvalues > len(eigenvalues) * EPSILON * eigenvalues[-1]
             eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
             factor = pencil.factor.astype(np.float32)
-            y = scipy.linalg.blas.strmm(1.0, factor, vectors, lower=1)
-            x = scipy.linalg.blas.strsm(1.0, factor, vectors, lower=1, trans_a=1)
+            y = BLAS.strmm(1.0, factor, vectors, lower=1)
+            x = BLAS.strsm(1.0, factor, vectors, lower=1, trans_a=1)
         else:
             factor = factor_of(covariance_x)
             eigenvalues, vectors = scipy.linalg.eigh(

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
-from scipy.linalg import eigh_tridiagonal, lapack
+from scipy.linalg import eigh_tridiagonal
 
+LAPACK: Any = scipy.linalg.lapack  # compiled: no checker knows its functions
 # Where LAPACK's driver would scale the matrix first.
 UNSCALED = (1e-120, 1e120)
 
@@ -23,14 +26,14 @@ class Pencil:
     def of(cls, covariance_x: np.ndarray, covariance_y: np.ndarray) -> "Pencil | None":
         """None where there is no Cholesky factor, one dimension, or an extreme scale."""
         d = len(covariance_x)
-        factor, failed = lapack.dpotrf(covariance_x, lower=1, clean=1)
+        factor, failed = LAPACK.dpotrf(covariance_x, lower=1, clean=1)
         if failed or d < 2:
             return None
-        product, _ = lapack.dsygst(covariance_y, factor, itype=2, lower=1)
+        product, _ = LAPACK.dsygst(covariance_y, factor, itype=2, lower=1)
         if not UNSCALED[0] < np.abs(product).max() < UNSCALED[1]:
             return None
-        work = int(lapack.dsytrd_lwork(d, lower=1)[0])
-        reduced, diagonal, beside, scales, _ = lapack.dsytrd(
+        work = int(LAPACK.dsytrd_lwork(d, lower=1)[0])
+        reduced, diagonal, beside, scales, _ = LAPACK.dsytrd(
             product, lower=1, lwork=work, overwrite_a=1
         )
         return cls(factor, (reduced, scales), (diagonal, beside))
@@ -38,7 +41,7 @@ class Pencil:
     @cached_property
     def eigenvalues(self) -> Float[np.ndarray, " d"]:
         """Those of C_x C_y, ascending; to the bit `eigvalsh(C_y, C_x, type=2, driver="gv")`."""
-        return lapack.dsterf(*(part.copy() for part in self._diagonals))[0]
+        return LAPACK.dsterf(*(part.copy() for part in self._diagonals))[0]
 
     @property
     def vectors(self) -> Float[np.ndarray, "d d"]:
@@ -47,6 +50,6 @@ class Pencil:
         reduced, scales = (part.astype(np.float32) for part in self._reflections)
         below = np.asfortranarray(reduced[1:, :-1])
         rest = np.asfortranarray(vectors[1:])
-        work = int(lapack.sormqr("L", "N", below, scales, rest, -1)[1][0])
-        vectors[1:] = lapack.sormqr("L", "N", below, scales, rest, work, overwrite_c=1)[0]
+        work = int(LAPACK.sormqr("L", "N", below, scales, rest, -1)[1][0])
+        vectors[1:] = LAPACK.sormqr("L", "N", below, scales, rest, work, overwrite_c=1)[0]
         return vectors

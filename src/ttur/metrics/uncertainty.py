@@ -94,8 +94,10 @@ def fid_interval(
 
 def _by_influence(x: "_Side", y: "_Side", pencil: Pencil | None) -> tuple[float, float, float]:
     """Estimate, variance, degrees of freedom."""
-    sides = (SampledSide(side.moments, side.noise_count, side.groups) for side in (x, y))
-    made = Debiased.of(*sides, pencil or Pencil.of(x.moments.covariance, y.moments.covariance))
+    real, generated = (SampledSide(s.moments, s.noise_count, s.groups) for s in (x, y))
+    made = Debiased.of(
+        real, generated, pencil or Pencil.of(x.moments.covariance, y.moments.covariance)
+    )
     parts, sizes = [], 0.0
     for side, name in ((x, "x"), (y, "y")):
         if side.groups:
