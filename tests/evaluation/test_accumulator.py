@@ -137,7 +137,7 @@ def test_floats_without_a_range_are_refused(tiny: Extractor):
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     cuts=st.lists(st.integers(1, 79), min_size=1, max_size=5, unique=True),
