@@ -180,11 +180,6 @@ class Side:
         return (held.get(kind) if kind in held else getattr(self, kind)) is not None
 
 
-def holds_statistics(path: Path) -> bool:
-    """Whether an .npz is of statistics, and not of images alone; raises as `members`."""
-    return {"mu", "sigma"} <= members(path)
-
-
 def members(path: Path) -> set[str]:
     """The names of the arrays in an .npz.
 
