@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.evaluate import evaluate
-from ttur.evaluation.measures import measures
+from ttur.evaluation.metric_names import measures
 from ttur.evaluation.reference import statistics, write_statistics
 from ttur.evaluation.statistics import Statistics
 from ttur.features.extractors import Extractor

@@ -15,7 +15,8 @@ from ttur.data.published.digits import digits
 from ttur.evaluation.accumulator import Accumulator
 from ttur.evaluation.comparison import SIDES
 from ttur.evaluation.evaluate import evaluate
-from ttur.evaluation.measures import MEASURES, measures
+from ttur.evaluation.measures import MEASURES
+from ttur.evaluation.metric_names import measures
 from ttur.evaluation.reference import save_features, statistics
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.statistics import KINDS, MOMENTS

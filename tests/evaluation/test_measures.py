@@ -5,31 +5,10 @@ import pytest
 
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.evaluate import evaluate
-from ttur.evaluation.measures import (
-    MEASURES,
-    Measure,
-    extractor_of,
-    lower_is_better,
-    measures,
-    metric_name,
-    parse_metrics,
-)
+from ttur.evaluation.measure import Measure, metric_name
+from ttur.evaluation.measures import MEASURES
+from ttur.evaluation.metric_names import extractor_of, measures, parse_metrics
 from ttur.features.extractors import Extractor
-
-
-@pytest.mark.parametrize(
-    ("metric", "falls"),
-    [
-        *[(name, True) for name in ("fid", "fid_infinity", "fd_cifar10", "fd_is", "kid", "ind")],
-        *[(name, True) for name in ("cmmd", "mmd_clip[01234567]", "fd_dinov2", "mmd")],
-        *[(name, True) for name in ("kid_digits", "ind_inception[01234567]", "jsd_4", "fd_modes")],
-        *[(name, False) for name in ("is", "is_digits", "is_inception[01234567]", "precision_k3")],
-        *[(name, False) for name in ("recall_k3_cifar10", "density_k5", "coverage_k5_digits")],
-        *[(name, False) for name in ("modes", "modes_digits", "precision_k12_pkg.nets:Mine")],
-    ],
-)
-def test_names_say_which_way_is_better(metric: str, falls: bool):
-    assert lower_is_better(metric) is falls
 
 
 @pytest.mark.parametrize(
@@ -89,7 +68,23 @@ def test_every_name_a_comparison_gives_is_read_back(embedded: Extractor):
     comparison = Comparison.of_names(list(MEASURES), extractor=embedded)
     assert comparison.headline == "fd_digits"
     assert comparison.lower_is_better
-    assert comparison.directions == {name: lower_is_better(name) for name in comparison.names}
+    rising = {
+        name.removesuffix("_digits") for name, falls in comparison.directions.items() if not falls
+    }
+    assert rising == {
+        *(
+            "authenticity",
+            "is",
+            "is_adm",
+            "modes",
+            "precision_k3",
+            "recall_k3",
+            "density_k5",
+            "coverage_k5",
+        ),
+        *("clipped_density_k5", "clipped_coverage_k5"),
+    }
+    assert set(comparison.directions) == set(comparison.names)
     assert len(set(comparison.names)) == sum(len(m.kinds) for m in MEASURES.values())
 
 
@@ -122,11 +117,12 @@ def test_a_new_metric_is_one_row(monkeypatch, images, other_images, tiny: Extrac
     both = {"real": ("features",), "generated": ("features",)}
     row = Measure("brightness", brightness, True, both, lambda dimension, _: 2 * dimension)
     monkeypatch.setitem(MEASURES, "brightness", row)
+    comparison = Comparison.of_names("brightness", extractor=tiny)
+    assert comparison.directions == {"brightness_patches": True}
     made = evaluate(images, other_images, "brightness", extractor=tiny)
     assert list(made) == ["brightness_patches"]
     assert made.to_json()["metrics"][0]["unit"] == "levels"
     assert made["brightness_patches"] < 0
-    assert lower_is_better("brightness_patches")
     assert parse_metrics("brightness_digits") == (("brightness",), "digits")
     with pytest.raises(ValueError, match="brightness needs at least 24 images, got 20; add images"):
         evaluate(images, other_images[:20], "brightness", extractor=tiny)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ttur.evaluation.collector import Collector
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.given import Source, open_real
-from ttur.evaluation.measures import measures
+from ttur.evaluation.metric_names import measures
 from ttur.evaluation.openers import ImageSource, name_of, open_images
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.shards import identity, joined_side

@@ -12,7 +12,9 @@ import torch
 from ttur.evaluation.collector import Collector, side_of_images
 from ttur.evaluation.findings import contradictions, findings
 from ttur.evaluation.given import Given, Source, open_source
-from ttur.evaluation.measures import MEASURES, Measure, Settings, extractor_of, measures
+from ttur.evaluation.measure import Measure, Settings
+from ttur.evaluation.measures import MEASURES
+from ttur.evaluation.metric_names import extractor_of, measures
 from ttur.evaluation.reference import reference_statistics
 from ttur.evaluation.result import Circumstances, Evaluation
 from ttur.evaluation.statistics import Side, Statistics, mismatches

@@ -7,7 +7,8 @@ import torch
 
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.given import Source, open_real, open_source
-from ttur.evaluation.measures import Settings, measures
+from ttur.evaluation.measure import Settings
+from ttur.evaluation.metric_names import measures
 from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import SideRanges

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ttur.evaluation.measures import MEASURES, Measure
+from ttur.evaluation.measure import Measure
+from ttur.evaluation.measures import MEASURES
 from ttur.evaluation.openers import ImageSource, open_images
 from ttur.evaluation.saved_features import MEMBERS, load_side
 from ttur.evaluation.sources import ImageSet

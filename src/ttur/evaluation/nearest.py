@@ -13,7 +13,7 @@ from ttur.data.images.decode import Picture
 from ttur.evaluation.audit import Audit
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.given import Given, images_of
-from ttur.evaluation.measures import metric_name
+from ttur.evaluation.measure import metric_name
 from ttur.evaluation.openers import ImageSource
 from ttur.evaluation.result import Evaluation, Measurement
 from ttur.evaluation.sources import ImageSet

@@ -134,11 +134,6 @@ def own_name(kind: str, fd_name: str) -> str | None:
     return None
 
 
-def own_names(kind: str) -> list[str]:
-    """All words that designs have of their own for a kind of number."""
-    return [own for design in DESIGNS.values() if (own := design.own_name(kind))]
-
-
 def owner(own: str, kinds: Iterable[str]) -> tuple[str, str] | None:
     """The kind of number and the extractor that a word of its own stands for."""
     for name, design in DESIGNS.items():

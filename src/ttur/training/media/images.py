@@ -16,7 +16,7 @@ from ttur.data import catalogue
 from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.evaluation.comparison import Comparison
-from ttur.evaluation.measures import parse_metrics
+from ttur.evaluation.metric_names import parse_metrics
 from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
