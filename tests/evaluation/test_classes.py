@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import ttur
+from ttur.data.dataset import DataSet
 from ttur.evaluation.classes import evaluate_classes
 from ttur.evaluation.evaluate import evaluate
 from ttur.features.extractors import Extractor
@@ -71,6 +72,22 @@ def test_an_archive_of_both_kinds_and_of_one_side(
     assert set(made.too_few) == {"elk", "yak"}
 
 
+def test_the_classes_of_a_data_set_are_its_labels(generated: Path, tiny: Extractor):
+    pixels = np.random.default_rng(3).integers(0, 256, (60, 8, 8, 3), np.uint8)
+    labels = np.arange(60) % 3
+    named = {"splits": {"train": {"sha256": "0" * 64}}, "classes": ["dog", "cat", "emu"]}
+    made = evaluate_classes(DataSet("a", "train", pixels, labels, named), generated, extractor=tiny)
+    assert list(made.classes) == ["cat", "dog"]
+    assert made.lacking == {"real": ("elk", "yak"), "generated": ("emu",)}
+    for name, label in (("dog", 0), ("cat", 1)):
+        alone = evaluate(pixels[labels == label], generated / name, "fid", extractor=tiny)
+        assert made.classes[name]["fd_patches"] == alone["fd_patches"]
+        assert made.classes[name].fingerprints == alone.fingerprints
+    plain = DataSet("a", "train", pixels, None, named)
+    with pytest.raises(ValueError, match="or a data set with labels, got a"):
+        evaluate_classes(plain, generated, extractor=tiny)
+
+
 def test_what_has_no_classes_is_refused(
     real: Path, generated: Path, tmp_path: Path, tiny: Extractor
 ):
@@ -79,7 +96,7 @@ def test_what_has_no_classes_is_refused(
     np.save(tmp_path / "a.npy", np.zeros((9, 8, 8, 3), np.uint8))
     for side in (flat, tmp_path / "a.npy"):
         with pytest.raises(
-            ValueError, match=r"expected generated images in a folder or archive, a"
+            ValueError, match=r"expected generated images of classes, a folder or archive with"
         ):
             evaluate_classes(real, side, extractor=tiny)
     with pytest.raises(ValueError, match="expected classes that both sides have"):

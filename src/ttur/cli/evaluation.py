@@ -70,7 +70,7 @@ def evaluate(
     ] = None,
     kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Of each sub-folder, and their mean.")
+        bool, typer.Option("--per-class", help="Of each sub-folder or label, and their mean.")
     ] = False,
     as_json: Json = False,
 ) -> None:

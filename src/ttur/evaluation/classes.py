@@ -1,21 +1,18 @@
-"""Metrics class by class: the classes of images are the first folders of their paths."""
+"""Metrics class by class: of the first folders of paths, of the labels of a data set."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ttur.data.images.ahead import read_pictures
-from ttur.data.images.decode import Picture
-from ttur.data.images.files import ImageEntry, ImageFiles
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.given import Given, open_real, open_source
-from ttur.evaluation.measures import measures
+from ttur.evaluation.metric_names import measures
 from ttur.evaluation.result import Evaluation
-from ttur.evaluation.sources import ImageSet, Outcome
+from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 
@@ -67,7 +64,7 @@ def evaluate_classes(
     allow_protocol_mismatch: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> ClassEvaluation:
-    """`evaluate` of each class: of images in folders or archives, whose first folders are classes.
+    """`evaluate` of each class, which is a first folder of paths or a label of a prepared data set.
 
         >>> from PIL import Image
         >>> for path in ("a/cat/1.png", "a/cat/2.png", "b/cat/1.png", "b/cat/2.png"):
@@ -122,40 +119,21 @@ def evaluate_classes(
             }
             made[name] = comparison.of(seen.get("real"), seen.get("generated"))
     if not made:
-        why = next(iter(too_few.values()), "no folder has the same name on both")
+        why = next(iter(too_few.values()), "no class has the same name on both")
         raise ValueError(
             f"expected classes that both sides have, with images enough, got none: {why}; "
-            "name the folders alike on both sides"
+            "name the classes alike on both sides"
         )
     return ClassEvaluation(made, lacking, too_few)
 
 
 def _classes(given: Given, side: str) -> dict[str, ImageSet]:
-    """The images of each first folder."""
-    images, entries = given.images, dict[str, list[ImageEntry]]()
-    if images is not None and images.files is not None:
-        for entry in images.files.entries:
-            folder, _, inside = entry.path.partition("/")
-            entries.setdefault(folder if inside else ".", []).append(entry)
-    if images is None or images.files is None or set(entries) <= {"."}:
+    classes = {} if given.images is None else given.images.by_class()
+    if not classes:
         raise ValueError(
-            f"expected {side} images in a folder or archive, a sub-folder for each class, got "
-            f"{images.name if images else given.path or given.form}; put them into such"
+            f"expected {side} images of classes, a folder or archive with a sub-folder for each or "
+            f"a data set with labels, got "
+            f"{given.images.name if given.images else given.path or given.form}; "
+            "put them into such"
         )
-    return {name: _part(images, images.files, name, some) for name, some in entries.items()}
-
-
-def _part(images: ImageSet, files: ImageFiles, name: str, entries: list[ImageEntry]) -> ImageSet:
-    def read(batch_size: int) -> Iterator[Outcome]:
-        for entry, picture in read_pictures(files, entries):
-            yield picture if isinstance(picture, Picture) else (entry.where, picture)
-
-    # Without the files, whose other kinds and refused ones are those of no class.
-    return replace(
-        images,
-        name=f"{files.path}/{name}",
-        count=len(entries),
-        read=read,
-        files=None,
-        content=lambda: None,
-    )
+    return classes

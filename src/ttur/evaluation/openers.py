@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from ttur.data.images.ahead import read_pictures
 from ttur.data.images.archives import image_files, nonempty
 from ttur.data.images.arrays import ArrayFile
 from ttur.data.images.decode import POLICY, Picture, is_of_the_machine
-from ttur.data.images.files import FileList, ImageFiles, printable
+from ttur.data.images.files import FileList, ImageEntry, ImageFiles, printable
 from ttur.evaluation.sources import ImageSet, Outcome
 from ttur.evaluation.values import ValueRange, Values, channels_last, count_of, shape_of_many
 from ttur.runtime import digests
@@ -205,15 +205,26 @@ def _of_files(found: ImageFiles, reading: Reading) -> ImageSet:
     if not found.refused:
         nonempty(found)
 
-    def read(batch_size: int) -> Iterator[Outcome]:
-        for entry, picture in read_pictures(found, found.entries):
-            yield picture if isinstance(picture, Picture) else (entry.where, picture)
+    def part(entries: list[ImageEntry], name: str) -> ImageSet:
+        def read(batch_size: int) -> Iterator[Outcome]:
+            for entry, picture in read_pictures(found, entries):
+                yield picture if isinstance(picture, Picture) else (entry.where, picture)
+
+        return ImageSet(name, len(entries), reading.on_error, read)
 
     def content() -> str:  # of the files, whose pixels are what the policy makes of them
         return digests.of_text(f"{found.sha256()} {POLICY}")
 
+    def by_class() -> dict[str, ImageSet]:
+        entries = dict[str, list[ImageEntry]]()
+        for entry in found.entries:
+            entries.setdefault(entry.label or ".", []).append(entry)
+        classes = {} if set(entries) <= {"."} else entries
+        return {label: part(those, f"{name}/{label}") for label, those in classes.items()}
+
     name = printable(str(found.path))
-    return ImageSet(name, len(found.entries), reading.on_error, read, found, content)
+    whole = part(found.entries, name)
+    return replace(whole, files=found, content=content, by_class=by_class)
 
 
 def data_set(source: Any, reading: Reading) -> ImageSet | None:
@@ -331,15 +342,23 @@ def _of_array(
 ) -> ImageSet:
     values.check(pixels.dtype, pixels.shape)
 
-    def read(batch_size: int) -> Iterator[Outcome]:
-        pictures = map(values.picture, pixels)
-        if labels is None:
-            return pictures
-        return (replace(p, label=str(label)) for p, label in zip(pictures, labels, strict=True))
+    def part(rows: Sequence[int] | np.ndarray, name: str) -> ImageSet:
+        def read(batch_size: int) -> Iterator[Outcome]:
+            for row in rows:
+                picture = values.picture(pixels[row])
+                yield picture if labels is None else replace(picture, label=str(labels[row]))
 
-    return ImageSet(
-        values.where, len(pixels), on_error, read, content=content, array=lambda: _pixels(pixels)
-    )
+        return ImageSet(name, len(rows), on_error, read)
+
+    def by_class() -> dict[str, ImageSet]:
+        classes = () if labels is None else np.unique(labels)
+        return {
+            str(each): part(np.flatnonzero(labels == each), f"{values.where}/{each}")
+            for each in classes
+        }
+
+    whole = part(range(len(pixels)), values.where)
+    return replace(whole, content=content, array=lambda: _pixels(pixels), by_class=by_class)
 
 
 def _pixels(array: np.ndarray) -> np.ndarray | None:

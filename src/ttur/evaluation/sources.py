@@ -24,7 +24,8 @@ class ImageSet:
     `count` is the number of images if it is known beforehand; skipped ones are among them. `read`
     makes one pass, asking the source for so many at a time. Arrays, files and data sets can be read
     again, from the beginning; an iterator cannot. `array` is all of them at once where that is how
-    they come, in memory or mapped from disk, and None elsewhere.
+    they come, in memory or mapped from disk, and None elsewhere. `by_class` are the images of each
+    class, by its name: of each first folder, of each label; none where the source says nothing.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ImageSet:
     array: Callable[[], UInt8[np.ndarray, "_ _ _ 3"] | None] = field(
         default=lambda: None, repr=False
     )
+    by_class: Callable[[], dict[str, "ImageSet"]] = field(default=dict, repr=False)
 
     def batches(self, batch_size: int, *, audited: bool = True) -> "ImagePass":
         """One pass over the images.

@@ -16,6 +16,7 @@ from ttur.metrics.debiased import debiased_distance
 from ttur.metrics.influence import Debiased, SampledSide
 from ttur.metrics.moments import Moments
 from ttur.metrics.pencil import Pencil
+from ttur.runtime.progress import counted
 
 # Samples per dimension from which the interval was seen to hold, with a group left out.
 LEAST_RATIO = 2
@@ -116,7 +117,16 @@ def _by_jackknife(x: "_Side", y: "_Side", pencil: Pencil | None) -> tuple[float,
     parts = [
         _jackknife(
             whole,
-            np.array([_distance(rest, other) for rest in side.without_each_group()]),
+            np.array(
+                [
+                    _distance(rest, other)
+                    for rest in counted(
+                        side.without_each_group(),
+                        "interval without each group",
+                        total=len(side.groups),
+                    )
+                ]
+            ),
             np.array([group.count for group in side.groups]),
         )
         for side, other in ((x, y), (y, x))
