@@ -13,10 +13,10 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from ceiling import SQUARE, Ceiling
 from safetensors.torch import save_file
 from torch import nn
 
@@ -37,17 +37,6 @@ def operations(network: ViT, size: int) -> int:
     return 2 * (len(network.blocks) * (linear + attention) + patches * 3 * patch**2 * width)
 
 
-def products(factor: torch.Tensor, threads: int) -> torch.Tensor:
-    """The factor times itself, once on each thread; a GPU has one."""
-    if threads == 1:
-        return (factor @ factor).float()
-    before = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        made = list(pool.map(lambda _: factor @ factor, range(threads)))
-    torch.set_num_threads(before)
-    return made[0].float()
-
-
 def seconds(function: Callable[[], torch.Tensor]) -> float:
     start = time.perf_counter()
     function().sum().item()  # waits for the device
@@ -65,12 +54,11 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--precisions", default=",".join(PRECISIONS))
-    parser.add_argument("--square", type=int, default=2048)
+    parser.add_argument("--square", type=int, default=SQUARE)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    threads = options.threads if options.device == "cpu" else 1
     device, design = pick_device(options.device), DESIGNS[options.extractor]
     network = design.network()
     assert isinstance(network, ViT)
@@ -79,7 +67,6 @@ def main() -> None:
             nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
     shape = (options.batch_size, 3, options.side, options.side)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8).to(device)
-    square = torch.randn(options.square, options.square, device=device)
 
     per_image = operations(network, design.size)
     work = {}  # name → (function, operations)
@@ -91,12 +78,9 @@ def main() -> None:
             extract = load_extractor(
                 options.extractor, weights=weights, device=device, precision=precision
             )
-            factor = square.to(getattr(torch, precision))
+            ceiling = Ceiling(precision, device, options.threads, options.square)
+            work[ceiling.name] = (ceiling, ceiling.operations)
             features[precision] = lambda extract=extract: extract(pixels).features
-            work[f"product of {options.square}², {precision}"] = (
-                lambda factor=factor: products(factor, threads),
-                2 * options.square**3 * threads,
-            )
             work[f"{options.extractor}, {precision}"] = (
                 features[precision],
                 per_image * options.batch_size,

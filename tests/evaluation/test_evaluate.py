@@ -19,7 +19,7 @@ from reference.weights import random_inception_weights
 from ttur.data.dataset import DataSet
 from ttur.evaluation import comparison, evaluate
 from ttur.evaluation.accumulator import Accumulator
-from ttur.evaluation.collector import side_of_batches
+from ttur.evaluation.collector import Collector
 from ttur.evaluation.evaluate import compare, fid
 from ttur.evaluation.reference import statistics
 from ttur.evaluation.statistics import Statistics
@@ -274,8 +274,10 @@ class TestStatisticsAsInput:
     def test_float_samples_compare_with_uint8_images(self, images, tiny):
         """Samples during training are not quantised; that is stated, and is no mismatch."""
         pixels = torch.from_numpy(images).movedim(-1, 1)
-        floats = (batch.float() for batch in pixels.split(8))
-        drawn = side_of_batches(floats, tiny).statistics
+        collector = Collector(tiny)
+        for batch in pixels.split(8):
+            collector.update(batch.float())
+        drawn = collector.side().statistics
         assert drawn.fingerprint["quantisation"] == "float"
         assert compare(statistics(images, tiny), drawn).value < 1e-12
 

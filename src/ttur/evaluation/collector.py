@@ -1,7 +1,7 @@
 """What one pass over one side keeps: moments always, features and logits where a metric asks."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -270,17 +270,3 @@ def side_of_images(
         return collector.side()
     except ValueError as error:
         raise ValueError(f"{images.name}: {error}") from error
-
-
-def side_of_batches(
-    batches: Iterable[Num[Tensor, "_ 3 _ _"]], extractor: Extractor, keep: Collection[str] = ()
-) -> Side:
-    """One pass over batches of pixels (uint8, or floats in 0..255) that need not fit in memory.
-
-    Raises:
-        ValueError: if there are fewer than two images, or a feature is not finite.
-    """
-    collector = Collector(extractor, keep)
-    for pixels in batches:
-        collector.update(pixels)
-    return collector.side()
