@@ -175,7 +175,7 @@ def run(
         label=config.rates.label if label is None else label,
         seed=config.seed,
         data_sha256=medium.sha256,
-        rates=config.rates.at(1),
+        rates=config.rates.nominal,
         is_single_timescale=config.rates.is_single_timescale,
         configuration=config.to_json(),
         environment=environment(device),

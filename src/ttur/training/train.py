@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from ttur.data.batches import are_pixels
-from ttur.losses import NON_SATURATING, Companion, Losses
+from ttur.losses import NON_SATURATING, Companion, Losses, Term
 from ttur.runtime import checkpoint
 from ttur.runtime.description import Count, Whole, from_json, to_json
 from ttur.runtime.distributed import pick_device
@@ -45,7 +45,7 @@ def train(
     rates: LearningRatePair,
     updates: int,
     experiment: str | None = None,
-    losses: Losses = NON_SATURATING,
+    losses: Losses | Term = NON_SATURATING,
     latents: int | DrawLatents = 100,
     order: Order = discriminator_first,
     n_critic: int = 1,
@@ -130,9 +130,15 @@ def train(
         )
     )
     seed = _number(Whole, "seed", seed)
+    losses = losses.build() if isinstance(losses, Term) else losses
     for name, value, is_right, expected in (
         ("rates", rates, isinstance(rates, LearningRatePair), "a ttur.LearningRatePair"),
-        ("losses", losses, isinstance(losses, Losses), "ttur.Losses of two functions"),
+        (
+            "losses",
+            losses,
+            isinstance(losses, Losses),
+            "ttur.Losses of two functions, or as ttur.losses.Hinge()",
+        ),
         ("order", order, callable(order), "a function of ttur.timescales.orders"),
         ("companions", companions, _all(companions, Companion), "a list of ttur.losses.Companion"),
         ("execution", execution, hasattr(execution, "phase"), "a ttur.training Execution"),
@@ -233,7 +239,7 @@ def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
         label=parts.rates.label,
         seed=parts.seed,
         data_sha256=parts.medium.sha256,
-        rates=parts.rates.at(1),
+        rates=parts.rates.nominal,
         is_single_timescale=parts.rates.is_single_timescale,
         configuration=configuration,
         environment=environment(parts.device),
