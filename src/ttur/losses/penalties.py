@@ -46,14 +46,14 @@ def zero_centred_penalty(discriminator: Network, samples: Samples) -> Loss:
     return gradients.flatten(1).square().sum(1).mean()
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@dataclass(frozen=True, config=STRICT)
 class GradientPenalty(Term):
     """`weight` times `gradient_penalty`; 10 in the paper (B.4)."""
 
     spares_constants: ClassVar = False
     weight: Positive = 10.0
     one_sided: bool = False
-    kind: Literal["gradient_penalty"] = "gradient_penalty"
+    kind: Literal["gradient_penalty"] = Field(default="gradient_penalty", repr=False)
 
     def build(self) -> LossFunction:
         weight = self.weight

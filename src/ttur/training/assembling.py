@@ -20,6 +20,7 @@ from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import of_player
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import ORDERS, Order
+from ttur.training.averaging import AveragedGenerator, beside_average
 from ttur.training.cadence import Cadence
 from ttur.training.config import MonitorDescription, TrainingConfig
 from ttur.training.contracts import Evaluator, Say
@@ -92,7 +93,7 @@ class Parts:
     def evaluator(self, weights: Path | str | None, say: Say) -> Evaluator:
         """How the generator is looked at; what is missing for it is missed now."""
         evaluations = stream(self.seed, "evaluation")
-        return self.medium.evaluator(
+        evaluator = self.medium.evaluator(
             self.scoring,
             Drawing(self.evaluation_copy, self.latents, evaluations, self.device),
             every=self.cadence.evaluate_every_updates,
@@ -100,6 +101,10 @@ class Parts:
             weights=weights,
             say=say,
         )
+        for companion in self.companions:
+            if isinstance(companion, AveragedGenerator):
+                evaluator = beside_average(evaluator, companion)
+        return evaluator
 
     def monitoring(self, game: TwoPlayerGame) -> Monitoring | None:
         """The probes that are asked for; their samples come from the data of the game."""
@@ -182,12 +187,17 @@ def run(
         vocabulary=medium.vocabulary,
         published=published or Published(),
     )
-    with claimed(Path(directory), description, say) as claim:
+    with claimed(Path(directory), description, say, _completed) as claim:
         if claim.record is not None and claim.is_concluded:
             return claim.record
         parts = parts_of(config, medium, device)
         told = (*listeners, *reporting(report))
         return conduct(claim, parts, weights=weights, listeners=told, say=say)
+
+
+def _completed(configuration: dict[str, Any]) -> dict[str, Any]:
+    """A stored one with the defaults of fields that came later."""
+    return TrainingConfig.from_json(configuration).to_json()
 
 
 def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Parts:
@@ -197,6 +207,7 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
         for network in networks_of(config, medium.sample_shape)
     )
     discriminators = of_player(config.optimizer, "discriminator")
+    averages = () if config.ema is None else (config.ema.build(generator, config.batch_size),)
     return Parts(
         generator=generator,
         discriminator=discriminator,
@@ -216,6 +227,7 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
         cadence=config.cadence,
         monitor=config.monitor,
         execution=config.execution,
+        companions=averages,
         settle_moving_averages=config.model.has_moving_averages,
         device=device,
     )

@@ -22,6 +22,7 @@ from ttur.runtime.errors import closest
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import AdamDescription, OptimizerDescription
 from ttur.timescales.orders import ORDERS
+from ttur.training.averaging import EMA
 from ttur.training.cadence import Cadence
 from ttur.training.execution import Execution
 from ttur.training.media import MEDIA, Scoring
@@ -86,6 +87,8 @@ class TrainingConfig:
     )
     optimizer: OptimizerDescription = Field(default_factory=AdamDescription)
     """Both players', or one for each."""
+    ema: EMA | None = None
+    """An average of the generator's weights, scored and kept beside them."""
     order: Annotated[str, AfterValidator(_known_order)] = "discriminator_first"
     n_critic: Count = 1
     """Discriminator updates per generator update."""

@@ -20,6 +20,7 @@ from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
 from ttur.training.assembling import Parts, conduct, environment, reporting
+from ttur.training.averaging import EMA
 from ttur.training.cadence import Cadence
 from ttur.training.config import MonitorDescription
 from ttur.training.contracts import Say
@@ -54,6 +55,7 @@ def train(
     discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     companions: Sequence[Companion] = (),
+    ema: EMA | None = None,
     execution: Execution = Execution(),  # noqa: B008  frozen
     metric: str = "none",
     protocol: str = "tf1",
@@ -98,6 +100,8 @@ def train(
         discriminator_optimizer, generator_optimizer: of torch.optim, or an `Optimizer`; each holds
             the trainable parameters of its network, on the device. None is Adam with beta 0.5 and
             0.999 in TensorFlow's form. Rates are set at every update.
+        ema: an average of the generator's weights, as `ttur.training.averaging.HalfLife()`: scored
+            and kept beside them.
         companions: what changes with every update beside the players (`ttur.losses.Companion`).
         execution: how a step is computed.
         metric: fd_digits, fd_cifar10, fid, kid, …, several between commas; needs uint8 images. With
@@ -146,6 +150,10 @@ def train(
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
+    if ema is not None and not hasattr(ema, "build"):
+        raise ValueError(
+            f"expected `ema` of ttur.training.averaging, as HalfLife(), got {kind_of(ema)}"
+        )
     generator = execution.place(generator, target).train()
     discriminator = execution.place(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
@@ -196,7 +204,7 @@ def train(
         else from_json(MonitorDescription, {"monitor_every_updates": monitor_every_updates}),
         execution=execution,
         device=target,
-        companions=tuple(companions),
+        companions=(*companions, *([] if ema is None else [ema.build(generator, batch_size)])),
         users_own={
             "model.generator": generator,
             "model.discriminator": discriminator,
