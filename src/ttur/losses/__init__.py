@@ -21,6 +21,8 @@ from ttur.losses.adversarial import relativistic_discriminator as relativistic_d
 from ttur.losses.adversarial import relativistic_generator as relativistic_generator
 from ttur.losses.adversarial import wasserstein_critic as wasserstein_critic
 from ttur.losses.adversarial import wasserstein_generator as wasserstein_generator
+from ttur.losses.augmentation import DiffAugment as DiffAugment
+from ttur.losses.augmentation import augmented as augmented
 from ttur.losses.began import Balance as Balance
 from ttur.losses.began import Began as Began
 from ttur.losses.began import began as began

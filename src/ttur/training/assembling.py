@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ttur.data.batches import Batches
-from ttur.losses import Companion, Losses
+from ttur.losses import Companion, Losses, augmented
 from ttur.models.description import Networks, SampleShape
 from ttur.runtime.randomness import stream
 from ttur.timescales import LearningRatePair
@@ -208,10 +208,13 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
     )
     discriminators = of_player(config.optimizer, "discriminator")
     averages = () if config.ema is None else (config.ema.build(generator, config.batch_size),)
+    losses = config.losses.build()
+    if config.augmentation is not None:
+        losses = augmented(losses, config.augmentation)
     return Parts(
         generator=generator,
         discriminator=discriminator,
-        losses=config.losses.build(),
+        losses=losses,
         generator_optimizer=of_player(config.optimizer, "generator").build(trainable(generator)),
         discriminator_optimizer=discriminators.build(trainable(discriminator)),
         rates=config.rates,

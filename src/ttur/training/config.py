@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from ttur.losses import LossDescription
+from ttur.losses.augmentation import Augmentation
 from ttur.models import Model
 from ttur.runtime.description import (
     STRICT,
@@ -87,6 +88,8 @@ class TrainingConfig:
     )
     optimizer: OptimizerDescription = Field(default_factory=AdamDescription)
     """Both players', or one for each."""
+    augmentation: Augmentation | None = None
+    """Of all that the discriminator sees, real and generated."""
     ema: EMA | None = None
     """An average of the generator's weights, scored and kept beside them."""
     order: Annotated[str, AfterValidator(_known_order)] = "discriminator_first"
@@ -110,6 +113,11 @@ class TrainingConfig:
                 f"the losses {self.losses.adversarial.kind} are for discriminators that give "
                 f"{self.losses.needs}, that of {self.model.kind} gives {self.model.gives}; "
                 "change both"
+            )
+        if self.augmentation is not None and (medium, self.losses.needs) != ("images", "scores"):
+            raise ValueError(
+                "augmentation is for discriminators that score images, that of "
+                f"{self.model.kind} gives {self.model.gives} of {medium}; do without"
             )
         if self.order == "simultaneous" and self.n_critic != 1:
             raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
