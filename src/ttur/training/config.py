@@ -35,12 +35,16 @@ def _known_order(name: str) -> str:
     return name
 
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+def _by_word(field: str) -> BeforeValidator:
+    """One word stands for `field` of a member, alone or beside other fields of it."""
 
+    def member(value: Any) -> Any:
+        value = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(value, dict) or "kind" not in value:
+            return value
+        return {field if name == "kind" else name: part for name, part in value.items()}
 
-def _adversarial(value: Any) -> Any:
-    return {"adversarial": value} if isinstance(value, str) else value
+    return BeforeValidator(member)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -76,14 +80,14 @@ class TrainingConfig:
     One update is one outer iteration, that is one generator update; every cadence counts these.
     """
 
-    data: Annotated[TrainingData, BeforeValidator(_named)]
+    data: Annotated[TrainingData, _by_word("name")]
     model: Model
     rates: LearningRatePair
     """Discriminator rate b and generator rate a."""
     updates: Count
     """Generator updates in all."""
     scoring: Scoring
-    losses: Annotated[LossDescription, BeforeValidator(_adversarial)] = Field(
+    losses: Annotated[LossDescription, _by_word("adversarial")] = Field(
         default_factory=LossDescription
     )
     optimizer: OptimizerDescription = Field(default_factory=AdamDescription)
