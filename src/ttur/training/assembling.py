@@ -65,6 +65,7 @@ class Parts:
     execution: Execution
     device: torch.device
     companions: tuple[Companion, ...] = ()
+    mirror: bool = False
     settle_moving_averages: bool = False
     users_own: dict[str, Any] | None = None
 
@@ -81,7 +82,9 @@ class Parts:
             rates=self.rates,
             order=self.order,
             n_critic=self.n_critic,
-            real=self.medium.batches(self.batch_size, stream(self.seed, "data"), self.device),
+            real=self.medium.batches(
+                self.batch_size, stream(self.seed, "data"), self.device, mirror=self.mirror
+            ),
             latents=partial(self.latents, self.batch_size),
             rng=stream(self.seed, "training").torch(self.device),
             companions=companions,
@@ -231,6 +234,7 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
         monitor=config.monitor,
         execution=config.execution,
         companions=averages,
+        mirror=config.data.mirror,
         settle_moving_averages=config.model.has_moving_averages,
         device=device,
     )

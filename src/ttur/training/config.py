@@ -51,11 +51,13 @@ def _by_word(field: str) -> BeforeValidator:
 class TrainingData:
     """Samples by name: "digits", "speeches", or what `ttur prepare` made.
 
-    `split` is the part of it that is trained on; "train+extra" joins two.
+    `split` is the part of it that is trained on; "train+extra" joins two. With `mirror`, each image
+    is seen as it is or as its mirror image, with equal chances; what it is scored against is not.
     """
 
     name: str
     split: str = "train"
+    mirror: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -123,6 +125,8 @@ class TrainingConfig:
                 "augmentation is for discriminators that score images, that of "
                 f"{self.model.kind} gives {self.model.gives} of {medium}; do without"
             )
+        if self.data.mirror and medium != "images":
+            raise ValueError(f"only images are mirrored, {self.model.kind} makes {medium}")
         if self.order == "simultaneous" and self.n_critic != 1:
             raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
         if self.cadence.patience is not None and self.scoring.metric == "none":

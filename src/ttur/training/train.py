@@ -56,6 +56,7 @@ def train(
     generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     companions: Sequence[Companion] = (),
     ema: EMA | None = None,
+    mirror: bool = False,
     execution: Execution = Execution(),  # noqa: B008  frozen
     metric: str = "none",
     protocol: str = "tf1",
@@ -102,6 +103,7 @@ def train(
             0.999 in TensorFlow's form. Rates are set at every update.
         ema: an average of the generator's weights, as `ttur.training.averaging.HalfLife()`: scored
             and kept beside them.
+        mirror: whether half of the real images are seen as mirror images.
         companions: what changes with every update beside the players (`ttur.losses.Companion`).
         execution: how a step is computed.
         metric: fd_digits, fd_cifar10, fid, kid, …, several between commas; needs uint8 images. With
@@ -204,6 +206,7 @@ def train(
         else from_json(MonitorDescription, {"monitor_every_updates": monitor_every_updates}),
         execution=execution,
         device=target,
+        mirror=mirror,
         companions=(*companions, *([] if ema is None else [ema.build(generator, batch_size)])),
         users_own={
             "model.generator": generator,
@@ -280,6 +283,7 @@ def _configuration(parts: Parts, describe: Describer) -> dict[str, Any]:
         ],
         "latents": describe(parts.latents, "latents"),
         "order": describe(parts.order, "order"),
+        **({"mirror": True} if parts.mirror else {}),
         "n_critic": parts.n_critic,
         "batch_size": parts.batch_size,
         "updates": parts.updates,
