@@ -87,6 +87,15 @@ class TestEvaluate:
         assert said in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("error: ")
 
+    def test_warnings_and_remarks_speak_of_flags(self, ttur, tmp_path: Path):
+        np.save(tmp_path / "f.npy", digits().images[:50] / 255)
+        (tmp_path / "b" / "more").symlink_to(tmp_path.parent, target_is_directory=True)
+        words = "fid f.npy b --extractor digits --value-range=-1,1 --on-error skip"
+        code, _, err = ttur(words)
+        assert code == 0, err
+        assert "is --value-range that of these floats?" in err
+        assert "follow them by --follow-links" in err
+
     def test_the_interval_is_by_influence_by_the_jackknife_or_none(self, ttur):
         words = "fid a.npy b --extractor digits --device cpu --json"
         found = {}
