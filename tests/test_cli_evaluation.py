@@ -75,6 +75,8 @@ class TestEvaluate:
         [
             ("--metrics fid,kidd", "did you mean kid"),
             ("--metrics kid --kid-subset-size 350", "350"),
+            ("--metrics precision_recall_k0", "1 to 9999 neighbours in precision_recall_k0"),
+            ("--interval knife", "by influence or jackknife, or none (False), got 'knife'"),
             ("--value-range 1", "--value-range expects LOW,HIGH"),
             ("--value-range 0,1/-1,1/0,1", "--value-range expects LOW,HIGH"),
             ("--protocol tf2", "expected a protocol out of tf1"),
