@@ -75,6 +75,8 @@ class TestEvaluate:
         [
             ("--metrics fid,kidd", "did you mean kid"),
             ("--metrics kid --kid-subset-size 350", "350"),
+            ("--metrics precision_recall_k0", "1 to 9999 neighbours in precision_recall_k0"),
+            ("--interval knife", "by influence or jackknife, or none (False), got 'knife'"),
             ("--value-range 1", "--value-range expects LOW,HIGH"),
             ("--value-range 0,1/-1,1/0,1", "--value-range expects LOW,HIGH"),
             ("--protocol tf2", "expected a protocol out of tf1"),
@@ -86,6 +88,15 @@ class TestEvaluate:
         assert (code, out) == (2, "")
         assert said in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("error: ")
+
+    def test_warnings_and_remarks_speak_of_flags(self, ttur, tmp_path: Path):
+        np.save(tmp_path / "f.npy", digits().images[:50] / 255)
+        (tmp_path / "b" / "more").symlink_to(tmp_path.parent, target_is_directory=True)
+        words = "fid f.npy b --extractor digits --value-range=-1,1 --on-error skip"
+        code, _, err = ttur(words)
+        assert code == 0, err
+        assert "is --value-range that of these floats?" in err
+        assert "follow them by --follow-links" in err
 
     def test_the_interval_is_by_influence_by_the_jackknife_or_none(self, ttur):
         words = "fid a.npy b --extractor digits --device cpu --json"

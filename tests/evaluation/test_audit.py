@@ -167,7 +167,7 @@ def test_a_range_that_is_not_used_is_said(low, high, said):
 
 def test_floats_that_use_half_their_range_are_asked_for_it():
     (sentence,) = contradictions(ranged(128, 255, floats=768), None)
-    assert sentence.endswith("is value_range that of these floats?")
+    assert sentence.endswith("is `value_range` that of these floats?")
 
 
 def test_a_few_dark_images_are_none_of_note():
@@ -179,9 +179,9 @@ def test_a_few_dark_images_are_none_of_note():
 def test_a_large_share_outside_the_range_is_said_once_and_as_a_contradiction():
     few, many = (audited(random_images(4), clipped=n, floats=1000) for n in (10, 11))
     assert contradictions(few, None) == []
-    assert "40 values outside value_range" in findings(few, None)[0]
+    assert "40 values outside `value_range`" in findings(few, None)[0]
     (sentence,) = contradictions(many, None)
-    assert sentence.startswith("real: 1.1% of the values lay outside value_range")
+    assert sentence.startswith("real: 1.1% of the values lay outside `value_range`")
     assert findings(many, None) == []
 
 
@@ -193,7 +193,7 @@ def test_files_passed_over_are_named_where_they_are_many():
     many, links = findings(audit, None)
     assert many.startswith("real: 3 files beside 19 images are no images that can be read here")
     assert many.endswith("(.svg 2, .txt 1)")
-    assert links == "real: 1 links to folders outside, not followed: follow_links"
+    assert links == "real: 1 links to folders outside, not followed; follow them by `follow_links`"
 
 
 def test_nothing_odd_gives_no_sentence():
@@ -253,5 +253,5 @@ def test_skipped_composited_and_clipped_are_said():
     assert findings(None, audit) == [
         "generated: 1 of 3 images could not be read and were skipped; the first is folder/a.png",
         "generated: 2 images with transparency, composited on black",
-        "generated: 14 values outside value_range, clipped to it",
+        "generated: 14 values outside `value_range`, clipped to it",
     ]

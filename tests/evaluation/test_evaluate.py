@@ -196,7 +196,7 @@ def test_each_side_may_have_its_range(images, other_images, tiny: Extractor):
 def test_a_wrong_range_is_said_before_all_else(images, tiny: Extractor):
     said = fid(images / 255, images / 127.5 - 1, extractor=tiny, value_range=(0.0, 1.0)).warnings
     assert said[0].startswith("generated: ")
-    assert "lay outside value_range" in said[0]
+    assert "lay outside `value_range`" in said[0]
 
 
 def test_messages_name_the_side(images, tiny: Extractor):

@@ -661,6 +661,14 @@ def test_an_npz_without_arr_0_says_what_it_holds(tmp_path):
         open_images(tmp_path / "a.npz")
 
 
+def test_an_npz_of_what_was_made_of_images_is_not_asked_for_its_keys(tmp_path):
+    np.savez(tmp_path / "s.npz", mu=np.zeros(2), sigma=np.eye(2))
+    np.savez(tmp_path / "f.npz", features=np.zeros((3, 2)), logits=np.zeros((3, 2)))
+    for name, what in (("s", r"statistics \(mu, sigma\)"), ("f", "features")):
+        with pytest.raises(ValueError, match=f"got: {what}, of which no images.*give the images"):
+            open_images(tmp_path / f"{name}.npz")
+
+
 def test_names_that_are_no_text_can_be_printed(tmp_path):
     (tmp_path / os.fsdecode(b"\xff\n.png")).touch()
     Image.fromarray(IMAGES[0]).save(tmp_path / "a.png")

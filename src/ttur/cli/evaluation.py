@@ -21,7 +21,7 @@ from ttur.cli.options import (
     Weights,
     grouped,
 )
-from ttur.cli.output import print_json, print_table, say
+from ttur.cli.output import in_words, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ttur.evaluation.classes import ClassEvaluation
@@ -225,7 +225,7 @@ def selftest(
                     result.name,
                     *(_brief(getattr(result, number)) for number in numbers),
                     f"{result.seconds:.2f}",
-                    result.remark,
+                    in_words(result.remark),
                 ]
                 for result in results
             ],

@@ -4,12 +4,16 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import typer
 from typer.models import OptionInfo
 
 FINISHED, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+
+# The one under way, whose flags stand in what is said before it ends.
+command: ContextVar[Callable[..., Any] | None] = ContextVar("command", default=None)
 
 # Arguments that commands have by another name.
 _RENAMED = {

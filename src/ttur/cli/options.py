@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from ttur.cli import exits
+
 
 def _ranges(text: str | None) -> Any:
     """The range of `--value-range -1,1`, or those of A and B in `--value-range 0,1/-1,1`."""
@@ -170,6 +172,7 @@ def watched(command: Callable[..., None]) -> Callable[..., None]:
     def shown(*, quiet: bool, **arguments: Any) -> None:
         from ttur.cli.board import Board  # rich, for which `ttur --help` does not wait
 
+        exits.command.set(shown)
         with Board(quiet=quiet):
             command(**arguments)
 

@@ -4,6 +4,8 @@ import json
 import sys
 from typing import Any
 
+from ttur.cli import exits
+
 
 def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
@@ -19,8 +21,13 @@ def print_table(headings: list[str], rows: list[list[str]]) -> None:
 
 
 def say(line: str) -> None:
-    """Progress and doubts, beside the result."""
-    print(line, file=sys.stderr)
+    """Progress and doubts, beside the result; arguments in them are flags, as in errors."""
+    print(in_words(line), file=sys.stderr)
+
+
+def in_words(line: str) -> str:
+    """With the flags of the command under way in place of arguments."""
+    return exits.in_flags(line, exits.command.get())
 
 
 def console() -> Any:

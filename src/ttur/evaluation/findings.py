@@ -41,7 +41,7 @@ def _said(
 def _range_of_one(name: str, side: Audit) -> Iterator[str]:
     if _is_clipped_much(side):
         yield (
-            f"{name}: {side.clipped / side.floats:.1%} of the values lay outside value_range and "
+            f"{name}: {side.clipped / side.floats:.1%} of the values lay outside `value_range` and "
             "were clipped to it: which values are black and white?"
         )
     if side.dark > _MANY * side.read:
@@ -58,7 +58,7 @@ def _range_of_one(name: str, side: Audit) -> Iterator[str]:
     if (half := _empty_half(side.levels)) is not None:
         yield (
             f"{name}: hardly any value lies in the {half} half of the levels: "
-            + ("is value_range that of these floats?" if side.floats else "is that their range?")
+            + ("is `value_range` that of these floats?" if side.floats else "is that their range?")
         )
 
 
@@ -115,8 +115,12 @@ def _of_one(name: str, side: Audit) -> Iterator[str]:
         "images with transparency, composited on black": side.transparent,
         "images turned as their EXIF says": side.rotated,
         "images of several frames, the first one taken": side.several_frames,
-        "values outside value_range, clipped to it": 0 if _is_clipped_much(side) else side.clipped,
-        "links to folders outside, not followed: follow_links": side.ignored[LINKED_FOLDER],
+        "values outside `value_range`, clipped to it": 0
+        if _is_clipped_much(side)
+        else side.clipped,
+        "links to folders outside, not followed; follow them by `follow_links`": side.ignored[
+            LINKED_FOLDER
+        ],
     }
     yield from (f"{name}: {count:,} {what}" for what, count in policies.items() if count)
 

@@ -107,6 +107,9 @@ def _measure(name: str) -> Measure | None:
 def _parse(name: str) -> tuple[str, str]:
     if _measure(name) is not None:
         return name, PLAIN
+    number = re.fullmatch(r"(.+)_k([0-9]+)", name)
+    if number and (row := MEASURES.get(number[1])) and row.k is not None:
+        raise ValueError(f"expected 1 to 9999 neighbours in {name}, got {number[2]}")
     if (whole := owner(name, MEASURES) or _of_whole_name(name)) is not None:
         return whole
     _, _, extractor = name.rpartition("_")

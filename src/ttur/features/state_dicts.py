@@ -79,6 +79,8 @@ def tensors_in(contents: bytes, source: str) -> dict[str, Tensor]:
         ValueError,
     ) as cause:
         reason = (str(cause) or type(cause).__name__).splitlines()[0]
+        if isinstance(cause, pickle.UnpicklingError):  # torch advises to load it with all its code
+            reason = "it is damaged, or holds more than tensors"
         raise ValueError(
             f"expected named tensors in {source}, got a file that does not read as such "
             f"({reason}); save a state dict, with torch.save or safetensors"

@@ -128,7 +128,7 @@ def _finite_moments(
         )
     if np.abs(covariance - covariance.T).max() > 1e-6 * np.abs(covariance).max():
         raise ValueError(
-            f"expected a symmetric covariance, got one that is not on the {which} side; "
+            f"expected a covariance equal to its transpose, got another one on the {which} side; "
             "compute its statistics again"
         )
     return mean, covariance

@@ -64,11 +64,7 @@ class ArrayFile:
     def _stream(self) -> Iterator[tuple[Any, tuple[int, ...], np.dtype]]:
         with zipfile.ZipFile(self.path) as archive:
             if _MEMBER not in archive.namelist():
-                keys = ", ".join(name.removesuffix(".npy") for name in archive.namelist()[:5])
-                raise ValueError(
-                    f"no arr_0 (images), nor mu and sigma (statistics), but {keys or 'nothing'}; "
-                    "write it again with these keys"
-                )
+                raise ValueError(_held([n.removesuffix(".npy") for n in archive.namelist()]))
             with archive.open(_MEMBER) as stream:
                 shape, dtype = _header(stream)
                 claimed = stream.tell() + math.prod(shape) * dtype.itemsize
@@ -87,6 +83,18 @@ class ArrayFile:
                 f"expected an array of images (in an .npz: `arr_0`) in {self.path}, got: "
                 f"{error or type(error).__name__}"
             ) from error
+
+
+def _held(members: list[str]) -> str:
+    """What an archive without images has in their place."""
+    if {"mu", "sigma"} <= set(members):
+        return "statistics (mu, sigma), of which no images can be made; give the images"
+    if "features" in members:
+        return "features, of which no images can be made; give the images"
+    return (
+        "no arr_0 (images), nor mu and sigma (statistics), but "
+        f"{', '.join(members[:5]) or 'nothing'}; write it again with these keys"
+    )
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
