@@ -62,7 +62,9 @@ class LossDescription(Term):
             return sum(added, start=adversarial(discriminator, round))
 
         # The best discriminator that cannot tell is a constant, or has a slope that costs nothing.
-        free = self.adversarial.ignores_slope or all(p.spares_constants for p in self.penalties)
+        free = self.adversarial.ignores_slope or all(
+            getattr(each, "spares_constants", False) for each in self.penalties
+        )
         return losses._replace(
             discriminator=penalised,
             companions=(

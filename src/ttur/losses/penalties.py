@@ -50,7 +50,6 @@ def zero_centred_penalty(discriminator: Network, samples: Samples) -> Loss:
 class GradientPenalty(Term):
     """`weight` times `gradient_penalty`; 10 in the paper (B.4)."""
 
-    spares_constants: ClassVar = False
     weight: Positive = 10.0
     one_sided: bool = False
     kind: Literal["gradient_penalty"] = Field(default="gradient_penalty", repr=False)
