@@ -144,11 +144,11 @@ from ttur.runtime.description import STRICT, Positive
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Hinge:
+class ToyHinge:
     needs: ClassVar = "scores"
     ignores_slope: ClassVar = False
     margin: Positive = 1.0
-    kind: Literal["hinge"] = "hinge"
+    kind: Literal["toy_hinge"] = "toy_hinge"
 
     def build(self) -> Losses:
         def critic(D, round):
@@ -191,7 +191,7 @@ def extended(tmp_path_factory) -> Copy:
         "evaluation/measures.py",
         "def _modes(",
         "def _toy_gap(real: Side, generated: Side, settings: Settings) -> DetailedValues:\n"
-        "    yield mean_gap(_array(real.features), _array(generated.features)), {}\n\n\n"
+        "    yield mean_gap(kept(real.features), kept(generated.features)), {}\n\n\n"
         "def _modes(",
     )
     copy.change(
@@ -244,11 +244,11 @@ def extended(tmp_path_factory) -> Copy:
     copy.kind = "loss and penalty"
     copy.add("losses/toy.py", TOY_LOSSES)
     for old, new in (
-        ("| Began, ONE_OF]", "| Began | Hinge, ONE_OF]"),
-        ("[GradientPenalty, ONE_OF]", "[GradientPenalty | Size, ONE_OF]"),
+        ("| Began, ONE_OF\n]", "| Began | ToyHinge, ONE_OF\n]"),
+        ("[GradientPenalty | R1", "[GradientPenalty | Size | R1"),
         (
             "from ttur.runtime.description import",
-            "from ttur.losses.toy import Hinge, Size\nfrom ttur.runtime.description import",
+            "from ttur.losses.toy import Size, ToyHinge\nfrom ttur.runtime.description import",
         ),
     ):
         copy.change("losses/description.py", old, new)
@@ -265,13 +265,13 @@ def extended(tmp_path_factory) -> Copy:
     copy.kind = "step size"
     copy.change(
         "timescales/step_sizes.py",
-        "StepSize = Annotated[Constant | PowerLaw | Halving, ONE_OF]",
-        "@dataclass(frozen=True, config=STRICT)\nclass Linear(_Sequence):\n"
+        "Plain = Constant",
+        "@dataclass(frozen=True, config=STRICT)\nclass Falling(StepSequence):\n"
         '    scale = "first"\n    first: Rate\n    last: int\n'
-        '    kind: Literal["linear"] = Field(default="linear", repr=False)\n\n'
+        '    kind: Literal["falling"] = Field(default="falling", repr=False)\n\n'
         "    def _values(self, n: Updates) -> Rates:\n"
         "        return self.first * np.maximum(1 - (n - 1) / self.last, 0)\n\n\n"
-        "StepSize = Annotated[Constant | PowerLaw | Halving | Linear, ONE_OF]",
+        "Plain = Falling | Constant",
     )
     return copy
 
@@ -297,10 +297,10 @@ found["same"] = command("fid a.npy b.npy --extractor digits --json")
 found["model"] = run = ran("model", "--set model=toy --set model.latent_size=5")
 made = ttur.load_generator(run["directory"], device="cpu")
 found["samples"] = [made.config.model.kind, made.latents(2, 0).shape[1], len(made.samples(3, 1))]
-hinge = "--set losses.adversarial=hinge --set losses.adversarial.margin=2 --metric none"
+hinge = "--set losses.adversarial=toy_hinge --set losses.adversarial.margin=2 --metric none"
 size = '--set losses.penalties=["size",{"kind":"gradient_penalty","weight":1}]'
 found["loss"], found["penalty"] = ran("loss", hinge), ran("penalty", f"{hinge} {size}")
-falling = '--set rates.generator={"kind":"linear","first":5e-4,"last":9}'
+falling = '--set rates.generator={"kind":"falling","first":5e-4,"last":9}'
 found["optimizer"] = ran("optimizer", f"--set optimizer=sign --metric none {falling}")
 (kept,) = ttur.read_runs("optimizer")
 found["kept"] = [kept.configuration["optimizer"], kept.configuration["rates"]["generator"]["kind"]]
@@ -350,7 +350,7 @@ def test_an_optimizer_and_a_step_size_are_a_description_and_a_word_each(extended
     assert extended.places["optimizer"] == {"timescales/optimizer_choice.py"}
     assert extended.places["step size"] == {"timescales/step_sizes.py"}
     assert found["optimizer"]["outcome"] == "finished"
-    assert found["kept"] == [{"kind": "sign"}, "linear"]
+    assert found["kept"] == [{"kind": "sign"}, "falling"]
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from ttur.timescales.assumptions import check_step_sizes as check_step_sizes
     from ttur.timescales.orders import Round as Round
     from ttur.timescales.step_sizes import Constant as Constant
+    from ttur.timescales.step_sizes import Cosine as Cosine
     from ttur.timescales.step_sizes import Halving as Halving
     from ttur.timescales.step_sizes import LearningRatePair as LearningRatePair
+    from ttur.timescales.step_sizes import Linear as Linear
     from ttur.timescales.step_sizes import PowerLaw as PowerLaw
+    from ttur.timescales.step_sizes import WarmUp as WarmUp
     from ttur.training.record import read_runs as read_runs
     from ttur.training.sampling import load_generator as load_generator
     from ttur.training.train import train as train
@@ -41,13 +44,16 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Accumulator": "ttur.evaluation.accumulator",
     "Constant": "ttur.timescales.step_sizes",
+    "Cosine": "ttur.timescales.step_sizes",
     "Extractor": "ttur.features.extractors",
     "Halving": "ttur.timescales.step_sizes",
     "LearningRatePair": "ttur.timescales.step_sizes",
+    "Linear": "ttur.timescales.step_sizes",
     "Losses": "ttur.losses",
     "PerturbationMonitor": "ttur.perturbation.monitor",
     "PowerLaw": "ttur.timescales.step_sizes",
     "Round": "ttur.timescales.orders",
+    "WarmUp": "ttur.timescales.step_sizes",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
     "evaluate_classes": "ttur.evaluation.classes",

@@ -137,6 +137,26 @@ def test_on_a_gpu_the_array_is_resident_and_the_batches_are_equal():
         assert torch.allclose(batch.cpu(), host.next(), atol=1e-6)
 
 
+def test_mirrored_batches_are_the_images_or_their_mirror_images_and_resume():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 5, 3), np.uint8)
+    plain = Batches(pixels, 8, stream=Stream(3), device=CPU)
+    mirrored = Batches(pixels, 8, stream=Stream(3), device=CPU, mirror=True)
+    turned, batches = [], []
+    for _ in range(50):
+        one, other = plain.next(), mirrored.next()
+        batches.append(other)
+        for image, seen in zip(one, other, strict=True):
+            turned.append(torch.equal(seen, image.flip(-1)))
+            assert turned[-1] or torch.equal(seen, image)
+    assert 160 < sum(turned) < 240  # 200 ± 4 standard deviations
+    assert turned[:40] != turned[40:80]  # anew in every epoch
+    resumed = Batches(pixels, 8, stream=Stream(3), device=CPU, mirror=True)
+    resumed.load_state_dict({"seed": 3, "epoch": 6, "batch": 3})
+    assert torch.equal(resumed.next(), batches[33])
+    with pytest.raises(ValueError, match="only uint8 images"):
+        Batches(numbered(9), 3, stream=Stream(1), device=CPU, mirror=True)
+
+
 def test_the_state_is_that_of_earlier_versions():
     """980e01c wrote the number that `stream_seed(0, "data")` gave; old checkpoints go on."""
     batches = Batches(numbered(23), 5, stream=stream(0, "data"), device=CPU)

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from ttur.timescales import Constant, Halving, LearningRatePair, PowerLaw, check_step_sizes
+from ttur.timescales import (
+    Constant,
+    Cosine,
+    Halving,
+    LearningRatePair,
+    Linear,
+    PowerLaw,
+    WarmUp,
+    check_step_sizes,
+)
 
 PAIRS = TypeAdapter(LearningRatePair)
 
@@ -30,8 +39,46 @@ def test_halving_happens_after_exactly_every_updates():
     assert [sequence(int(update)) for update in n] == sequence(n).tolist()
 
 
+def test_ramps_are_their_formulas_and_stay_at_the_end():
+    n = np.array([1, 2, 3, 4, 5, 6, 900])
+    linear, cosine = Linear(1e-3, 2e-4, 5), Cosine(1e-3, 2e-4, 5)
+    expected = [1e-3, 8e-4, 6e-4, 4e-4, 2e-4, 2e-4, 2e-4]
+    np.testing.assert_allclose(linear(n), expected, rtol=1e-14)
+    halves = [2e-4 + 8e-4 * math.cos(math.pi * k / 8) ** 2 for k in range(5)]  # cos² = (1 + cos)/2
+    np.testing.assert_allclose(cosine(n), [*halves, 2e-4, 2e-4], rtol=1e-14)
+    rising = Linear(1e-4, 1e-3, 10)
+    assert rising(1) == 1e-4 < rising(4) < rising(10) == 1e-3
+
+
+@pytest.mark.parametrize("of", [Constant(1e-3), Halving(1e-3, 3), Cosine(1e-3, 1e-5, 20)])
+def test_a_warm_up_is_a_factor_and_keeps_the_name(of):
+    warm, n = WarmUp(of, 5), np.arange(1, 12)
+    np.testing.assert_allclose(warm(n), of(n) * np.minimum(n, 5) / 5, rtol=1e-15)
+    pair = LearningRatePair(warm, 1e-4)
+    assert (pair.nominal, pair.label) == ((1e-3, 1e-4), "ttur_1e-3_1e-4")
+    assert pair.at(1) == (2e-4, 1e-4)
+    assert pair.starting_at(2e-3, 1e-4).discriminator == WarmUp(of.starting_at(2e-3), 5)
+
+
+def test_what_new_sequences_come_to_in_the_end():
+    """A ramp is constant from its end on, or is over; a warm-up changes nothing but the start."""
+    ramps = check_step_sizes(LearningRatePair(Cosine(1e-2, 1e-3, 9), Linear(1e-3, 1e-4, 9)))
+    assert (ramps.regime, ramps.eps_limit, ramps.a2) == ("constant", 0.1, False)
+    over = check_step_sizes(LearningRatePair(Linear(1e-2, 0, 9), Linear(1e-3, 0, 9)))
+    assert (over.regime, over.sum_a_infinite, over.theorem_6_a2) == ("ending", False, False)
+    slow, fast = PowerLaw(1e-2, 0.9), PowerLaw(1e-2, 0.6)
+    warm = check_step_sizes(LearningRatePair(WarmUp(fast, 100), WarmUp(slow, 100)))
+    assert warm.a2 is True
+    assert warm.theorem_5_a4 is False  # it asks for rates that never rise
+    assert check_step_sizes(LearningRatePair(fast, slow)).theorem_5_a4 is True
+
+
 @pytest.mark.parametrize(
-    "sequence", [Constant(0.2), PowerLaw(2.0, 0.6, offset=1.0), Halving(1.0, 3)]
+    "sequence",
+    [
+        *(Constant(0.2), PowerLaw(2.0, 0.6, offset=1.0), Halving(1.0, 3)),
+        *(Linear(1.0, 0.1, 5), Cosine(1.0, 0.1, 5)),
+    ],
 )
 def test_another_first_rate_scales_the_whole_sequence(sequence):
     n = np.arange(1, 9)
@@ -88,7 +135,7 @@ def test_a_rate_that_is_not_finite_and_positive_is_refused_by_name(rate):
         lambda: Halving(1e-4, every=0),
         lambda: PAIRS.validate_python({"discriminator": 1e-4, "generator": 1e-4, "critic": 1}),
         lambda: PAIRS.validate_python(
-            {"discriminator": {"kind": "warm_up", "value": 1e-4}, "generator": 1e-4}
+            {"discriminator": {"kind": "warming", "value": 1e-4}, "generator": 1e-4}
         ),
     ],
 )
@@ -127,7 +174,10 @@ def test_the_pair_at_an_update_is_discriminator_then_generator():
     assert pair.at(11) == (2e-4, 1e-4)
 
 
-@pytest.mark.parametrize("sequence", [1e-4, PowerLaw(0.3, 0.6, 1.0, 0.5), Halving(1e-4, 7)])
+@pytest.mark.parametrize(
+    "sequence",
+    [1e-4, PowerLaw(0.3, 0.6, 1.0, 0.5), Halving(1e-4, 7), WarmUp(Cosine(1e-4, 0.0, 7), 3)],
+)
 def test_pairs_survive_json_to_the_bit(sequence):
     pair = LearningRatePair(0.1 + 0.2, sequence)
     assert PAIRS.validate_json(PAIRS.dump_json(pair)) == pair

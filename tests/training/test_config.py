@@ -8,7 +8,7 @@ import pytest
 
 from configurations import BEGAN, WASSERSTEIN, configuration
 from ttur.experiments.registry import EXPERIMENTS
-from ttur.losses import Began, GradientPenalty
+from ttur.losses import R1, Began, GradientPenalty, Hinge
 from ttur.models import DCGAN
 from ttur.timescales import Halving, LearningRatePair
 from ttur.timescales.optimizer_choice import AdamDescription, EachPlayers, SGDDescription
@@ -287,3 +287,12 @@ def test_a_run_that_is_not_scored_has_no_evaluations():
 def test_a_rate_that_is_not_positive_is_refused_at_birth(rate):
     with pytest.raises(ValueError, match="generator"):
         LearningRatePair(discriminator=1e-4, generator=rate)
+
+
+def test_a_word_stands_for_losses_and_data_beside_their_other_fields():
+    config = configuration(image_size=16)
+    alone = config.but(losses="hinge", data="mine")
+    assert (alone.losses.adversarial.kind, alone.data.name) == ("hinge", "mine")
+    both = config.but(**{"losses": "hinge", "losses.penalties": [{"kind": "r1", "gamma": 1}]})
+    assert both.losses == Hinge() + R1(1)
+    assert config.but(**{"data": "mine", "data.split": "test"}).data.split == "test"

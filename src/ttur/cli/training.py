@@ -165,12 +165,13 @@ def sample(
     ] = None,
     grid: Annotated[Path | None, typer.Option(help="One PNG with all images.")] = None,
     best: Annotated[bool, typer.Option(help="The best generator, not the last.")] = False,
+    raw: Annotated[bool, typer.Option(help="The weights, not their average.")] = False,
     device: Device = "auto",
 ) -> None:
     """Draw samples from a trained generator; sentences are printed."""
     from ttur.training.sampling import load_generator, write_samples
 
-    generator = load_generator(run, best=best, device=device)
+    generator = load_generator(run, best=best, raw=raw, device=device)
     print(f"weights: {generator.origin}", file=sys.stderr)
     print(write_samples(generator, count, seed, out=out, grid=grid), end="")
 

@@ -20,10 +20,12 @@ class Batches:
     uint8 arrays of shape (N, H, W, 3) come out as images (batch, 3, H, W), float32 in [-1, 1],
     x / 127.5 - 1 (A.5); other arrays (N, ...) come out as they are. Any other `transform` is a
     function of a batch, which lies on the device already. Every epoch is one permutation; its
-    incomplete last batch is dropped. The state is three integers.
+    incomplete last batch is dropped. With `mirror`, each image is as it is or its mirror image,
+    with equal chances anew in every epoch. The state is three integers.
 
     Raises:
-        ValueError: if there are fewer samples than a batch holds, or bytes that are no images.
+        ValueError: if there are fewer samples than a batch holds, bytes that are no images, or
+            samples to mirror that are none.
     """
 
     def __init__(
@@ -34,7 +36,13 @@ class Batches:
         stream: Stream,
         device: torch.device,
         transform: Callable[[Tensor], Tensor] | None = None,
+        mirror: bool = False,
     ):
+        if mirror and not are_pixels(samples):
+            raise ValueError(
+                "only uint8 images (N, H, W, 3) are mirrored, got "
+                f"{samples.dtype} of shape {tuple(samples.shape)}; leave `mirror` out"
+            )
         if len(samples) < batch_size or batch_size < 1:
             raise ValueError(
                 f"a batch of {batch_size} needs at least as many samples, got {len(samples)}; "
@@ -50,7 +58,7 @@ class Batches:
                 "repeat grey three times, or convert to floats"
             )
         self.batch_size, self.stream, self.device = batch_size, stream, device
-        self.epoch, self.batch = 0, 0
+        self.epoch, self.batch, self.mirror = 0, 0, mirror
         self._samples = _resident(samples, device)
         self._transform = transform or (to_images if are_pixels(samples) else lambda batch: batch)
         self._order = self._permutation()
@@ -60,14 +68,14 @@ class Batches:
         if self.batch == len(self._order):
             self.epoch, self.batch = self.epoch + 1, 0
             self._order = self._permutation()
-        chosen = self._order[self.batch]
+        chosen, noise = self._order[self.batch], self.stream.at(self.epoch, self.batch)
         self.batch += 1
-        return self._pick(chosen)
+        return self._mirrored(self._pick(chosen), noise.numpy() if self.mirror else None)
 
     def draw(self, noise: np.random.Generator, count: int) -> Tensor:
         """`count` different samples drawn by `noise`; the stream stays where it stands."""
         chosen = noise.choice(len(self._samples), count, replace=False, shuffle=False)
-        return self._pick(torch.from_numpy(chosen))
+        return self._mirrored(self._pick(torch.from_numpy(chosen)), noise if self.mirror else None)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the batches stand; `seed` is the word of their stream."""
@@ -85,6 +93,12 @@ class Batches:
         else:
             picked = torch.from_numpy(self._samples[chosen.numpy()]).to(self.device)
         return self._transform(picked)
+
+    def _mirrored(self, images: Tensor, noise: np.random.Generator | None) -> Tensor:
+        if noise is None:
+            return images
+        turned = torch.from_numpy(noise.random(len(images)) < 0.5).to(images.device)
+        return torch.where(turned[:, None, None, None], images.flip(-1), images)
 
     def _permutation(self) -> Tensor:
         """Indices of this epoch, of shape (batches, batch_size), beside the samples."""

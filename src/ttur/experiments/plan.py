@@ -24,7 +24,7 @@ def with_rates(
     if (d_lr is None) != (g_lr is None):
         raise ValueError("expected `d_lr` and `g_lr` together, got one of them; give both rates")
     if d_lr is not None and g_lr is not None:
-        settings = {k: c for k, c in chosen.settings.items() if c.rates.at(1) == (d_lr, g_lr)}
+        settings = {k: c for k, c in chosen.settings.items() if c.rates.nominal == (d_lr, g_lr)}
         if not settings:
             if differing := _differing(chosen):
                 raise ValueError(

@@ -116,7 +116,7 @@ def chosen_experiment(
         before = chosen.settings
         chosen = chosen.with_configs(lambda config: config.but(**settings))
         for label, config in chosen.settings.items():
-            if (first := config.rates.at(1)) != before[label].rates.at(1):
+            if (first := config.rates.nominal) != before[label].rates.nominal:
                 raise ValueError(
                     f"the first rates name the folder of a run; expected those of {label} to "
                     f"stay, got {first}: use `d_lr` and `g_lr`"

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from ttur.losses.functions import Loss, Losses, Network, Players, Samples
+from ttur.losses.functions import Loss, Losses, Network, Players, Samples, Term
 from ttur.runtime.description import STRICT, Number, Share
 from ttur.timescales.orders import Round
 
@@ -140,7 +140,7 @@ def began(balance: Balance) -> Losses:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Began:
+class Began(Term):
     """The losses of BEGAN, for discriminators that reconstruct their samples.
 
     `gamma` is how much harder generated samples should be to reconstruct than real ones, `k` the

@@ -1,7 +1,7 @@
 """What a loss is, what a game has of them, and what changes beside the players."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -65,3 +65,12 @@ class Losses(NamedTuple):
     companions: tuple[Companion, ...] = ()
     uninformative: float | None = None
     name: str | None = None
+
+
+class Term:
+    """A loss or a penalty, described; `+` joins a loss and penalties: `Hinge() + R1(10)`."""
+
+    joined: ClassVar[Callable[[Any, Any], Any]]  # set where losses and penalties are known
+
+    def __add__(self, other: Any) -> Any:
+        return Term.joined(self, other)

@@ -19,6 +19,16 @@ COMPILING = frozenset({"_is_torch_compile", "_compiled_call_impl"})
 """Attributes that compiling gives to a module."""
 
 
+def move_towards(tensors: Sequence[Tensor], others: Sequence[Tensor], share: float) -> None:
+    """Each tensor goes that share of the way to its other, in place; at 1 it is the other."""
+    together = getattr(torch, "_foreach_lerp_", None)
+    if together is not None and tensors:
+        together(tensors, others, share)
+        return
+    for tensor, other in zip(tensors, others, strict=True):
+        tensor.lerp_(other, share)
+
+
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The Euclidean norm of each tensor; on a GPU in a few launches for all of them."""
     together = getattr(torch, "_foreach_norm", None)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ttur.theory.checks import check_at_least
-from ttur.timescales import Constant, Halving, PowerLaw
+from ttur.timescales.step_sizes import StepSequence
 
 StepSizes = Callable[..., Any]  # n -> s(n) > 0, with n from 1
 Record = Sequence[int] | Int[np.ndarray, " recorded"] | int | np.integer
@@ -26,7 +26,7 @@ def step_sizes(name: str, sequence: StepSizes, count: int) -> Float[np.ndarray, 
             f"{name} should be a function n -> {name}(n) such as Constant(0.1), got "
             f"{type(sequence).__name__}; for an array s take lambda n: s[n - 1]"
         )
-    if isinstance(sequence, Constant | Halving | PowerLaw):
+    if isinstance(sequence, StepSequence):
         values = sequence(np.arange(1, count + 1))
     else:
         values = np.array([float(sequence(n)) for n in range(1, count + 1)])

@@ -27,7 +27,7 @@ class StepReport:
     the fields (Hurwitz conditions, noise moments) is not judged here.
     """
 
-    regime: Literal["constant", "power_law", "halving", "estimated"]
+    regime: Literal["constant", "power_law", "halving", "ending", "estimated"]
     sum_a_infinite: bool | None
     sum_b_infinite: bool | None
     sum_a_squared_finite: bool | None
@@ -49,7 +49,7 @@ class StepReport:
 def check_step_sizes(
     a: StepFunction | LearningRatePair, b: StepFunction | None = None, *, e_min: float | None = None
 ) -> StepReport:
-    """Assumption A2 and its relatives, exact for our sequences (constant, power law, halving).
+    """Assumption A2 and its relatives, exact for our sequences (`timescales.step_sizes`).
 
         >>> pair = ttur.LearningRatePair(ttur.PowerLaw(1e-2, p=0.6), ttur.PowerLaw(1e-2, p=0.9))
         >>> ttur.check_step_sizes(pair).a2
@@ -137,9 +137,11 @@ _WHY_NOT = {
 }
 
 
-def _regime(a: Tail, b: Tail) -> Literal["constant", "power_law", "halving", "estimated"]:
+def _regime(a: Tail, b: Tail) -> Literal["constant", "power_law", "halving", "ending", "estimated"]:
     if a.q is None or b.q is None:
         return "estimated"
+    if math.inf in (a.rate, b.rate):
+        return "ending"
     if a.rate > 0 or b.rate > 0:
         return "halving"
     return "constant" if a.low == b.low == a.q == b.q == 0 else "power_law"

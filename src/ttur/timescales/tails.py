@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ttur.timescales.step_sizes import Constant, Halving, PowerLaw, StepSize
+from ttur.timescales.step_sizes import Constant, Cosine, Halving, Linear, PowerLaw, StepSize, WarmUp
 
 StepFunction = StepSize | Callable[[int], float]
 
 
 @dataclass(frozen=True)
 class Tail:
-    """How s(n) falls: like c0 2^(-rate n) (n + offset)^-p log(n)^-q with low <= p <= high.
+    """How s(n) falls: like c0 2^(-rate n) (n + offset)^-p log(n)^-q with low <= p <= high. A rate
+    of infinity is a sequence that ends.
 
     c0 and q are None where p was estimated.
     """
@@ -42,6 +43,13 @@ def tail_of(sequence: StepFunction) -> Tail:
         return Tail(0.0, 0.0, c0=sequence.value, q=0.0)
     if isinstance(sequence, Halving):
         return Tail(0.0, 0.0, rate=1 / sequence.every, c0=sequence.initial, q=0.0)
+    if isinstance(sequence, Linear | Cosine):
+        falls = sequence.initial >= sequence.final
+        if sequence.final == 0:
+            return Tail(0.0, 0.0, rate=math.inf, c0=sequence.initial, q=0.0)
+        return Tail(0.0, 0.0, c0=sequence.final, q=0.0, never_increases=falls)
+    if isinstance(sequence, WarmUp):
+        return replace(tail_of(sequence.of), never_increases=sequence.updates == 1)
     if isinstance(sequence, PowerLaw):
         p, q, offset = sequence.p, sequence.q, sequence.offset
         # With p > 0 > q it rises to one maximum and then falls, so its first step tells.

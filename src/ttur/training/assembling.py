@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from ttur.data.batches import Batches
-from ttur.losses import Companion, Losses
+from ttur.losses import Companion, Losses, augmented
 from ttur.models.description import Networks, SampleShape
 from ttur.runtime.randomness import stream
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import of_player
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import ORDERS, Order
+from ttur.training.averaging import AveragedGenerator, beside_average
 from ttur.training.cadence import Cadence
 from ttur.training.config import MonitorDescription, TrainingConfig
 from ttur.training.contracts import Evaluator, Say
@@ -64,6 +65,7 @@ class Parts:
     execution: Execution
     device: torch.device
     companions: tuple[Companion, ...] = ()
+    mirror: bool = False
     settle_moving_averages: bool = False
     users_own: dict[str, Any] | None = None
 
@@ -80,7 +82,9 @@ class Parts:
             rates=self.rates,
             order=self.order,
             n_critic=self.n_critic,
-            real=self.medium.batches(self.batch_size, stream(self.seed, "data"), self.device),
+            real=self.medium.batches(
+                self.batch_size, stream(self.seed, "data"), self.device, mirror=self.mirror
+            ),
             latents=partial(self.latents, self.batch_size),
             rng=stream(self.seed, "training").torch(self.device),
             companions=companions,
@@ -92,7 +96,7 @@ class Parts:
     def evaluator(self, weights: Path | str | None, say: Say) -> Evaluator:
         """How the generator is looked at; what is missing for it is missed now."""
         evaluations = stream(self.seed, "evaluation")
-        return self.medium.evaluator(
+        evaluator = self.medium.evaluator(
             self.scoring,
             Drawing(self.evaluation_copy, self.latents, evaluations, self.device),
             every=self.cadence.evaluate_every_updates,
@@ -100,6 +104,10 @@ class Parts:
             weights=weights,
             say=say,
         )
+        for companion in self.companions:
+            if isinstance(companion, AveragedGenerator):
+                evaluator = beside_average(evaluator, companion)
+        return evaluator
 
     def monitoring(self, game: TwoPlayerGame) -> Monitoring | None:
         """The probes that are asked for; their samples come from the data of the game."""
@@ -175,19 +183,24 @@ def run(
         label=config.rates.label if label is None else label,
         seed=config.seed,
         data_sha256=medium.sha256,
-        rates=config.rates.at(1),
+        rates=config.rates.nominal,
         is_single_timescale=config.rates.is_single_timescale,
         configuration=config.to_json(),
         environment=environment(device),
         vocabulary=medium.vocabulary,
         published=published or Published(),
     )
-    with claimed(Path(directory), description, say) as claim:
+    with claimed(Path(directory), description, say, _completed) as claim:
         if claim.record is not None and claim.is_concluded:
             return claim.record
         parts = parts_of(config, medium, device)
         told = (*listeners, *reporting(report))
         return conduct(claim, parts, weights=weights, listeners=told, say=say)
+
+
+def _completed(configuration: dict[str, Any]) -> dict[str, Any]:
+    """A stored one with the defaults of fields that came later."""
+    return TrainingConfig.from_json(configuration).to_json()
 
 
 def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Parts:
@@ -197,10 +210,14 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
         for network in networks_of(config, medium.sample_shape)
     )
     discriminators = of_player(config.optimizer, "discriminator")
+    averages = () if config.ema is None else (config.ema.build(generator, config.batch_size),)
+    losses = config.losses.build()
+    if config.augmentation is not None:
+        losses = augmented(losses, config.augmentation)
     return Parts(
         generator=generator,
         discriminator=discriminator,
-        losses=config.losses.build(),
+        losses=losses,
         generator_optimizer=of_player(config.optimizer, "generator").build(trainable(generator)),
         discriminator_optimizer=discriminators.build(trainable(discriminator)),
         rates=config.rates,
@@ -216,6 +233,8 @@ def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Pa
         cadence=config.cadence,
         monitor=config.monitor,
         execution=config.execution,
+        companions=averages,
+        mirror=config.data.mirror,
         settle_moving_averages=config.model.has_moving_averages,
         device=device,
     )

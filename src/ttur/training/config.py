@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from ttur.losses import LossDescription
+from ttur.losses.augmentation import Augmentation
 from ttur.models import Model
 from ttur.runtime.description import (
     STRICT,
@@ -22,6 +23,7 @@ from ttur.runtime.errors import closest
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import AdamDescription, OptimizerDescription
 from ttur.timescales.orders import ORDERS
+from ttur.training.averaging import EMA
 from ttur.training.cadence import Cadence
 from ttur.training.execution import Execution
 from ttur.training.media import MEDIA, Scoring
@@ -33,23 +35,29 @@ def _known_order(name: str) -> str:
     return name
 
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+def _by_word(field: str) -> BeforeValidator:
+    """One word stands for `field` of a member, alone or beside other fields of it."""
 
+    def member(value: Any) -> Any:
+        value = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(value, dict) or "kind" not in value:
+            return value
+        return {field if name == "kind" else name: part for name, part in value.items()}
 
-def _adversarial(value: Any) -> Any:
-    return {"adversarial": value} if isinstance(value, str) else value
+    return BeforeValidator(member)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TrainingData:
     """Samples by name: "digits", "speeches", or what `ttur prepare` made.
 
-    `split` is the part of it that is trained on; "train+extra" joins two.
+    `split` is the part of it that is trained on; "train+extra" joins two. With `mirror`, each image
+    is seen as it is or as its mirror image, with equal chances; what it is scored against is not.
     """
 
     name: str
     split: str = "train"
+    mirror: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -74,18 +82,22 @@ class TrainingConfig:
     One update is one outer iteration, that is one generator update; every cadence counts these.
     """
 
-    data: Annotated[TrainingData, BeforeValidator(_named)]
+    data: Annotated[TrainingData, _by_word("name")]
     model: Model
     rates: LearningRatePair
     """Discriminator rate b and generator rate a."""
     updates: Count
     """Generator updates in all."""
     scoring: Scoring
-    losses: Annotated[LossDescription, BeforeValidator(_adversarial)] = Field(
+    losses: Annotated[LossDescription, _by_word("adversarial")] = Field(
         default_factory=LossDescription
     )
     optimizer: OptimizerDescription = Field(default_factory=AdamDescription)
     """Both players', or one for each."""
+    augmentation: Augmentation | None = None
+    """Of all that the discriminator sees, real and generated."""
+    ema: EMA | None = None
+    """An average of the generator's weights, scored and kept beside them."""
     order: Annotated[str, AfterValidator(_known_order)] = "discriminator_first"
     n_critic: Count = 1
     """Discriminator updates per generator update."""
@@ -108,6 +120,13 @@ class TrainingConfig:
                 f"{self.losses.needs}, that of {self.model.kind} gives {self.model.gives}; "
                 "change both"
             )
+        if self.augmentation is not None and (medium, self.losses.needs) != ("images", "scores"):
+            raise ValueError(
+                "augmentation is for discriminators that score images, that of "
+                f"{self.model.kind} gives {self.model.gives} of {medium}; do without"
+            )
+        if self.data.mirror and medium != "images":
+            raise ValueError(f"only images are mirrored, {self.model.kind} makes {medium}")
         if self.order == "simultaneous" and self.n_critic != 1:
             raise ValueError(f"simultaneous updates have n_critic 1, got {self.n_critic}")
         if self.cadence.patience is not None and self.scoring.metric == "none":

@@ -22,7 +22,8 @@ class Evaluator:
     Both get the generator and must leave it as it is. `score` gets the number of the update as
     well, and gives values by name, that of `metric` among them; it may call `poll`, which raises
     Interrupted. `write_samples` adds the suffix to its path. `lower_is_better` says of each value
-    which is the best, `floor` what real samples would score, where that is known.
+    which is the best, `floor` what real samples would score, where that is known. `kept` gives the
+    network whose weights are kept where the generator is the best: itself, or an average of it.
     """
 
     metric: str
@@ -30,6 +31,7 @@ class Evaluator:
     write_samples: Callable[[nn.Module, Path], None] | None
     lower_is_better: Mapping[str, bool] = field(default_factory=dict)
     floor: Mapping[str, float] = field(default_factory=dict)
+    kept: Callable[[nn.Module], nn.Module] = lambda generator: generator
 
 
 @runtime_checkable

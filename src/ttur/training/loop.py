@@ -280,7 +280,10 @@ class _Run:
         if is_best:
             checkpoint.save_file(
                 self.directory.path / BEST,
-                {"generator": checkpoint.state_of(game.generator), "score": asdict(score)},
+                {
+                    "generator": checkpoint.state_of(self.evaluator.kept(game.generator)),
+                    "score": asdict(score),
+                },
                 self.identity,
             )
         self.tell(evaluation)

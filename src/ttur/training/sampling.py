@@ -12,6 +12,7 @@ from ttur.runtime import checkpoint
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.randomness import randomness_from
 from ttur.training.assembling import networks_of
+from ttur.training.averaging import NAME
 from ttur.training.config import TrainingConfig
 from ttur.training.loop import BEST
 from ttur.training.record import read_run
@@ -56,9 +57,15 @@ class TrainedGenerator:
 
 
 def load_generator(
-    run: Path | str, *, best: bool = False, device: str | torch.device = "auto"
+    run: Path | str,
+    *,
+    best: bool = False,
+    raw: bool = False,
+    device: str | torch.device = "auto",
 ) -> TrainedGenerator:
     """The generator of the last checkpoint of `run`, or the one with the best score.
+
+    Of a run that averages its weights (`ema`), the average if that decides, unless `raw`.
 
         >>> import tempfile
         >>> few = {"updates": 2, "width": 2, "metric": "none"}
@@ -78,7 +85,12 @@ def load_generator(
             f"them the weights of {run / checkpoint.NEWEST}"
         )
     config = TrainingConfig.from_json(record.configuration)
+    average = config.ema is not None and config.ema.decides == NAME
     if best:
+        if raw and average:
+            raise ValueError(
+                f"{run} keeps the best by the average of its weights; ask for `best` or for `raw`"
+            )
         if not (run / BEST).exists():
             raise FileNotFoundError(f"{run} has no {BEST}; it is written at the first evaluation")
         found = checkpoint.load_file(run / BEST)
@@ -87,9 +99,11 @@ def load_generator(
         loaded = checkpoint.load(run)
         if loaded is None:
             raise FileNotFoundError(f"{run} has no checkpoint yet; train it further first")
-        weights = loaded.state["game"]["generator"]
-        update = loaded.state["game"]["update"]
+        game, average = loaded.state["game"], average and not raw
+        weights = game["companions"][NAME]["network"] if average else game["generator"]
+        update = game["update"]
         origin = f"{'; '.join((*loaded.problems, loaded.path.name))}, update {update:,}"
+    origin += ", average of the weights" if average else ""
     shape = config.medium.assumed_shape(config.model)
     if record.vocabulary:
         shape = (*shape[:-1], len(record.vocabulary))

@@ -1,7 +1,7 @@
 """Whether a folder is free for a run, holds this very run, or another one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,19 @@ class Claim:
 
 
 @contextmanager
-def claimed(directory: Path, description: RunDescription, say: Say) -> Iterator[Claim]:
+def claimed(
+    directory: Path,
+    description: RunDescription,
+    say: Say,
+    completed: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Iterator[Claim]:
     """The folder of a run, taken for it alone; refused if another run stands there.
 
     A folder in which nothing was trained protects nothing. Only with more updates, or another
     cadence of what looks at it, is it still the same run; another version of what computes is said,
     since the last bits may then differ. An `experiment` that is empty is the one that stands there.
+    `completed` gives a configuration that was stored by an earlier version the fields it lacks; of
+    one that it cannot read it raises ValueError.
 
     Raises:
         ValueError: if the folder holds another run; names the fields.
@@ -93,6 +100,8 @@ def claimed(directory: Path, description: RunDescription, say: Say) -> Iterator[
             identity=stored.identity,
             changing=stored.changing,
         )
+        with suppress(ValueError):  # else it differs as it stands
+            stored = replace(stored, configuration=completed(stored.configuration))
         _check_same(directory, stored, description)
         for name, now in description.environment.items():
             if (before := stored.environment.get(name)) != now:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from ttur.data.batches import are_pixels
-from ttur.losses import NON_SATURATING, Companion, Losses
+from ttur.losses import NON_SATURATING, Companion, Losses, Term
 from ttur.runtime import checkpoint
 from ttur.runtime.description import Count, Whole, from_json, to_json
 from ttur.runtime.distributed import pick_device
@@ -20,6 +20,7 @@ from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
 from ttur.training.assembling import Parts, conduct, environment, reporting
+from ttur.training.averaging import EMA
 from ttur.training.cadence import Cadence
 from ttur.training.config import MonitorDescription
 from ttur.training.contracts import Say
@@ -45,7 +46,7 @@ def train(
     rates: LearningRatePair,
     updates: int,
     experiment: str | None = None,
-    losses: Losses = NON_SATURATING,
+    losses: Losses | Term = NON_SATURATING,
     latents: int | DrawLatents = 100,
     order: Order = discriminator_first,
     n_critic: int = 1,
@@ -54,6 +55,8 @@ def train(
     discriminator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     generator_optimizer: Optimizer | torch.optim.Optimizer | None = None,
     companions: Sequence[Companion] = (),
+    ema: EMA | None = None,
+    mirror: bool = False,
     execution: Execution = Execution(),  # noqa: B008  frozen
     metric: str = "none",
     protocol: str = "tf1",
@@ -98,6 +101,9 @@ def train(
         discriminator_optimizer, generator_optimizer: of torch.optim, or an `Optimizer`; each holds
             the trainable parameters of its network, on the device. None is Adam with beta 0.5 and
             0.999 in TensorFlow's form. Rates are set at every update.
+        ema: an average of the generator's weights, as `ttur.training.averaging.HalfLife()`: scored
+            and kept beside them.
+        mirror: whether half of the real images are seen as mirror images.
         companions: what changes with every update beside the players (`ttur.losses.Companion`).
         execution: how a step is computed.
         metric: fd_digits, fd_cifar10, fid, kid, …, several between commas; needs uint8 images. With
@@ -130,9 +136,15 @@ def train(
         )
     )
     seed = _number(Whole, "seed", seed)
+    losses = losses.build() if isinstance(losses, Term) else losses
     for name, value, is_right, expected in (
         ("rates", rates, isinstance(rates, LearningRatePair), "a ttur.LearningRatePair"),
-        ("losses", losses, isinstance(losses, Losses), "ttur.Losses of two functions"),
+        (
+            "losses",
+            losses,
+            isinstance(losses, Losses),
+            "ttur.Losses of two functions, or as ttur.losses.Hinge()",
+        ),
         ("order", order, callable(order), "a function of ttur.timescales.orders"),
         ("companions", companions, _all(companions, Companion), "a list of ttur.losses.Companion"),
         ("execution", execution, hasattr(execution, "phase"), "a ttur.training Execution"),
@@ -140,6 +152,10 @@ def train(
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
+    if ema is not None and not hasattr(ema, "build"):
+        raise ValueError(
+            f"expected `ema` of ttur.training.averaging, as HalfLife(), got {kind_of(ema)}"
+        )
     generator = execution.place(generator, target).train()
     discriminator = execution.place(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
@@ -190,7 +206,8 @@ def train(
         else from_json(MonitorDescription, {"monitor_every_updates": monitor_every_updates}),
         execution=execution,
         device=target,
-        companions=tuple(companions),
+        mirror=mirror,
+        companions=(*companions, *([] if ema is None else [ema.build(generator, batch_size)])),
         users_own={
             "model.generator": generator,
             "model.discriminator": discriminator,
@@ -233,7 +250,7 @@ def _described(parts: Parts, experiment: str, say: Say) -> RunDescription:
         label=parts.rates.label,
         seed=parts.seed,
         data_sha256=parts.medium.sha256,
-        rates=parts.rates.at(1),
+        rates=parts.rates.nominal,
         is_single_timescale=parts.rates.is_single_timescale,
         configuration=configuration,
         environment=environment(parts.device),
@@ -266,6 +283,7 @@ def _configuration(parts: Parts, describe: Describer) -> dict[str, Any]:
         ],
         "latents": describe(parts.latents, "latents"),
         "order": describe(parts.order, "order"),
+        **({"mirror": True} if parts.mirror else {}),
         "n_critic": parts.n_critic,
         "batch_size": parts.batch_size,
         "updates": parts.updates,

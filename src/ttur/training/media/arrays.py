@@ -56,8 +56,10 @@ class ArrayMedium(Medium):
     def assumed_shape(cls, model: ModelDescription) -> SampleShape:
         return ()
 
-    def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
-        return Batches(self.samples, batch_size, stream=stream, device=device)
+    def batches(
+        self, batch_size: int, stream: Stream, device: torch.device, *, mirror: bool = False
+    ) -> Batches:
+        return Batches(self.samples, batch_size, stream=stream, device=device, mirror=mirror)
 
     def evaluator(
         self,

@@ -108,8 +108,10 @@ class ImageMedium(Medium):
         size: int = getattr(model, "image_size")  # noqa: B009  of every model of images
         return (3, size, size)
 
-    def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
-        return Batches(self.data.images, batch_size, stream=stream, device=device)
+    def batches(
+        self, batch_size: int, stream: Stream, device: torch.device, *, mirror: bool = False
+    ) -> Batches:
+        return Batches(self.data.images, batch_size, stream=stream, device=device, mirror=mirror)
 
     def evaluator(
         self,

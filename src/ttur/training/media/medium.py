@@ -46,8 +46,10 @@ class Medium(ABC):
         """The shape of a sample where no data are at hand to say it."""
 
     @abstractmethod
-    def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
-        """The samples in the order of training."""
+    def batches(
+        self, batch_size: int, stream: Stream, device: torch.device, *, mirror: bool = False
+    ) -> Batches:
+        """The samples in the order of training; with `mirror`, half of them mirror images."""
 
     @abstractmethod
     def evaluator(

@@ -96,10 +96,17 @@ class SentenceMedium(Medium):
         length: int = getattr(model, "length")  # noqa: B009  of every model of sentences
         return (length, ASSUMED_SYMBOLS)
 
-    def batches(self, batch_size: int, stream: Stream, device: torch.device) -> Batches:
+    def batches(
+        self, batch_size: int, stream: Stream, device: torch.device, *, mirror: bool = False
+    ) -> Batches:
         transform = partial(to_one_hot, symbols=len(self.vocabulary))
         return Batches(
-            self.data.codes, batch_size, stream=stream, device=device, transform=transform
+            self.data.codes,
+            batch_size,
+            stream=stream,
+            device=device,
+            transform=transform,
+            mirror=mirror,
         )
 
     def evaluator(
