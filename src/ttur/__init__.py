@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from ttur.timescales.step_sizes import Halving as Halving
     from ttur.timescales.step_sizes import LearningRatePair as LearningRatePair
     from ttur.timescales.step_sizes import PowerLaw as PowerLaw
+    from ttur.tracking.init_log_finish import SwanLab as SwanLab
+    from ttur.tracking.init_log_finish import Trackio as Trackio
+    from ttur.tracking.init_log_finish import Wandb as Wandb
+    from ttur.tracking.mlflow import MLflow as MLflow
+    from ttur.tracking.tensorboard import TensorBoard as TensorBoard
     from ttur.training.record import read_runs as read_runs
     from ttur.training.sampling import load_generator as load_generator
     from ttur.training.train import train as train
@@ -45,9 +50,14 @@ _PUBLIC = {
     "Halving": "ttur.timescales.step_sizes",
     "LearningRatePair": "ttur.timescales.step_sizes",
     "Losses": "ttur.losses",
+    "MLflow": "ttur.tracking.mlflow",
     "PerturbationMonitor": "ttur.perturbation.monitor",
     "PowerLaw": "ttur.timescales.step_sizes",
     "Round": "ttur.timescales.orders",
+    "SwanLab": "ttur.tracking.init_log_finish",
+    "TensorBoard": "ttur.tracking.tensorboard",
+    "Trackio": "ttur.tracking.init_log_finish",
+    "Wandb": "ttur.tracking.init_log_finish",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",
     "evaluate_classes": "ttur.evaluation.classes",

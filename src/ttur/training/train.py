@@ -28,6 +28,7 @@ from ttur.training.events import Listener
 from ttur.training.execution import Execution
 from ttur.training.game import trainable
 from ttur.training.identity import Describer
+from ttur.training.listening import RunListener
 from ttur.training.media import ArrayMedium, ArrayScoring, ImageMedium, ImageScoring, Medium
 from ttur.training.progress import Progress
 from ttur.training.record import RunDescription, RunRecord
@@ -64,7 +65,7 @@ def train(
     log_every_updates: int = 100,
     monitor_every_updates: int | None = None,
     device: str | torch.device = "auto",
-    listeners: Sequence[Listener] = (),
+    listeners: Sequence[Listener | RunListener] = (),
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
     on_interrupt: Literal["raise", "return"] = "raise",
@@ -105,7 +106,8 @@ def train(
         weights: a file of the feature network's weights in place of the ones it comes with.
         monitor_every_updates: updates between probes of what the players do to each other's
             gradients, drawn by `ttur report`; 200 costs a few percent.
-        listeners: called with every event of the run (`ttur.training.events`).
+        listeners: called with every event of the run (`ttur.training.events`); trackers among them
+            (`ttur.TensorBoard`, …) are called for it.
         report: called after every log and evaluation, and at the end, with where the run stands.
         on_interrupt: after Ctrl-C or SIGTERM the run is saved; then KeyboardInterrupt is raised, so
             that no loop around this call goes on, or with "return" the record comes back.
@@ -136,7 +138,12 @@ def train(
         ("order", order, callable(order), "a function of ttur.timescales.orders"),
         ("companions", companions, _all(companions, Companion), "a list of ttur.losses.Companion"),
         ("execution", execution, hasattr(execution, "phase"), "a ttur.training Execution"),
-        ("listeners", listeners, _all(listeners, Callable), "a list of functions of an event"),
+        (
+            "listeners",
+            listeners,
+            _all(listeners, Callable | RunListener),
+            "a list of functions of an event, or of trackers",
+        ),
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
