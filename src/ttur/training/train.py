@@ -147,6 +147,7 @@ def train(
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
+    _check_data(data)
     generator = execution.place(generator, target).train()
     discriminator = execution.place(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
@@ -347,6 +348,23 @@ def _number(kind: Any, name: str, value: Any) -> int:
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ValueError(f"`{name}`: {reason}, got {value!r}") from error
+
+
+def _check_data(data: Any) -> None:
+    """Samples are one array, for each is drawn once an epoch, in an order of the seed alone."""
+    if isinstance(data, np.ndarray | Tensor) and len(data.shape) > 0:
+        return
+    remedy = "give them as one array"
+    if isinstance(data, str | Path):
+        remedy = "read it first: `ttur.evaluate` takes paths, training takes pixels"
+    elif hasattr(data, "dataset"):
+        remedy = "stack its data set: torch.stack([x for x, *_ in loader.dataset])"
+    elif hasattr(data, "__getitem__"):
+        remedy = "stack its samples: torch.stack([x for x, *_ in data])"
+    raise ValueError(
+        f"expected `data` to be an array or tensor of samples (N, ...), got {kind_of(data)}; "
+        f"{remedy}"
+    )
 
 
 def _array_kind(data: Any) -> str:
