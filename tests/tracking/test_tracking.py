@@ -6,8 +6,7 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -98,10 +97,9 @@ def evaluation(update: int, fid: float) -> Evaluation:
 
 
 def ended(update: int, kind: Any = "finished", cause: str | None = None) -> Ended:
-    scores = {"best": Score("fid", 5.0, 10), "final": Score("fid", 6.0, 20)}
     return Ended(
         update=update, discriminator_updates=2 * update, kind=kind, cause=cause,
-        weights_sha256=None, **scores,
+        weights_sha256=None, best=Score("fid", 5.0, 10), final=Score("fid", 6.0, 20),
     )  # fmt: skip
 
 
@@ -302,7 +300,7 @@ class Rude(Notebook):
         self.fails_in, self.by = fails_in, by
 
     def _come(self, call: str) -> None:
-        torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002
+        _ = torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002
         print("a word")
         if call == self.fails_in:
             raise self.by("no network")
@@ -462,7 +460,7 @@ class Package:
 
 
 @pytest.fixture
-def package(monkeypatch, request) -> Iterator[Package]:
+def package(monkeypatch, request) -> Package:
     fake = Package()
     monkeypatch.setitem(sys.modules, request.param, fake)
     return fake
@@ -489,7 +487,7 @@ def test_init_log_finish(tmp_path, package, request):
     assert logs[-2] == (("config", said) if word == "swanlab" else ("log", (20, said)))
     assert logs[-1] == ("finish", None)
     identity = json.loads((tmp_path / "trackers.json").read_text())[repr(TRACKERS[word]())]
-    again = replace(TRACKERS[word]())  # as another process has it
+    again = TRACKERS[word]()  # as another process has it
     run.happen(again, Resumed(update=20, updates=30), log(30))
     opened = package.calls[-2][1]
     assert identity["identity"] in (opened.get("id") or opened["name"])

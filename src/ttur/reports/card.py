@@ -193,10 +193,13 @@ class ModelCard:
         if not self.evaluations:
             return
         yield "## What was measured"
-        better = self.run.description.lower_is_better
+        better = {
+            name: "lower" if is_lower else "higher"
+            for name, is_lower in self.run.description.lower_is_better.items()
+        }
         rows = [
             f"| {words(name)} | {value:.6g} | {which}, update {evaluation.update:,} | "
-            f"{ {True: 'lower', False: 'higher'}.get(better.get(name), '') } |"
+            f"{better.get(name, '')} |"
             for which, evaluation in self.evaluations.items()
             for name, value in evaluation.values.items()
         ]

@@ -59,13 +59,14 @@ class Tracking:
         self.key, self._begin = key, begin
         self.description, self.directory = description, directory
         self._sink: Sink | None = None
+        self._note = Note("", 0.0, {})
         self._last = Step(0)
 
     def __repr__(self) -> str:
         return self.key
 
     def __call__(self, event: Event) -> None:
-        with _manners():
+        with _manners(), self._remembering():
             if self._sink is None:
                 self._open(is_new=isinstance(event, Started))
             self._tell(event)
@@ -75,7 +76,7 @@ class Tracking:
     def replay(self) -> None:
         """Tell a run that has ended whole, as far as it was not told before."""
         events = read_events(self.directory)
-        with _manners():
+        with _manners(), self._remembering():
             self._open(is_new=False)
             if isinstance(events[-1], Ended):
                 self._end(events[-1])
@@ -86,8 +87,9 @@ class Tracking:
         identity = None if known is None else known.identity
         subject = Subject(self.description, self.directory, identity, began)
         self._sink = self._begin(subject)
-        is_known = known is not None and self._sink.identity == known.identity
-        self._note = known if is_known else Note(self._sink.identity, began, {})
+        self._note = Note(self._sink.identity, began, {})
+        if known is not None and known.identity == self._sink.identity:
+            self._note = known
         for event in read_events(self.directory):
             self._tell(event)
 
@@ -100,7 +102,7 @@ class Tracking:
             self._last = Step(event.update, seen, event.training_seconds)
             if self._is_new(event.event, event.update):
                 self._sink.scalars(self._last, named_values(event, self.description))
-                self._remember(event.event, event.update)
+                self._note.told[event.event] = event.update
 
     def _end(self, event: Ended) -> None:
         assert self._sink is not None
@@ -109,7 +111,7 @@ class Tracking:
         is_told = event.kind != "finished" or not self._is_new(event.kind, event.update)
         numbers = {} if is_told else self._numbers(event)
         self._sink.end(self._last, Ending(outcome, event.cause, numbers))
-        self._remember(event.kind, event.update)
+        self._note.told[event.kind] = event.update
 
     def _numbers(self, ended: Ended) -> dict[str, float]:
         """All that was measured of the best generator and of the last."""
@@ -135,16 +137,22 @@ class Tracking:
                 step = self._last
                 is_here = step.update == update
                 self._sink.image(step if is_here else Step(update), path)
-                self._remember(SAMPLES, update)
+                self._note.told[SAMPLES] = update
 
     def _is_new(self, kind: str, update: int) -> bool:
         return update > self._note.told.get(kind, -1)
 
-    def _remember(self, kind: str, update: int) -> None:
-        self._note.told[kind] = update
-        notes = read_notes(self.directory) | {self.key: self._note}
-        with replacement(self.directory / NOTES) as file:
-            file.write(json.dumps(_NOTES.dump_python(notes), indent=2).encode())
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        """What was told within is written down, also if the rest fails."""
+        before = dict(self._note.told)
+        try:
+            yield
+        finally:
+            if self._note.told != before:
+                notes = read_notes(self.directory) | {self.key: self._note}
+                with replacement(self.directory / NOTES) as file:
+                    file.write(json.dumps(_NOTES.dump_python(notes), indent=2).encode())
 
 
 def named_values(event: Log | Evaluation | Probe, description: RunDescription) -> dict[str, float]:
