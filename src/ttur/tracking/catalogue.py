@@ -37,7 +37,8 @@ def tracker(word: str) -> Tracker:
 
 
 def tell(tracker: Tracker, run: RunRecord) -> None:
-    """A run that has ended, whole; what was told before is not told again.
+    """A run that has ended, whole; what was told before is not told again, and nothing once the
+    package was missed.
 
     Raises:
         ValueError: if it has not ended: its process may be telling it right now.
@@ -45,4 +46,5 @@ def tell(tracker: Tracker, run: RunRecord) -> None:
     """
     if run.end is None:
         raise ValueError(f"{run.directory} has not ended; expected a run that has, or train it on")
-    Tracking(repr(tracker), tracker.open, run.description, run.directory).replay()
+    if not tracker.is_missing:
+        Tracking(repr(tracker), tracker.open, run.description, run.directory).replay()
