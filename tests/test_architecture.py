@@ -15,6 +15,7 @@ ORDER = [
     ["reports"],
     ["analysis"],
     ["experiments"],
+    ["tracking"],
     ["training"],
     ["evaluation"],
     ["theory"],

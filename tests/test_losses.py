@@ -263,3 +263,23 @@ def test_wgan_gp_weighs_the_penalty():
     critic = lambda x: x @ torch.tensor([3.0, 4.0])  # noqa: E731
     loss = both.discriminator(critic, ROUND)
     assert loss.item() == pytest.approx(-7 - 7 + 160, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        nn.Sigmoid(),
+        nn.Sequential(nn.Sigmoid(), nn.Flatten(0)),
+        nn.Sequential(nn.Sigmoid(), nn.Unflatten(1, (1, 1)), nn.Flatten()),
+    ],
+)
+@pytest.mark.parametrize("loss", [losses.logistic, losses.non_saturating])
+def test_probabilities_are_no_logits(loss, last):
+    """The discriminator of many a tutorial: with a second sigmoid in the loss it learns little."""
+    discriminator = nn.Linear(2, 1)
+    with pytest.raises(ValueError, match=r"expected logits .* got the output of a sigmoid"):
+        loss(nn.Sequential(discriminator, last), ROUND)
+    hidden = nn.Sequential(discriminator, last, nn.Flatten(), nn.Linear(1, 1))  # not at the end
+    if last.__class__ is nn.Sigmoid:
+        assert torch.isfinite(loss(hidden, ROUND))
+    assert torch.isfinite(losses.wasserstein_critic(nn.Sequential(discriminator, last), ROUND))

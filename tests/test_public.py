@@ -95,6 +95,11 @@ def test_options_of_one_name_have_one_default_everywhere():
     assert shared == {}
 
 
+def test_annotations_are_there_for_type_checkers():
+    """PEP 561: without the mark an installed package has none."""
+    assert (Path(ttur.__file__).parent / "py.typed").is_file()
+
+
 def test_import_loads_nothing_heavy_and_the_version_is_the_packages():
     program = (
         "import sys, ttur\n"

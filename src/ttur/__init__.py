@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from ttur.timescales.step_sizes import Linear as Linear
     from ttur.timescales.step_sizes import PowerLaw as PowerLaw
     from ttur.timescales.step_sizes import WarmUp as WarmUp
+    from ttur.tracking.init_log_finish import SwanLab as SwanLab
+    from ttur.tracking.init_log_finish import Trackio as Trackio
+    from ttur.tracking.init_log_finish import Wandb as Wandb
+    from ttur.tracking.mlflow import MLflow as MLflow
+    from ttur.tracking.tensorboard import TensorBoard as TensorBoard
     from ttur.training.record import read_runs as read_runs
     from ttur.training.sampling import load_generator as load_generator
     from ttur.training.train import train as train
@@ -50,9 +55,14 @@ _PUBLIC = {
     "LearningRatePair": "ttur.timescales.step_sizes",
     "Linear": "ttur.timescales.step_sizes",
     "Losses": "ttur.losses",
+    "MLflow": "ttur.tracking.mlflow",
     "PerturbationMonitor": "ttur.perturbation.monitor",
     "PowerLaw": "ttur.timescales.step_sizes",
     "Round": "ttur.timescales.orders",
+    "SwanLab": "ttur.tracking.init_log_finish",
+    "TensorBoard": "ttur.tracking.tensorboard",
+    "Trackio": "ttur.tracking.init_log_finish",
+    "Wandb": "ttur.tracking.init_log_finish",
     "WarmUp": "ttur.timescales.step_sizes",
     "check_step_sizes": "ttur.timescales.assumptions",
     "evaluate": "ttur.evaluation.evaluate",

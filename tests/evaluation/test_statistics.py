@@ -39,7 +39,8 @@ def assert_same(a: Statistics, b: Statistics) -> None:
 
 
 def test_a_file_gives_back_what_was_saved(made: Statistics, tmp_path: Path):
-    made.save(tmp_path / "deep" / "reference.npz")
+    made.save(str(tmp_path / "deep" / "reference.npz"))  # a name is as good as a Path
+    assert_same(Statistics.load(str(tmp_path / "deep" / "reference.npz")), made)
     assert_same(Statistics.load(tmp_path / "deep" / "reference.npz"), made)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["reference.npz"]
 

@@ -349,16 +349,38 @@ class TestFiles:
         with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):
             load_extractor("digits", weights=tmp_path / "nowhere.pth")
 
-    @pytest.mark.parametrize("name", ["torn.pth", "torn.safetensors", "empty.pth", "text.pth"])
+    @pytest.mark.parametrize(
+        ("name", "likeness"),
+        [
+            ("torn.pth", "is torn"),
+            ("torn.safetensors", "is torn"),
+            ("empty.pth", "is empty"),
+            ("text.pth", "is a text"),
+            ("h.txt", "is a text"),  # to an unpickler "h" asks for a note that is not there
+            ("page.pth", "is a page of HTML"),
+            ("page.safetensors", "is a page of HTML"),
+            ("lfs.pth", "is a pointer of Git LFS"),
+            ("noise.pth", "is torn, or nothing that torch.save wrote"),
+        ],
+    )
     def test_what_is_not_a_file_of_weights_is_named(
-        self, name: str, own_weights: Path, tmp_path: Path
+        self, name: str, likeness: str, own_weights: Path, tmp_path: Path
     ):
         whole = own_weights.read_bytes()
-        contents = {"torn": whole[: len(whole) // 2], "empty": b"", "text": b"weights\n"}
+        contents = {
+            "torn": whole[: len(whole) // 2],
+            "empty": b"",
+            "text": b"weights\n",
+            "h": b"hello, these are notes\n",
+            "page": b"\n<!DOCTYPE html><title>404</title>",
+            "lfs": b"version https://git-lfs.github.com/spec/v1\n",
+            "noise": bytes(range(256)),
+        }
         (tmp_path / name).write_bytes(contents[name.split(".")[0]])
         with pytest.raises(ValueError, match=f"expected named tensors in .*{name}") as refused:
             load_extractor("digits", weights=tmp_path / name)
-        assert "weights_only" not in str(refused.value)
+        assert f"it {likeness}" in str(refused.value)
+        assert "weights_only" not in str(refused.value)  # torch's advice to run foreign code
 
     def test_a_file_with_more_than_tensors_is_named(self, tmp_path: Path):
         torch.save({"state_dict": {}, "epoch": 3}, tmp_path / "training.pth")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import ttur
 from ttur.data.published.digits import digits
@@ -448,6 +449,28 @@ def test_a_run_that_diverged_gives_the_weights_it_saved_last_or_says_that_there_
         said: list[str] = []
         play(tmp_path / name, **words, say=said.append)
         assert any(expected in line for line in said), said
+
+
+# What cannot be data.
+
+
+@pytest.mark.parametrize(
+    ("data", "remedy"),
+    [
+        (DataLoader(TensorDataset(ring()), batch_size=16), "got a DataLoader; stack its data set"),
+        (TensorDataset(ring()), "got a TensorDataset; stack its samples"),
+        ("photos", "got a str; read it first"),
+        (Path("photos"), "Path; read it first"),
+        (None, "got None; give them as one array"),
+        (torch.tensor(3.0), "got a Tensor; stack its samples"),
+    ],
+)
+def test_data_is_one_array_and_what_else_is_refused_by_name(tmp_path, data, remedy):
+    """Not by the length of a path or the number of batches."""
+    with pytest.raises(ValueError, match="expected `data` to be an array") as refused:
+        ttur.train(*networks(), data, tmp_path, rates=RATES, updates=3, latents=3)
+    assert remedy in str(refused.value)
+    assert not any(tmp_path.iterdir())
 
 
 # Listeners and reports.

@@ -98,6 +98,14 @@ Interval = Annotated[
 ]
 NoInterval = Annotated[bool, typer.Option("--no-interval", help="Short for --interval none.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of groups and subsets.")]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="KIND[:WHERE]",
+        help="Send runs to tensorboard, wandb, trackio, swanlab or mlflow; repeatable.",
+    ),
+]
 Cache = Annotated[
     bool, typer.Option("--cache/--no-cache", help="Keep the statistics of A for the next time.")
 ]

@@ -1,12 +1,13 @@
 """`ttur report`: tables, curves, losses and samples of runs."""
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ttur.cli.options import Json
-from ttur.cli.output import console, print_json
+from ttur.cli.options import Json, Track
+from ttur.cli.output import console, print_json, say
 
 
 def report(
@@ -22,6 +23,7 @@ def report(
     band: Annotated[
         str | None, typer.Option(help="min-max or std; unless given, as the paper drew it.")
     ] = None,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
@@ -41,16 +43,25 @@ def report(
         ranking_table,
         ranking_title,
     )
+    from ttur.tracking.catalogue import tell, tracker
     from ttur.training.record import read_runs
 
+    trackers = [tracker(word) for word in track or ()]
+
     figure = figure_path(out or runs[0] / "report.png")
-    groups = group_runs([record for path in runs for record in read_runs(path)])
+    records = [record for path in runs for record in read_runs(path)]
+    groups = group_runs(records)
     budgets = equal_budgets(groups)
     ranked = rankings(groups)
 
     def beside(name: str, suffix: str = figure.suffix) -> Path:
         return figure.with_name(f"{figure.stem}-{name}{suffix}")
 
+    for each, record in product(trackers, records):
+        try:
+            tell(each, record)
+        except Exception as error:
+            say(f"{each!r} is not told {record.directory}: {error}")
     if not as_json:
         console().print(groups_table(groups))
         for comparison in budgets:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags
-from ttur.cli.options import Data, Device, Json, Weights, importable
+from ttur.cli.options import Data, Device, Json, Track, Weights, importable
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
+    from ttur.tracking.tracker import Tracker
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
@@ -120,6 +121,7 @@ def run(
     monitor: Annotated[
         bool, typer.Option("--monitor", help="Measure the perturbation between the players.")
     ] = False,
+    track: Track = None,
     device: Device = "auto",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
@@ -129,7 +131,9 @@ def run(
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
     from ttur.experiments.running import chosen_experiment
+    from ttur.tracking.catalogue import tracker
 
+    trackers = [tracker(word) for word in track or ()]
     flags = {
         "updates": steps,
         "metric": metric,
@@ -153,7 +157,7 @@ def run(
     if dry_run:
         _print_plan(chosen, out, as_json, in_words)
         return
-    _run(chosen, out, data, device, weights, as_json, in_words)
+    _run(chosen, out, data, device, weights, trackers, as_json, in_words)
 
 
 def sample(
@@ -182,6 +186,7 @@ def _run(
     data: Path,
     device: str,
     weights: Path | None,
+    trackers: "Sequence[Tracker]",
     as_json: bool,
     in_words: Callable[[str], str],
 ) -> None:
@@ -207,7 +212,7 @@ def _run(
                 data_directory=data,
                 device=device,
                 weights=weights,
-                listeners=[terminal],
+                listeners=[terminal, *trackers],
                 say=say,
                 on_start=lambda label, seed: terminal.start(f"{label} seed {seed}"),
             ):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
@@ -18,12 +17,13 @@ from ttur.data.dataset import DataSet
 from ttur.data.images.ahead import read_pictures
 from ttur.data.images.archives import image_files, nonempty
 from ttur.data.images.arrays import ArrayFile
-from ttur.data.images.decode import POLICY, Picture, is_of_the_machine
+from ttur.data.images.decode import POLICY, Picture
 from ttur.data.images.files import FileList, ImageEntry, ImageFiles, printable
 from ttur.evaluation.sources import ImageSet, Outcome
 from ttur.evaluation.values import ValueRange, Values, channels_last, count_of, shape_of_many
 from ttur.runtime import digests
 from ttur.runtime.errors import kind_of
+from ttur.runtime.saved import read_saved
 
 
 @runtime_checkable
@@ -156,12 +156,9 @@ def tensor_file(source: Any, reading: Reading) -> ImageSet | None:
     if path.suffix.lower() not in (".pt", ".pth"):
         return None
     try:
-        with path.open("rb") as file:
-            held = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # of torch, of zip files and of unpicklers
-        if is_of_the_machine(error):
-            raise
-        held = "something that loads only by running code, or a damaged file"
+        held = read_saved(path)
+    except ValueError as error:
+        held = f"a file that {str(error).removeprefix('it ')}"
     many = held if isinstance(held, list | tuple) else [held]
     if not many or not all(isinstance(each, Tensor) for each in many):
         found = held if isinstance(held, str) else kind_of(held)

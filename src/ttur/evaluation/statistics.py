@@ -85,7 +85,7 @@ class Statistics:
 
     def save(
         self,
-        path: Path,
+        path: Path | str,
         *,
         with_groups: bool = False,
         images: UInt8[np.ndarray, "_ _ _ 3"] | None = None,
@@ -142,7 +142,7 @@ class Statistics:
         return cls(mean, covariance, count, fingerprint, audit, groups if known else (), spatial)
 
     @classmethod
-    def load(cls, path: Path) -> "Statistics":
+    def load(cls, path: Path | str) -> "Statistics":
         """Our files, and those of other programs with just `mu` and `sigma`.
 
         Raises:
@@ -197,15 +197,16 @@ def members(path: Path) -> set[str]:
         ) from error
 
 
-def write_archive(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_archive(path: Path | str, arrays: dict[str, np.ndarray]) -> None:
     """An .npz, written beside, flushed, then renamed; its folder is made."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacement(path) as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def read_archive(
-    path: Path, expected: str, command: str, read: Callable[[Mapping[str, np.ndarray]], T]
+    path: Path | str, expected: str, command: str, read: Callable[[Mapping[str, np.ndarray]], T]
 ) -> T:
     """What `read` makes of the arrays of an .npz; nothing is unpickled.
 
@@ -213,6 +214,7 @@ def read_archive(
         FileNotFoundError: if there is no such file.
         ValueError: if it is torn, or not what was expected.
     """
+    path = Path(path)
     try:
         # Opened here: np.load leaves a torn file open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:

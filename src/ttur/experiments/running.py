@@ -15,6 +15,7 @@ from ttur.training import assembling
 from ttur.training.config import TrainingConfig
 from ttur.training.contracts import Say
 from ttur.training.events import Listener
+from ttur.training.listening import RunListener
 from ttur.training.progress import Progress
 from ttur.training.record import Published, RunRecord
 
@@ -32,7 +33,7 @@ def run(
     data_directory: Path | str = "data",
     device: str | torch.device = "auto",
     weights: Path | str | None = None,
-    listeners: Sequence[Listener] = (),
+    listeners: Sequence[Listener | RunListener] = (),
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
     on_start: Callable[[str, int], None] = lambda label, seed: None,
@@ -53,6 +54,8 @@ def run(
         n_critic: discriminator updates per generator update, of all settings.
         settings: fields of the configurations by name, as `TrainingConfig.but` takes them.
         out: the folder of `<experiment>/<label>/seed-<n>/`.
+        listeners: called with every event of every run; trackers (`ttur.TensorBoard`, …) among
+            them.
         on_start: told label and seed before each run.
 
     A record is yielded as soon as its run has ended: the runs happen while one iterates. A bad

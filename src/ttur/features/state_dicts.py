@@ -1,7 +1,6 @@
 """Files of weights → tensors of a network: read without pickle, loaded strictly."""
 
 import io
-import pickle
 import re
 import zipfile
 from collections import defaultdict
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ttur.features import torchscript
+from ttur.runtime.saved import BEGINNING, likeness, read_saved
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,13 @@ def tensors_in(contents: bytes, source: str) -> dict[str, Tensor]:
             return safetensors.torch.load(contents)
         if torchscript.is_torchscript(contents):
             return torchscript.tensors(contents)
-        state = torch.load(io.BytesIO(contents), map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        zipfile.BadZipFile,
-        ValueError,
-    ) as cause:
-        reason = (str(cause) or type(cause).__name__).splitlines()[0]
-        if isinstance(cause, pickle.UnpicklingError):  # torch advises to load it with all its code
-            reason = "it is damaged, or holds more than tensors"
+        state = read_saved(io.BytesIO(contents))
+    except (SafetensorError, zipfile.BadZipFile, ValueError) as cause:
+        is_ours = isinstance(cause, ValueError)
+        reason = str(cause) if is_ours else f"it {likeness(contents[:BEGINNING])}"
         raise ValueError(
             f"expected named tensors in {source}, got a file that does not read as such "
-            f"({reason}); save a state dict, with torch.save or safetensors"
+            f"({reason}); download it again, or save a state dict with torch.save or safetensors"
         ) from cause
     if isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values()):
         return dict(state)

@@ -4,11 +4,15 @@ import math
 from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 from torch.nn import functional as F
 
 from ttur.losses.functions import Loss, Losses, Network, Samples, Term
 from ttur.runtime.description import STRICT
 from ttur.timescales.orders import Round
+
+# What comes after the last layer and changes no value: how torch calls their gradients.
+_SHAPES = ("View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "Alias", "Select")
 
 
 def logistic(discriminator: Network, round: Round) -> Loss:
@@ -17,12 +21,31 @@ def logistic(discriminator: Network, round: Round) -> Loss:
     Real and generated samples are scored in separate batches; no factor 1/2, no label smoothing.
     """
     real, fake = round.real, round.fake
-    return F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
+    of_real, of_fake = _logits(discriminator(real)), _logits(discriminator(fake))
+    return F.softplus(-of_real).mean() + F.softplus(of_fake).mean()
 
 
 def non_saturating(discriminator: Network, round: Round) -> Loss:
     """-E[log D(G(z))] (Goodfellow et al. 2014, section 3): no vanishing gradient while losing."""
-    return F.softplus(-discriminator(round.fake)).mean()
+    return F.softplus(-_logits(discriminator(round.fake))).mean()
+
+
+def _logits(scores: Tensor) -> Tensor:
+    """Scores that are no probabilities: these losses take the sigmoid themselves.
+
+    Raises:
+        ValueError: if a sigmoid made them.
+    """
+    node = scores.grad_fn
+    while node is not None and node.name().startswith(_SHAPES) and node.next_functions:
+        node = node.next_functions[0][0]
+    if node is not None and node.name().startswith("SigmoidBackward"):
+        raise ValueError(
+            "expected logits of the discriminator, for these losses take the sigmoid themselves, "
+            "got the output of a sigmoid; leave out its last layer, or pass `losses` of "
+            "probabilities"
+        )
+    return scores
 
 
 def wasserstein_critic(critic: Network, round: Round) -> Loss:

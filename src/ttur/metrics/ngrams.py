@@ -67,8 +67,9 @@ class NgramModel:
         with workers() as threads:
             return NgramModel(self.order, self.vocabulary_size, *union(parts, threads))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Written beside, flushed, then renamed: never half a file under that name."""
+        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacement(path) as file:
             np.savez(
@@ -81,7 +82,7 @@ class NgramModel:
             )
 
     @classmethod
-    def load(cls, path: Path) -> "NgramModel":
+    def load(cls, path: Path | str) -> "NgramModel":
         """What `save` wrote.
 
         Raises:
@@ -90,7 +91,7 @@ class NgramModel:
         """
         try:
             # Opened here: np.load leaves a torn file open.
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 order, size = int(file["order"]), int(file["vocabulary_size"])
                 keys, counts = file["keys"], file["counts"]
                 fingerprint = json.loads(str(file["fingerprint"]))

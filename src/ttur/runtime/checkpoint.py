@@ -6,7 +6,6 @@ is named and never half-loaded; the other generation is used.
 
 import hashlib
 import os
-import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from ttur.runtime.files import flush_directory, replacement
+from ttur.runtime.saved import read_saved
 from ttur.runtime.storable import pack, unpack
 from ttur.runtime.undocumented import plain_name
 
@@ -114,13 +114,11 @@ def load_file(path: Path, identity: str = "") -> dict[str, Any]:
             damaged = archive.testzip()  # torch does not compare the checksums of its records
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, KeyError) as error:
+        content = read_saved(path)
+    except (RuntimeError, ValueError, EOFError) as error:
         raise ValueError(f"{path} is torn or damaged ({error})") from error
-    except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        foreign = isinstance(error, pickle.UnpicklingError)
-        reason = "it holds objects other than tensors" if foreign else str(error)
-        raise ValueError(f"{path} is torn or not a checkpoint ({reason})") from error
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is torn or not a checkpoint ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of ttur (expected format {FORMAT})")
     if not isinstance(content.get("state"), dict):

@@ -25,9 +25,11 @@ class Clock:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """The block does not count; it may end by an error."""
+        """The block does not count; it may end by an error, or lie within another pause."""
+        was_running = self._since is not None
         self._before, self._since = self.seconds, None
         try:
             yield
         finally:
-            self._since = time.perf_counter()
+            if was_running:
+                self._since = time.perf_counter()

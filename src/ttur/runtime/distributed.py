@@ -56,6 +56,12 @@ def pick_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device {name!r} is not usable here (no name of one: auto, cpu, cuda, cuda:1, …); "
+            "try `device` cpu"
+        ) from error
+    try:
         torch.zeros(1, device=device).cpu()  # there, and with memory: torch has a "meta", too
     except (RuntimeError, AssertionError) as error:
         raise ValueError(

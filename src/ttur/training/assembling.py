@@ -28,6 +28,7 @@ from ttur.training.drawing import Drawing, DrawLatents, EvaluationCopy
 from ttur.training.events import Listener
 from ttur.training.execution import Execution
 from ttur.training.game import TwoPlayerGame, trainable
+from ttur.training.listening import RunListener, listeners_of_run
 from ttur.training.loop import run_loop
 from ttur.training.media import Medium
 from ttur.training.monitoring import Monitoring
@@ -123,7 +124,7 @@ def conduct(
     *,
     describe: Callable[[], dict[str, Any]] | None = None,
     weights: Path | str | None = None,
-    listeners: Sequence[Listener] = (),
+    listeners: Sequence[Listener | RunListener] = (),
     say: Say,
 ) -> RunRecord:
     """Play the parts to the end in the folder that is claimed for them.
@@ -134,6 +135,7 @@ def conduct(
     evaluator = parts.evaluator(weights, say)
     monitor = parts.monitoring(game)
     claim.describe(evaluator)
+    told = listeners_of_run(listeners, claim.description, claim.folder.path, say)
     try:
         run_loop(
             game,
@@ -143,7 +145,7 @@ def conduct(
             evaluator,
             identity=claim.description.identity,
             monitor=monitor,
-            listeners=listeners,
+            listeners=told,
             say=say,
         )
     finally:  # the same objects may be called with again, however this ended
@@ -162,7 +164,7 @@ def run(
     device: torch.device,
     weights: Path | str | None = None,
     published: Published | None = None,
-    listeners: Sequence[Listener] = (),
+    listeners: Sequence[Listener | RunListener] = (),
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
 ) -> RunRecord:

@@ -244,14 +244,19 @@ class _Run:
         return ended
 
     def tell(self, event: Event) -> None:
-        """Write it down, then tell whoever listens; one who fails is told no more."""
+        """Write it down, then tell whoever listens; one who fails is told no more.
+
+        However long that takes is no time of training, and whatever they draw, training does not
+        miss.
+        """
         self.directory.append(to_document(event))
-        for listener in tuple(self.listeners):
-            try:
-                listener(event)
-            except Exception as error:
-                self.listeners.remove(listener)
-                self.say(f"{listener!r} is told no more, for it failed: {error!r}")
+        with self.clock.pause(), randomness_from(None, self.game.rng.device):
+            for listener in tuple(self.listeners):
+                try:
+                    listener(event)
+                except Exception as error:
+                    self.listeners.remove(listener)
+                    self.say(f"{listener!r} is told no more, for it failed: {error!r}")
 
     def _score(self, poll: Callable[[], None]) -> None:
         if self.evaluator.score is None:

@@ -29,6 +29,7 @@ from ttur.training.events import Listener
 from ttur.training.execution import Execution
 from ttur.training.game import trainable
 from ttur.training.identity import Describer
+from ttur.training.listening import RunListener
 from ttur.training.media import ArrayMedium, ArrayScoring, ImageMedium, ImageScoring, Medium
 from ttur.training.progress import Progress
 from ttur.training.record import RunDescription, RunRecord
@@ -67,7 +68,7 @@ def train(
     log_every_updates: int = 100,
     monitor_every_updates: int | None = None,
     device: str | torch.device = "auto",
-    listeners: Sequence[Listener] = (),
+    listeners: Sequence[Listener | RunListener] = (),
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
     on_interrupt: Literal["raise", "return"] = "raise",
@@ -111,7 +112,8 @@ def train(
         weights: a file of the feature network's weights in place of the ones it comes with.
         monitor_every_updates: updates between probes of what the players do to each other's
             gradients, drawn by `ttur report`; 200 costs a few percent.
-        listeners: called with every event of the run (`ttur.training.events`).
+        listeners: called with every event of the run (`ttur.training.events`); trackers among them
+            (`ttur.TensorBoard`, …) are called for it.
         report: called after every log and evaluation, and at the end, with where the run stands.
         on_interrupt: after Ctrl-C or SIGTERM the run is saved; then KeyboardInterrupt is raised, so
             that no loop around this call goes on, or with "return" the record comes back.
@@ -148,7 +150,12 @@ def train(
         ("order", order, callable(order), "a function of ttur.timescales.orders"),
         ("companions", companions, _all(companions, Companion), "a list of ttur.losses.Companion"),
         ("execution", execution, hasattr(execution, "phase"), "a ttur.training Execution"),
-        ("listeners", listeners, _all(listeners, Callable), "a list of functions of an event"),
+        (
+            "listeners",
+            listeners,
+            _all(listeners, Callable | RunListener),
+            "a list of functions of an event, or of trackers",
+        ),
     ):
         if not is_right:
             raise ValueError(f"expected `{name}` to be {expected}, got {kind_of(value)}")
@@ -156,6 +163,7 @@ def train(
         raise ValueError(
             f"expected `ema` of ttur.training.averaging, as HalfLife(), got {kind_of(ema)}"
         )
+    _check_data(data)
     generator = execution.place(generator, target).train()
     discriminator = execution.place(discriminator, target).train()
     moves_generator = _optimizer("generator", generator_optimizer, generator)
@@ -358,6 +366,23 @@ def _number(kind: Any, name: str, value: Any) -> int:
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ValueError(f"`{name}`: {reason}, got {value!r}") from error
+
+
+def _check_data(data: Any) -> None:
+    """Samples are one array, for each is drawn once an epoch, in an order of the seed alone."""
+    if isinstance(data, np.ndarray | Tensor) and len(data.shape) > 0:
+        return
+    remedy = "give them as one array"
+    if isinstance(data, str | Path):
+        remedy = "read it first: `ttur.evaluate` takes paths, training takes pixels"
+    elif hasattr(data, "dataset"):
+        remedy = "stack its data set: torch.stack([x for x, *_ in loader.dataset])"
+    elif hasattr(data, "__getitem__"):
+        remedy = "stack its samples: torch.stack([x for x, *_ in data])"
+    raise ValueError(
+        f"expected `data` to be an array or tensor of samples (N, ...), got {kind_of(data)}; "
+        f"{remedy}"
+    )
 
 
 def _array_kind(data: Any) -> str:

@@ -1,0 +1,1 @@
+"""EVENTS FOR OTHER PEOPLE'S TRACKERS. All optional; one that fails never hurts a run."""
