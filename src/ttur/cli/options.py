@@ -168,7 +168,7 @@ def watched(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def shown(*, quiet: bool, **arguments: Any) -> None:
-        from ttur.cli.board import Board  # rich, for which `ttur --help` does not wait
+        from ttur.runtime.board import Board  # rich, for which `ttur --help` does not wait
 
         with Board(quiet=quiet):
             command(**arguments)

@@ -21,6 +21,7 @@ from ttur.evaluation.statistics import Side
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 from ttur.metrics.authenticity import Authenticity, authenticity
+from ttur.runtime.showing import ShowProgress, takes_long
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class NearestPairs:
     pairs: tuple[NearestPair, ...]
 
 
+@takes_long
 def nearest(
     training: ImageSource | ImageSet,
     generated: ImageSource | ImageSet,
@@ -85,6 +87,7 @@ def nearest(
     on_error: str = "fail",
     follow_links: bool = False,
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> NearestPairs:
     """The `count` generated images with the smallest distance to a training image.
 

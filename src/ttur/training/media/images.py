@@ -1,6 +1,6 @@
 """Images: uint8 pixels of a data set, grids of samples, scores in the features of a network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,11 +17,13 @@ from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.metric_names import parse_metrics
+from ttur.features.extractors import missing_weights
 from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
 from ttur.runtime.description import STRICT, Count
 from ttur.runtime.files import replacement
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -129,17 +131,7 @@ class ImageMedium(Medium):
 
         if scoring.metric == "none":
             return Evaluator("none", None, write_samples)
-        kinds, extractor = parse_metrics(scoring.metric)
-        comparison = Comparison.of_names(
-            kinds,
-            extractor=extractor,
-            protocol=scoring.protocol,
-            weights=weights,
-            device=drawing.device,
-            interval=False,
-            kid_subset_size=scoring.kid_subset_size,
-        )
-        comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
+        comparison = _comparison(scoring, drawing.device, weights)
         wanted, there = scoring.reference_images, len(self.data.images)
         if wanted is not None and wanted > there:
             say(f"the reference is all {there:,} images of {self.data.name}, not {wanted:,}")
@@ -149,12 +141,25 @@ class ImageMedium(Medium):
 
         def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
             drawn = comparison.collect("generated")
-            for pixels in generated_pixels(scoring, drawing, generator, poll):
-                drawn.update(pixels)
+            with task("scoring", scoring.evaluation_samples, "images") as advance:
+                for pixels in generated_pixels(scoring, drawing, generator, poll):
+                    drawn.update(pixels)
+                    advance(len(pixels))
             found = comparison.of(real, drawn.side())
             return {made.metric: made.value for made in found.measurements}
 
         return Evaluator(comparison.headline, score, write_samples, comparison.directions)
+
+    def rehearse(
+        self, scoring: ImageScoring, *, device: torch.device, weights: Path | str | None, say: Say
+    ) -> Mapping[str, bool] | None:
+        if scoring.metric == "none":
+            return {}
+        _, extractor = parse_metrics(scoring.metric)
+        if weights is None and (missing := missing_weights(extractor)):
+            say(f"to be downloaded first: {missing}")
+            return None
+        return _comparison(scoring, device, weights).directions
 
     @classmethod
     def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
@@ -177,6 +182,24 @@ class ImageMedium(Medium):
         for index, pixels in enumerate(samples):
             Image.fromarray(pixels).save(out / f"{index:06d}.png")
         return f"{out}\n"
+
+
+def _comparison(
+    scoring: ImageScoring, device: torch.device, weights: Path | str | None
+) -> Comparison:
+    """What measures, once it is known that so many samples are enough for it."""
+    kinds, extractor = parse_metrics(scoring.metric)
+    comparison = Comparison.of_names(
+        kinds,
+        extractor=extractor,
+        protocol=scoring.protocol,
+        weights=weights,
+        device=device,
+        interval=False,
+        kid_subset_size=scoring.kid_subset_size,
+    )
+    comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
+    return comparison
 
 
 def _grid_latents(drawing: Drawing) -> Tensor:
