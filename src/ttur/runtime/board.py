@@ -18,7 +18,7 @@ from ttur.runtime.standing import Standing, Watched, standings
 
 SECONDS_UNTIL_SHOWN = 2.0
 SECONDS_BETWEEN_LOG_LINES = 15.0
-SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_LOOKS = 0.5
 WIDEST_BAR, NARROWEST_BAR = 30, 6
 WIDE_TITLE, SHORTEST_TITLE = 24, 12  # longer ones give way before numbers do, and after
 

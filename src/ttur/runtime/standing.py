@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttur.runtime.progress import Task
 
-LOOKS = 120  # at which more was done: with four a second the rate is of 30 seconds, or longer
+LOOKS = 60  # at which more was done: with two a second the rate is of 30 seconds, or longer
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
 from ttur.runtime.description import STRICT, Count
 from ttur.runtime.files import replacement
-from ttur.runtime.progress import task
+from ttur.runtime.progress import counted, task
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -179,7 +179,7 @@ class ImageMedium(Medium):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise FileExistsError(f"{out} is not an empty folder; choose an empty or new `out`")
         out.mkdir(parents=True, exist_ok=True)
-        for index, pixels in enumerate(samples):
+        for index, pixels in enumerate(counted(samples, f"writing {out}", "images")):
             Image.fromarray(pixels).save(out / f"{index:06d}.png")
         return f"{out}\n"
 
