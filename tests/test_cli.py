@@ -271,6 +271,7 @@ def test_a_dry_run_prints_the_plan_and_the_time_and_leaves_nothing(ttur, tmp_pat
 
 
 def test_a_dry_run_says_what_would_be_downloaded_and_downloads_nothing(ttur, tmp_path):
+    assert "at least 10" in ttur("run demo --dry-run --metric is --samples 5")[2]
     code, _out, err = ttur("run demo --dry-run --metric fid")
     assert (code, err) == (
         0, "to be downloaded first: pt_inception-2015-12-05-6726825d.pth, 95.6 MB\n",
@@ -288,6 +289,7 @@ def test_a_dry_run_says_what_would_be_downloaded_and_downloads_nothing(ttur, tmp
         ("--set image_size=32", "--set image_size=... to 16"),
         ("--metric fid --weights nowhere.pth", "nowhere.pth"),
         ("--samples 5 --metric is_digits", "at least 10"),
+        ("--metric is_digits --set kid_subset_size=3", "kid_subset_size"),
         ("--set batch_size=9999", "a batch of 9999 needs at least as many samples"),
         ("--out file", "seed-0: Not a directory"),
     ],

@@ -201,8 +201,9 @@ def rehearse(
         ValueError, OSError: what `run` would raise.
     """
     medium = _medium(config, data_directory)
-    parts = parts_of(config, medium, device)
-    parts.monitoring(parts.game())
+    for network in networks_of(config, medium.sample_shape):
+        config.execution.place(network, device)
+    medium.batches(config.batch_size, stream(config.seed, "data"), device)
     return medium.rehearse(config.scoring, device=device, weights=weights, say=say)
 
 

@@ -16,8 +16,10 @@ from ttur.data import catalogue
 from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.evaluation.comparison import Comparison
-from ttur.evaluation.metric_names import parse_metrics
-from ttur.features.extractors import missing_weights
+from ttur.evaluation.measure import Settings
+from ttur.evaluation.metric_names import measures, parse_metrics
+from ttur.features.designs import DESIGNS
+from ttur.features.extractors import expected_fingerprint, missing_weights
 from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
@@ -32,6 +34,7 @@ from ttur.training.rendering import Rendering, reference
 
 GRID_SIDE = 8
 REAL_BATCH = 250  # real images at once in the feature network
+_OF_SAMPLES = ("generated", "evaluation_samples")  # whose number it is, and how it was said
 
 
 def _known_protocol(name: str) -> str:
@@ -155,8 +158,13 @@ class ImageMedium(Medium):
     ) -> Mapping[str, bool] | None:
         if scoring.metric == "none":
             return {}
-        _, extractor = parse_metrics(scoring.metric)
+        kinds, extractor = parse_metrics(scoring.metric)
         if weights is None and (missing := missing_weights(extractor)):
+            expected_fingerprint(extractor, scoring.protocol, "float32")
+            settings = Settings(kid_subset_size=scoring.kid_subset_size)
+            Comparison(tuple(measures(kinds)), None, settings).check_count(
+                scoring.evaluation_samples, *_OF_SAMPLES, DESIGNS[extractor].dimension
+            )
             say(f"to be downloaded first: {missing}")
             return None
         return _comparison(scoring, device, weights).directions
@@ -198,7 +206,7 @@ def _comparison(
         interval=False,
         kid_subset_size=scoring.kid_subset_size,
     )
-    comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
+    comparison.check_count(scoring.evaluation_samples, *_OF_SAMPLES)
     return comparison
 
 
