@@ -191,7 +191,7 @@ def extended(tmp_path_factory) -> Copy:
         "evaluation/measures.py",
         "def _modes(",
         "def _toy_gap(real: Side, generated: Side, settings: Settings) -> DetailedValues:\n"
-        "    yield mean_gap(_array(real.features), _array(generated.features)), {}\n\n\n"
+        "    yield mean_gap(kept(real.features), kept(generated.features)), {}\n\n\n"
         "def _modes(",
     )
     copy.change(

@@ -237,6 +237,7 @@ def _print_plan(
     from ttur.experiments.outlook import outlook
     from ttur.experiments.plan import plan_lines, planned_runs
     from ttur.experiments.running import rehearse
+    from ttur.experiments.speeds import whole_or_none
     from ttur.runtime.distributed import pick_device
 
     rehearse(
@@ -259,7 +260,10 @@ def _print_plan(
             }
             for label, seed, config, directory in runs_to_do
         ]
-        times = {"seconds": round(ahead.seconds), "seconds_on_h100_guess": round(ahead.on_gpu)}
+        times = {
+            "seconds": whole_or_none(ahead.seconds),
+            "seconds_on_h100_guess": whole_or_none(ahead.on_gpu),
+        }
         print_json({"experiment": chosen.name, "plan": runs, **times, "runs_to_do": ahead.runs})
         return
     for line in plan_lines(chosen):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from ttur.experiments.speeds import run_seconds
+from ttur.experiments.speeds import run_seconds, whole_or_none
 from ttur.runtime.errors import closest
 from ttur.training.config import TrainingConfig
 from ttur.training.record import Published, PublishedBest
@@ -59,7 +59,7 @@ class Experiment:
             },
             "updates": self.updates,
             "real_samples": self.real_samples,
-            "seconds_on_2_cores": round(self.seconds),
+            "seconds_on_2_cores": whole_or_none(self.seconds),
         }
 
     def published_of(self, label: str) -> Published:

@@ -1,6 +1,7 @@
 """How long runs will take here: what earlier ones took, or what was measured elsewhere."""
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Outlook:
     def line(self, device: torch.device) -> str:
         """As a person would say it."""
         on_gpu = in_words(self.on_gpu)
+        if math.isnan(self.seconds):
+            return "an unknown time: networks of this kind were not measured"
         if self.is_seen:
             return f"about {in_words(self.seconds)}, as earlier runs here took"
         if device.type != "cpu":
@@ -72,6 +75,8 @@ def shares_to_come(planned: Sequence[Planned]) -> list[float]:
     there already.
     """
     wholes = [run_seconds(config) for _, _, config, _ in planned]
+    if math.isnan(sum(wholes)):  # of networks that nobody measured
+        wholes = [float(config.real_samples) for _, _, config, _ in planned]
     to_come = [
         whole * _to_come(each, _record(each[3]))
         for whole, each in zip(wholes, planned, strict=True)

@@ -121,7 +121,9 @@ def published_line(experiment: Experiment) -> str:
 
 def cost_line(experiment: Experiment) -> str:
     """What one seed of all settings takes: the time on two cores, and updates."""
-    return f"about {in_words(experiment.seconds)} on 2 cores, {_short(experiment.updates)} updates"
+    is_known = not math.isnan(experiment.seconds)
+    about = f"about {in_words(experiment.seconds)} on 2 cores, " if is_known else ""
+    return f"{about}{_short(experiment.updates)} updates"
 
 
 def sample_shape(config: TrainingConfig, data_directory: Path) -> tuple[SampleShape, bool]:

@@ -1,7 +1,8 @@
 """What an update and an evaluation take: measured on two cores, and what follows for other sizes.
 
-Where a number is from: docs/benchmarks.md, Training and Features. What was measured on one thread
-is taken for 1.9 times as fast on two; a GPU was never at hand, and what is said of one is a guess.
+Where a number is from: docs/benchmarks.md, Training, The perturbation monitor (the smallest
+language model) and Features. What was measured on one thread is taken for 1.9 times as fast on two;
+a GPU was never at hand, and what is said of one is a guess.
 """
 
 import math
@@ -44,6 +45,7 @@ UPDATES = (
     Measured("wgan_gp_image", 64, 64, 64, 36.6 / TWO_OF_ONE, critic=0.75),
     Measured("began", 32, 16, 16, 0.172 / TWO_OF_ONE),
     Measured("began", 64, 128, 16, 18.4 / TWO_OF_ONE),
+    Measured("wgan_gp_language", 32, 32, 32, 0.0401 / TWO_OF_ONE, critic=0.84),
     Measured("wgan_gp_language", 32, 64, 64, 0.25 / TWO_OF_ONE, critic=0.55),
     Measured("wgan_gp_language", 32, 512, 64, 14 / TWO_OF_ONE, critic=0.55),
 )
@@ -67,16 +69,19 @@ H100_TIMES, SECONDS_OF_LAUNCHES = 150.0, 0.005
 
 
 def update_seconds(config: TrainingConfig) -> float:
-    """Of one update on the two cores, by the nearest size that was measured.
+    """Of one update on the two cores, by the nearest size that was measured; NaN of networks of
+    which none was.
 
     >>> from ttur.experiments.registry import experiment
     >>> round(1 / update_seconds(experiment("dcgan_cifar10").settings["orig_1e-4"]), 2)
     1.6
     """
     model: Any = config.model
+    of_kind = [each for each in UPDATES if each.kind == model.kind]
+    if not of_kind:
+        return math.nan
     size = model.length if hasattr(model, "length") else model.image_size
     work = _work(model.kind, size, model.width, config.batch_size)
-    of_kind = [each for each in UPDATES if each.kind == model.kind] or list(UPDATES[:4])
     nearest = min(of_kind, key=lambda each: abs(math.log(work / each.work())))
     critics = 1 + nearest.critic * (config.n_critic - 1)
     return nearest.seconds * work / nearest.work() * critics
@@ -104,12 +109,19 @@ def gpu_seconds(config: TrainingConfig) -> float:
     return config.updates * max(update, launches) + evaluation_seconds(config) / H100_TIMES
 
 
+def whole_or_none(seconds: float) -> int | None:
+    """As JSON has it."""
+    return None if math.isnan(seconds) else round(seconds)
+
+
 def in_words(seconds: float) -> str:
-    """A time that is not known well.
+    """A time that is not known well, or not at all.
 
     >>> in_words(50), in_words(200), in_words(10_000), in_words(7 * 86_400)
     ('50 s', '3 min', '2.8 h', '7 days')
     """
+    if math.isnan(seconds):
+        return "an unknown time"
     for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             count = seconds / size
