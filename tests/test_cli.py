@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ TINY = (
     "--only ttur_1e-3_5e-4 --steps 6 --set width=2 --set batch_size=8 --samples 32 "
     "--evaluate-every 4 --set log_every_updates=2 --set checkpoint_every_updates=3 --device cpu"
 )
+
+ON_DIGITS = "--set data=digits --set image_size=16 --set width=4"  # of which nothing is missing
 
 
 def test_help_answers_without_loading_torch():
@@ -141,8 +145,8 @@ def test_a_run_goes_on_with_another_cadence(ttur):
         ("model.width=4", "model.width", 4),
         ("optimizer=sgd", "optimizer.kind", "sgd"),
         ("optimizer.beta1=0.9", "optimizer.beta1", 0.9),
-        ("data=photos", "data.name", "photos"),
-        ("split=train+extra", "data.split", "train+extra"),
+        ("data=digits", "data.name", "digits"),
+        ("split=test", "data.split", "test"),
         ("order=generator_twice", "order", "generator_twice"),
         ("reference_images=None", "scoring.reference_images", None),
         ("reference_images=null", "scoring.reference_images", None),
@@ -162,7 +166,7 @@ def test_fields_of_the_tree_are_set_by_their_names(ttur, word, path, value):
 
 
 def test_a_field_of_a_member_within_a_member_is_set_by_its_path(ttur):
-    words = "run began_cifar10_small --set losses.adversarial.k=0.1 --set k_rate=0"
+    words = f"run began_cifar10_small {ON_DIGITS} --set losses.adversarial.k=0.1 --set k_rate=0"
     (planned, _) = json.loads(ttur(f"{words} --seed 0 --dry-run --json")[1])["plan"]
     adversarial = planned["configuration"]["losses"]["adversarial"]
     assert (adversarial["k"], adversarial["k_rate"]) == (0.1, 0.0)
@@ -255,12 +259,76 @@ def test_damaged_lines_of_events_are_passed_over(ttur, tmp_path):
     assert "1/1" in out
 
 
-def test_a_dry_run_prints_the_plan_and_leaves_nothing(ttur, tmp_path):
-    code, out, _ = ttur("run demo --dry-run --seeds 0,3")
-    assert code == 0
+def test_a_dry_run_prints_the_plan_and_the_time_and_leaves_nothing(ttur, tmp_path):
+    code, out, err = ttur("run demo --dry-run --seeds 0,3")
+    assert (code, err) == (0, "")
     assert "4 runs" in out
+    assert re.search(
+        r"takes about [0-9.]+ (s|min|h) on \d+ cores?; [0-9.]+ s on an H100 is a guess", out
+    )
     assert "runs/demo/orig_5e-4/seed-3" in out
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_says_what_would_be_downloaded_and_downloads_nothing(ttur, tmp_path):
+    assert "at least 10" in ttur("run demo --dry-run --metric is --samples 5")[2]
+    code, _out, err = ttur("run demo --dry-run --metric fid")
+    assert (code, err) == (
+        0, "to be downloaded first: pt_inception-2015-12-05-6726825d.pth, 95.6 MB\n",
+    )  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--metric fd_cifar", "got 'cifar'; did you mean cifar10"),
+        ("--metric fd_nowhere.at:all", "No module named 'nowhere'"),
+        ("--device warp", "--device cpu"),
+        ("--set data=photoz", "run `ttur prepare images FOLDER --name photoz"),
+        ("--set image_size=32", "--set image_size=... to 16"),
+        ("--metric fid --weights nowhere.pth", "nowhere.pth"),
+        ("--samples 5 --metric is_digits", "at least 10"),
+        ("--metric is_digits --set kid_subset_size=3", "kid_subset_size"),
+        ("--set batch_size=9999", "a batch of 9999 needs at least as many samples"),
+        ("--out file", "seed-0: Not a directory"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_refuses_by_the_same_words(ttur, tmp_path, words, expected):
+    Path("file").touch()
+    refused = ttur(f"run demo {words} --dry-run")
+    assert refused[:2] == (2, "")
+    assert expected in refused[2]
+    code, _, err = ttur(f"run demo {words}")
+    assert (code, err.splitlines()[-1:]) == (2, refused[2].splitlines())
+
+
+def test_a_dry_run_knows_what_was_run_before(ttur):
+    ttur(f"run demo --seed 0 {TINY}")
+    for change, expected in (
+        ("--set batch_size=16", "batch_size was 8, is 16"),
+        ("--metric kid_digits --samples 1000", "scoring.metric was 'fd_digits', is 'kid_digits'"),
+    ):
+        code, out, err = ttur(f"run demo --seed 0 {TINY} {change} --dry-run")
+        assert (code, out) == (2, "")
+        assert expected in err
+    code, out, _ = ttur(f"run demo --seeds 0-1 {TINY} --dry-run")
+    assert code == 0
+    assert "as earlier runs here took (1 of 2 runs are done)" in out
+
+
+def test_after_ctrl_c_the_command_that_goes_on_is_said_word_by_word(ttur, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ttur.experiments.running.run", interrupt)
+    monkeypatch.setattr("ttur.data.preparing.prepare.prepare", interrupt)
+    for words in ("run demo --seed 0 --metric none --out it's", "prepare images * --name a;b"):
+        code, _, err = ttur(words)
+        assert code == 130
+        said = err.splitlines()[-1].strip()
+        assert shlex.split(said) == ["ttur", *words.split()]
+        assert "'" in said
 
 
 def test_a_plan_says_when_a_run_is_too_short_for_its_probes(ttur):
@@ -271,16 +339,17 @@ def test_a_plan_says_when_a_run_is_too_short_for_its_probes(ttur):
     assert "never" not in out
     _, out, _ = ttur("run demo --dry-run --steps 4100 --set monitor_every_updates=300")
     assert "a tracking gap every 4,200 updates, which is never in 4,100" in out
-    _, out, _ = ttur("run wgan_gp_cifar10_small --dry-run --monitor")
+    _, out, _ = ttur(f"run wgan_gp_cifar10_small {ON_DIGITS} --dry-run --monitor")
     assert "a tracking gap every 4,000 updates, which is never in 1,000" in out
-    _, out, _ = ttur("run began_cifar10_small --dry-run --monitor")
+    _, out, _ = ttur(f"run began_cifar10_small {ON_DIGITS} --dry-run --monitor")
     assert "tracking gap" not in out
     _, out, _ = ttur("run demo --dry-run")
     assert "monitored" not in out
 
 
 def test_one_pair_of_rates_replaces_the_settings(ttur):
-    _, out, _ = ttur("run dcgan_cifar10 --d-lr 3e-4 --g-lr 1e-4 --n-critic 5 --dry-run --json")
+    rates = "--d-lr 3e-4 --g-lr 1e-4 --n-critic 5"
+    _, out, _ = ttur(f"run dcgan_cifar10 {ON_DIGITS} --metric none {rates} --dry-run --json")
     (planned,) = json.loads(out)["plan"]
     assert planned["label"] == "ttur_3e-4_1e-4_critic5"
     assert planned["configuration"]["n_critic"] == 5

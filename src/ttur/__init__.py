@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ttur.cli.board import show_progress as show_progress
     from ttur.evaluation.accumulator import Accumulator as Accumulator
     from ttur.evaluation.classes import evaluate_classes as evaluate_classes
     from ttur.evaluation.evaluate import evaluate as evaluate
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ttur.features.extractors import load_extractor as load_extractor
     from ttur.losses import Losses as Losses
     from ttur.perturbation.monitor import PerturbationMonitor as PerturbationMonitor
+    from ttur.runtime.showing import show_progress as show_progress
     from ttur.timescales.assumptions import check_step_sizes as check_step_sizes
     from ttur.timescales.orders import Round as Round
     from ttur.timescales.step_sizes import Constant as Constant
@@ -75,7 +75,7 @@ _PUBLIC = {
     "reconstruction": "ttur.evaluation.reconstruction",
     "run": "ttur.experiments.running",
     "save_features": "ttur.evaluation.reference",
-    "show_progress": "ttur.cli.board",
+    "show_progress": "ttur.runtime.showing",
     "statistics": "ttur.evaluation.reference",
     "train": "ttur.training.train",
 }

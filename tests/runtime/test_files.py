@@ -1,8 +1,9 @@
 import os
+from pathlib import Path
 
 import pytest
 
-from ttur.runtime.files import open_plain, remove_unfinished, replacement
+from ttur.runtime.files import check_can_be_made, open_plain, remove_unfinished, replacement
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -51,3 +52,17 @@ def test_no_file_is_made_where_there_is_none(tmp_path):
     with pytest.raises(FileNotFoundError):
         open_plain(tmp_path / "none", change=True)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_could_not_be_made_is_refused_as_mkdir_refuses_it(tmp_path, monkeypatch):
+    check_can_be_made(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    for folder, error, at in (
+        (tmp_path / "file" / "b", NotADirectoryError, tmp_path / "file" / "b"),
+        (tmp_path / "a" / "b", PermissionError, tmp_path / "a"),
+    ):
+        with pytest.raises(error) as refused:
+            check_can_be_made(folder)
+        assert refused.value.filename == str(at)

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from ttur.analysis.groups import Group, by_experiment, curve
 from ttur.analysis.probes import QUANTITIES
+from ttur.runtime.progress import counted
 from ttur.training.record import RunRecord
 
 EARLY = 0.2  # of a run's updates: its first probes
@@ -113,7 +114,8 @@ def rankings(groups: Sequence[Group]) -> list[Ranking]:
         places = tuple(_place(group) for group in monitored)
         reached = [place for place in places if place.late is not None]
         if len(reached) >= FEWEST_SETTINGS:
-            correlations = tuple(_correlation(name, reached) for name in PREDICTORS)
+            predictors = counted(PREDICTORS, f"ranking of {name}", "quantities")
+            correlations = tuple(_correlation(each, reached) for each in predictors)
             found.append(Ranking(name, str(monitored[0].metric), places, correlations))
     return found
 

@@ -1,12 +1,12 @@
 """The command that makes data sets."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ttur.cli.exits import say_how_to_go_on
 from ttur.cli.options import Data, Json
 from ttur.cli.output import print_json
 
@@ -61,7 +61,7 @@ def prepare(
             target_name=target,
         )
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        say_how_to_go_on()
         raise
     document = card.document()
     if as_json:

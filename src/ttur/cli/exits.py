@@ -1,14 +1,21 @@
 """The program `ttur`: how it ends, and what it says of a mistake."""
 
 import inspect
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.models import OptionInfo
+
+from ttur.cli.output import say
 
 FINISHED, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -47,6 +54,23 @@ def run_and_exit(app: typer.Typer) -> None:
     except MemoryError as error:
         print(f"error: out of memory; {error or 'make room and repeat'}", file=sys.stderr)
         sys.exit(FAILED)
+
+
+def say_how_to_go_on() -> None:
+    """After Ctrl-C, of a command that goes on where it was: how to call it again, word by word."""
+    say(f"interrupted; this goes on from here:\n  {_called_by()}")
+
+
+def _called_by() -> str:
+    """The command line as it can be typed again."""
+    program, *words = sys.argv
+    program = [sys.executable, "-m", "ttur"] if program.endswith("__main__.py") else [program]
+    # Found on the path, it needs no folder.
+    name = Path(program[0]).name
+    if shutil.which(name) == program[0]:
+        program[0] = name
+    quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return quoted([*program, *words])
 
 
 def in_flags(message: str, command: Callable[..., Any] | None) -> str:

@@ -178,7 +178,7 @@ def watched(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def shown(*, quiet: bool, **arguments: Any) -> None:
-        from ttur.cli.board import Board  # rich, for which `ttur --help` does not wait
+        from ttur.runtime.board import Board  # rich, for which `ttur --help` does not wait
 
         exits.command.set(shown)
         with Board(quiet=quiet):

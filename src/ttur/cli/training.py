@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags
+from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags, say_how_to_go_on
 from ttur.cli.options import Data, Device, Json, Track, Weights, importable
-from ttur.cli.output import console, print_json, print_table
+from ttur.cli.output import console, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
+    from ttur.experiments.outlook import Outlook
     from ttur.tracking.tracker import Tracker
     from ttur.training.record import RunRecord
 
@@ -126,7 +127,9 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Check all, print plan and time, and stop.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
@@ -155,7 +158,7 @@ def run(
     )
     in_words = partial(in_flags, command=run)
     if dry_run:
-        _print_plan(chosen, out, as_json, in_words)
+        _print_plan(chosen, out, data, device, weights, as_json, in_words)
         return
     _run(chosen, out, data, device, weights, trackers, as_json, in_words)
 
@@ -191,52 +194,74 @@ def _run(
     in_words: Callable[[str], str],
 ) -> None:
     """Every run, shown while it runs; then their table. Sets the exit code."""
-    from ttur.cli.progress import TerminalProgress
-    from ttur.experiments.plan import plan_lines
+    from ttur.experiments.outlook import outlook
+    from ttur.experiments.plan import plan_lines, planned_runs
     from ttur.experiments.running import run
     from ttur.reports.tables import runs_table
+    from ttur.runtime.distributed import pick_device
 
     records: list[RunRecord] = []
     was_interrupted = False
-    with TerminalProgress() as terminal:
 
-        def say(line: str) -> None:
-            terminal.say(in_words(line))
+    def say_in_words(line: str) -> None:
+        say(in_words(line))
 
-        for line in plan_lines(chosen):
-            say(line)
-        try:
-            for record in run(
-                chosen,
-                out=out,
-                data_directory=data,
-                device=device,
-                weights=weights,
-                listeners=[terminal, *trackers],
-                say=say,
-                on_start=lambda label, seed: terminal.start(f"{label} seed {seed}"),
-            ):
-                records.append(record)
-                ended = f"{record.outcome} at update {record.updates:,}"
-                say(f"{record.label} seed {record.seed}: {ended}")
-        except KeyboardInterrupt:
-            was_interrupted = True
+    planned = planned_runs(chosen, out)
+    for line in plan_lines(chosen):
+        say_in_words(line)
+    say(_takes(outlook(planned, pick_device(device)), len(planned), device))
+    try:
+        for record in run(
+            chosen,
+            out=out,
+            data_directory=data,
+            device=device,
+            weights=weights,
+            listeners=trackers,
+            say=say_in_words,
+        ):
+            records.append(record)
+            ended = f"{record.outcome} at update {record.updates:,}"
+            say(f"{record.label} seed {record.seed}: {ended}")
+    except KeyboardInterrupt:
+        was_interrupted = True
     if as_json:
         print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
     else:
         console().print(runs_table(records))
     if was_interrupted:
+        say_how_to_go_on()
         raise typer.Exit(INTERRUPTED)
     if any(record.outcome.startswith("diverged") for record in records):
         raise typer.Exit(DIVERGED)
 
 
 def _print_plan(
-    chosen: "Experiment", out: Path, as_json: bool, in_words: Callable[[str], str]
+    chosen: "Experiment",
+    out: Path,
+    data: Path,
+    device: str,
+    weights: Path | None,
+    as_json: bool,
+    in_words: Callable[[str], str],
 ) -> None:
+    """What would be run, once it is known that it could be."""
+    from ttur.experiments.outlook import outlook
     from ttur.experiments.plan import plan_lines, planned_runs
+    from ttur.experiments.running import rehearse
+    from ttur.experiments.speeds import whole_or_none
+    from ttur.runtime.distributed import pick_device
 
+    rehearse(
+        chosen,
+        out=out,
+        data_directory=data,
+        device=device,
+        weights=weights,
+        say=lambda line: say(in_words(line)),
+    )
     runs_to_do = planned_runs(chosen, out)
+    ahead = outlook(runs_to_do, pick_device(device))
     if as_json:
         runs = [
             {
@@ -247,12 +272,24 @@ def _print_plan(
             }
             for label, seed, config, directory in runs_to_do
         ]
-        print_json({"experiment": chosen.name, "plan": runs})
+        times = {
+            "seconds": whole_or_none(ahead.seconds),
+            "seconds_on_h100_guess": whole_or_none(ahead.on_gpu),
+        }
+        print_json({"experiment": chosen.name, "plan": runs, **times, "runs_to_do": ahead.runs})
         return
-    lines = "\n".join(plan_lines(chosen))
-    print(in_words(lines))
+    for line in plan_lines(chosen):
+        print(in_words(line))
+    print(_takes(ahead, len(runs_to_do), device))
     for _, _, _, directory in runs_to_do:
         print(f"  {directory}")
+
+
+def _takes(ahead: "Outlook", runs: int, device: str) -> str:
+    from ttur.runtime.distributed import pick_device
+
+    done = f" ({runs - ahead.runs} of {runs} runs are done)" if ahead.runs < runs else ""
+    return f"takes {ahead.line(pick_device(device))}{done}"
 
 
 def _fields(settings: Sequence[str] | None, flags: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
+from ttur.runtime.showing import ShowProgress, takes_long
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class ClassEvaluation:
         }
 
 
+@takes_long
 def evaluate_classes(
     real: Path | str | ImageSet | None,
     generated: Path | str | ImageSet,
@@ -63,6 +65,7 @@ def evaluate_classes(
     seed: int = 0,
     allow_protocol_mismatch: bool = False,
     say: Callable[[str], None] = lambda line: None,
+    progress: ShowProgress = None,
 ) -> ClassEvaluation:
     """`evaluate` of each class, which is a first folder of paths or a label of a prepared data set.
 

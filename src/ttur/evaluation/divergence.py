@@ -14,6 +14,7 @@ from ttur.data.vocabulary import CODE_POINTS, LENGTH
 from ttur.metrics.ngrams import NgramModel, jensen_shannon, ngram_models
 from ttur.runtime import digests
 from ttur.runtime.cache import cache_directory, cache_limit, note_use, trim_cache
+from ttur.runtime.progress import task
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ class Alphabet:
         Raises:
             ValueError: if there is none, or it is not UTF-8.
         """
-        with path.open("rb") as file:
-            blocks = [self.encode(points) for points in padded_lines(file, str(path), length)]
+        with path.open("rb") as file, task(f"characters of {path}", unit="lines") as advance:
+            blocks = []
+            for points in padded_lines(file, str(path), length):
+                blocks.append(self.encode(points))
+                advance(len(points))
         if not sum(map(len, blocks)):
             raise ValueError(f"expected a sentence a line in {path}, got an empty file; add lines")
         return np.concatenate(blocks)

@@ -13,8 +13,10 @@ from ttur.evaluation.result import Evaluation, Result
 from ttur.evaluation.statistics import Side, Statistics
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
+from ttur.runtime.showing import ShowProgress, takes_long
 
 
+@takes_long
 def fid(
     real: Source,
     generated: Source,
@@ -34,6 +36,7 @@ def fid(
     cache: bool = True,
     allow_protocol_mismatch: bool = False,
     say: Callable[[str], None] = lambda line: None,
+    progress: ShowProgress = None,
 ) -> Result:
     """Fréchet distance of two sets of images in the features of an extractor (Heusel et al. 2017).
 
@@ -73,6 +76,7 @@ def fid(
     ).first
 
 
+@takes_long
 def evaluate(
     real: Source | None,
     generated: Source,
@@ -94,6 +98,7 @@ def evaluate(
     cache: bool = True,
     allow_protocol_mismatch: bool = False,
     say: Callable[[str], None] = lambda line: None,
+    progress: ShowProgress = None,
 ) -> Evaluation:
     """Several metrics (`evaluation.measures.MEASURES`) from one pass over each side; in one string,
     between commas.
@@ -112,7 +117,8 @@ def evaluate(
     two Fréchet distances more; `interval` "jackknife", ten for each side. Statistics of the real
     side are kept in the cache, unless another metric needs its features or `cache` is False. The
     global generators of torch, numpy and Python stay where they are, whatever the sources draw from
-    them.
+    them. `progress` True shows how far it is, as `ttur.show_progress` does, which says what else it
+    may be.
 
     Raises:
         FileNotFoundError: if there is nothing at a path.
@@ -149,6 +155,7 @@ def evaluate(
         return comparison.of(seen.get("real"), seen.get("generated"))
 
 
+@takes_long
 def inception_score(
     images: Source,
     *,
@@ -162,6 +169,7 @@ def inception_score(
     count: int | None = None,
     on_error: str = "fail",
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> Result:
     """Inception Score of one set of images; the options are those of `evaluate`.
 

@@ -21,6 +21,8 @@ from ttur.evaluation.statistics import Side
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 from ttur.metrics.authenticity import Authenticity, authenticity
+from ttur.runtime.progress import counted
+from ttur.runtime.showing import ShowProgress, takes_long
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class NearestPairs:
     pairs: tuple[NearestPair, ...]
 
 
+@takes_long
 def nearest(
     training: ImageSource | ImageSet,
     generated: ImageSource | ImageSet,
@@ -85,6 +88,7 @@ def nearest(
     on_error: str = "fail",
     follow_links: bool = False,
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> NearestPairs:
     """The `count` generated images with the smallest distance to a training image.
 
@@ -165,7 +169,8 @@ def _shown(images: ImageSet, side: Side, wanted: set[int], batch_size: int) -> d
     assert side.statistics.audit is not None
     digests, found = side.statistics.audit.image_digests, dict[int, Shown]()
     index = 0
-    for place, outcome in enumerate(images.read(batch_size)):
+    read = counted(images.read(batch_size), "images to be shown", "images", images.count)
+    for place, outcome in enumerate(read):
         if not isinstance(outcome, Picture):
             continue
         if index in wanted:

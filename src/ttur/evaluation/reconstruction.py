@@ -19,12 +19,15 @@ from ttur.evaluation.sources import ImageSet, Outcome, check_batch_size
 from ttur.evaluation.values import SideRanges
 from ttur.features.extractors import Extractor
 from ttur.metrics.pairs import mean_interval, psnr, ssim
+from ttur.runtime.progress import counted
+from ttur.runtime.showing import ShowProgress, takes_long
 
 # Sampling errors of pairs cancel; an interval that takes the sides for independent removes a bias
 # that is not there: 0 to 0 where the distance is above 0.
 NO_INTERVAL = "its sides are pairs, and the interval of the distance is for independent ones"
 
 
+@takes_long
 def reconstruction(
     originals: ImageSource | ImageSet,
     reconstructions: ImageSource | ImageSet,
@@ -40,6 +43,7 @@ def reconstruction(
     follow_links: bool = False,
     interval: bool = True,
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> Evaluation:
     """rFID, the Fréchet distance of reconstructions to their originals, beside PSNR and SSIM.
 
@@ -122,7 +126,8 @@ def _read(
             collectors[name].read(images, batch_size)
             batch[name], files[name] = [], None  # other files were passed over once
 
-    for pair in pairs.read(batch_size):
+    of_pairs = counted(pairs.read(batch_size), "pairs", "pairs", sides["generated"].count)
+    for pair in of_pairs:
         one, other = pair
         if isinstance(one, Picture) and isinstance(other, Picture):
             if in_batch == batch_size:

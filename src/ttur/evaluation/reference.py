@@ -24,10 +24,12 @@ from ttur.runtime.files import size_in_words
 from ttur.runtime.lock import awaited_lock, lock_beside
 from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
+from ttur.runtime.showing import ShowProgress, takes_long
 
 ADM_IMAGES = 10_000  # of the whole set, for precision and recall
 
 
+@takes_long
 def statistics(
     source: ImageSource | ImageSet,
     extractor: str | Extractor = "inception",
@@ -42,6 +44,7 @@ def statistics(
     on_error: str = "fail",
     follow_links: bool = False,
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> Statistics:
     """One pass over the images of a source (`evaluation.openers`), which may stand for them later.
 
@@ -127,6 +130,7 @@ def write_statistics(images: Path, file: Path, *, adm: bool = False, **options: 
     return made
 
 
+@takes_long
 def save_features(
     images: ImageSource | ImageSet,
     file: Path | str,
@@ -142,6 +146,7 @@ def save_features(
     on_error: str = "fail",
     follow_links: bool = False,
     seed: int = 0,
+    progress: ShowProgress = None,
 ) -> Side:
     """What one pass over images saw, in an .npz that may stand for them under any metric: features
     and, where the extractor has them, logits and the moments of spatial features.

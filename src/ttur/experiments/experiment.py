@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from ttur.experiments.speeds import run_seconds, whole_or_none
 from ttur.runtime.errors import closest
 from ttur.training.config import TrainingConfig
 from ttur.training.record import Published, PublishedBest
@@ -38,6 +39,11 @@ class Experiment:
         """That all settings draw from the data, for one seed."""
         return sum(config.real_samples for config in self.settings.values())
 
+    @property
+    def seconds(self) -> float:
+        """That all settings take on two cores, for one seed."""
+        return sum(run_seconds(config) for config in self.settings.values())
+
     def to_json(self) -> dict[str, Any]:
         """What it is, was and costs; without the configurations."""
         return {
@@ -53,6 +59,7 @@ class Experiment:
             },
             "updates": self.updates,
             "real_samples": self.real_samples,
+            "seconds_on_2_cores": whole_or_none(self.seconds),
         }
 
     def published_of(self, label: str) -> Published:

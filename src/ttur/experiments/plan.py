@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttur.experiments.experiment import Experiment, compare_rates
+from ttur.experiments.speeds import in_words
 from ttur.models.description import SampleShape
 from ttur.training.config import TrainingConfig
 from ttur.training.identity import differences
@@ -49,7 +50,11 @@ def _differing(chosen: Experiment) -> list[str]:
     return [path for path in dict.fromkeys(paths) if path.partition(".")[0] != "rates"]
 
 
-def planned_runs(chosen: Experiment, out: Path) -> list[tuple[str, int, TrainingConfig, Path]]:
+Planned = tuple[str, int, TrainingConfig, Path]
+"""Label, seed, configuration and folder of a run."""
+
+
+def planned_runs(chosen: Experiment, out: Path) -> list[Planned]:
     """(label, seed, configuration, folder) of every run: all settings of a seed, then the next."""
     return [
         (label, seed, config.with_seed(seed), out / chosen.name / label / f"seed-{seed}")
@@ -115,9 +120,10 @@ def published_line(experiment: Experiment) -> str:
 
 
 def cost_line(experiment: Experiment) -> str:
-    """What one seed of all settings takes: updates, and real samples drawn for them."""
-    kind = next(iter(experiment.settings.values())).model.medium
-    return f"{_short(experiment.updates)} updates, {_short(experiment.real_samples)} {kind}"
+    """What one seed of all settings takes: the time on two cores, and updates."""
+    is_known = not math.isnan(experiment.seconds)
+    about = f"about {in_words(experiment.seconds)} on 2 cores, " if is_known else ""
+    return f"{about}{_short(experiment.updates)} updates"
 
 
 def sample_shape(config: TrainingConfig, data_directory: Path) -> tuple[SampleShape, bool]:

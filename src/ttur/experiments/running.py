@@ -1,6 +1,7 @@
 """Every setting of an experiment for every seed, one run after the other."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ from typing import Any
 import torch
 
 from ttur.experiments.experiment import Experiment
+from ttur.experiments.outlook import shares_to_come
 from ttur.experiments.plan import planned_runs, with_rates
 from ttur.experiments.registry import EXPERIMENTS, experiment
 from ttur.runtime.distributed import pick_device
+from ttur.runtime.progress import task
+from ttur.runtime.showing import ShowProgress, show_progress
+from ttur.timescales import LearningRatePair
 from ttur.training import assembling
 from ttur.training.config import TrainingConfig
 from ttur.training.contracts import Say
@@ -37,6 +42,7 @@ def run(
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
     on_start: Callable[[str, int], None] = lambda label, seed: None,
+    progress: ShowProgress = None,
 ) -> Iterator[RunRecord]:
     """Train the settings of an experiment; the same call again continues, or reads back.
 
@@ -57,6 +63,7 @@ def run(
         listeners: called with every event of every run; trackers (`ttur.TensorBoard`, …) among
             them.
         on_start: told label and seed before each run.
+        progress: True shows how far it is, as `ttur.show_progress` does; or a function.
 
     A record is yielded as soon as its run has ended: the runs happen while one iterates. A bad
     name or value is refused by the call itself.
@@ -72,26 +79,72 @@ def run(
     target = pick_device(str(device))
 
     def records() -> Iterator[RunRecord]:
-        for label, seed, config, directory in planned_runs(chosen, Path(out)):
+        planned = planned_runs(chosen, Path(out))
+        later = shares_to_come(planned)
+        for place, (label, seed, config, directory) in enumerate(planned):
             on_start(label, seed)
-            record = assembling.run(
-                config,
-                directory,
-                experiment=chosen.name,
-                label=label,
-                data_directory=data_directory,
-                device=target,
-                weights=weights,
-                published=published_of(chosen, label, config),
-                listeners=listeners,
-                report=report,
-                say=say,
-            )
-            yield record
+            with show_progress(progress), _one_of(place, later):
+                record = assembling.run(
+                    config,
+                    directory,
+                    experiment=chosen.name,
+                    label=label,
+                    data_directory=data_directory,
+                    device=target,
+                    weights=weights,
+                    published=published_of(chosen, label, config),
+                    listeners=listeners,
+                    report=report,
+                    say=say,
+                )
+            yield record  # whoever looks at it is not looked at
             if record.outcome == "interrupted":
                 raise KeyboardInterrupt(f"{directory} was interrupted; the same call continues it")
 
-    return records()
+    with show_progress(progress):  # refused now
+        return records()
+
+
+def _one_of(place: int, later: Sequence[float]) -> AbstractContextManager[object]:
+    """A run of several is one of them."""
+    if len(later) == 1:
+        return nullcontext()
+    return task("run", len(later), "runs", done=place, later=later[place])
+
+
+def rehearse(
+    chosen: Experiment,
+    *,
+    out: Path | str = "runs",
+    data_directory: Path | str = "data",
+    device: str | torch.device = "auto",
+    weights: Path | str | None = None,
+    say: Say = lambda message: None,
+) -> None:
+    """All that `run` does before it trains, for every run, in seconds; nothing is left behind.
+
+    Raises:
+        ValueError, OSError: what `run` would raise.
+    """
+    target = pick_device(str(device))
+    known: dict[TrainingConfig, Mapping[str, bool] | None] = {}
+    for label, _, config, directory in planned_runs(chosen, Path(out)):
+        # What differs in these alone has the same networks, data and metric.
+        alike = replace(config, rates=LearningRatePair(1.0, 1.0), updates=1, seed=0)
+        if alike not in known:
+            known[alike] = assembling.rehearse(
+                config, data_directory=data_directory, device=target, weights=weights, say=say
+            )
+        assembling.check_folder(
+            config,
+            directory,
+            known[alike],
+            experiment=chosen.name,
+            label=label,
+            data_directory=data_directory,
+            device=target,
+            say=say,
+        )
 
 
 def chosen_experiment(

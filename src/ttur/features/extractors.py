@@ -19,10 +19,14 @@ from ttur.features.inference import side_by_side
 from ttur.features.outputs import Adapted, Features, of_batch
 from ttur.features.state_dicts import load_strictly, renamed, tensors_in
 from ttur.runtime import digests
+from ttur.runtime.artifacts import Artifact, is_here
 from ttur.runtime.checkpoint import weights_sha256
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.errors import closest, error_of, kind_of
+from ttur.runtime.files import size_in_words
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
+from ttur.runtime.showing import ShowProgress, takes_long
 from ttur.runtime.surroundings import neutral_surroundings
 
 GROUP = "ttur.extractors"  # of entry points: other packages' extractors, by name
@@ -170,6 +174,7 @@ class Extractor:
         }
 
 
+@takes_long
 def load_extractor(
     name: str,
     *,
@@ -177,6 +182,7 @@ def load_extractor(
     weights: Path | str | None = None,
     device: str | torch.device = "auto",
     precision: str = "float32",
+    progress: ShowProgress = None,
 ) -> Extractor:
     """ "inception", "dinov2", "dinov2_vitb14", "dinov2_vits14" or "clip" (published weights,
     downloaded once), "digits" or "cifar10" (embedded); one of your own as "package.module:name", or
@@ -198,6 +204,17 @@ def load_extractor(
         FileNotFoundError: if the file of weights does not exist.
         ConnectionError: if the published weights are neither cached nor to be had.
     """
+    with task(f"network of {name}"):
+        return _loaded(name, protocol, weights, device, precision)
+
+
+def _loaded(
+    name: str,
+    protocol: str | None,
+    weights: Path | str | None,
+    device: str | torch.device,
+    precision: str,
+) -> Extractor:
     design = DESIGNS[name] if name in DESIGNS else _of_others(name)
     if isinstance(design, Extractor):
         _check_brought(design, protocol, weights, precision)
@@ -243,6 +260,14 @@ def load_extractor(
         images_apart=design.images_apart,
         stated=design.stated,
     )
+
+
+def missing_weights(name: str) -> str | None:
+    """What `load_extractor` would have to download, in words; None if it is here."""
+    design = DESIGNS.get(name)
+    if design is None or not isinstance(file := design.weights, Artifact) or is_here(file):
+        return None
+    return file.name + ("" if file.size is None else f", {size_in_words(file.size)}")
 
 
 def expected_fingerprint(name: str, protocol: str | None, precision: str) -> dict[str, str]:

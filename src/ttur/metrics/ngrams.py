@@ -20,6 +20,7 @@ from jaxtyping import Int64, Integer, Shaped
 from ttur.metrics import key_counts
 from ttur.metrics.key_counts import KeyCounts, count_blocks, sums_of_repeated, union, workers
 from ttur.runtime.files import replacement
+from ttur.runtime.progress import counted
 
 NUMBERS = 2**64  # keys that fit one machine word
 LOADING_ERRORS = (
@@ -171,7 +172,8 @@ def _windows(
 ) -> KeyCounts:
     lines = max(key_counts.KEYS_AT_ONCE // (codes.shape[1] - order + 1), 1)
     starts = range(0, max(len(codes), 1), lines)
-    blocks = (partial(_keys_of, codes[start : start + lines], size, order) for start in starts)
+    shown = counted(starts, f"{order}-grams", "blocks")
+    blocks = (partial(_keys_of, codes[start : start + lines], size, order) for start in shown)
     return count_blocks(blocks, threads)
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ttur.analysis.groups import Group, by_experiment
+from ttur.runtime.progress import task
 
 CROWD = 10  # settings; more in one panel are a tangle
 DRAWABLE = 1e100  # larger values end in infinite axes
@@ -67,6 +68,7 @@ def plain_ticks(axis: Axis) -> None:
 def save(figure: Figure, path: Path) -> Path:
     """Write and close; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with task(f"figure {path.name}"):
+        figure.savefig(path, dpi=110)
     plt.close(figure)
     return path

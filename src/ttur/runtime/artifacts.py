@@ -42,11 +42,20 @@ def fetch(artifact: Artifact) -> Path:
         ConnectionError: if the file is not there and cannot be downloaded.
         ValueError: if the address serves other bytes.
     """
-    path = cache_directory().expanduser().resolve() / artifact.name
+    path = _place(artifact)
     if _is_published(path, artifact):
         return path
     with awaited_lock(lock_beside(path)):
         return _fetched(artifact, path)
+
+
+def is_here(artifact: Artifact) -> bool:
+    """Whether `fetch` would download nothing."""
+    return _is_published(_place(artifact), artifact)
+
+
+def _place(artifact: Artifact) -> Path:
+    return cache_directory().expanduser().resolve() / artifact.name
 
 
 def _fetched(artifact: Artifact, path: Path) -> Path:

@@ -14,22 +14,22 @@ class Clock:
     """
 
     def __init__(self, seconds: float):
-        self._before = seconds
-        self._since: float | None = time.perf_counter()
+        # Seconds before, and since when it counts: one value, for it is read from other threads.
+        self._state: tuple[float, float | None] = (seconds, time.perf_counter())
 
     @property
     def seconds(self) -> float:
         """Those before, and those of this process while it was not paused."""
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
-        return self._before + running
+        before, since = self._state
+        return before if since is None else before + time.perf_counter() - since
 
     @contextmanager
     def pause(self) -> Iterator[None]:
         """The block does not count; it may end by an error, or lie within another pause."""
-        was_running = self._since is not None
-        self._before, self._since = self.seconds, None
+        was_running = self._state[1] is not None
+        self._state = (self.seconds, None)
         try:
             yield
         finally:
             if was_running:
-                self._since = time.perf_counter()
+                self._state = (self._state[0], time.perf_counter())

@@ -57,6 +57,20 @@ def open_plain(path: Path | str, *, change: bool = False) -> BinaryIO:
     return open(descriptor, "r+b" if change else "rb")
 
 
+def check_can_be_made(folder: Path) -> None:
+    """Whether a folder that is not there could be made; makes nothing.
+
+    Raises:
+        OSError: if what stands above it is no folder, or not to be written to.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    above = missing[-1].absolute().parent
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(missing[-1]))
+
+
 def flush_directory(directory: Path) -> None:
     """Make renames in a folder survive a power failure."""
     try:

@@ -19,12 +19,35 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Task:
-    """Work under way: `done` of `total` things called `unit`. A total of None is not known."""
+    """Work under way: `done` of `total` things called `unit`. A total of None is not known.
+
+    Called with a number, so many more are done. The rest is for whoever knows more of the work:
+
+    Attributes:
+        later: things are done in turn, each a task of its own within this one, and as much as so
+            many of the present one comes after it.
+        headline: what one looks for, in fewer and fewer words.
+        notes: what else may be said, the most important first.
+        clock: the seconds by which it has a speed, where that is not the time of the wall.
+        beside: how many seconds, from so many things done on, that clock will not count.
+    """
 
     title: str
     total: int | None = None
     unit: str = ""
     done: int = 0
+    later: float | None = None
+    onlooker: "Onlooker | None" = None
+    headline: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    clock: Callable[[], float] | None = None
+    beside: Callable[[int], float] = lambda done: 0.0
+
+    def __call__(self, count: int) -> None:
+        if count:
+            self.done += count
+            if self.onlooker is not None:
+                self.onlooker.advance(self)
 
 
 @runtime_checkable
@@ -60,24 +83,24 @@ def shown_to(onlooker: Onlooker | None) -> Iterator[None]:
 
 
 @contextmanager
-def task(title: str, total: int | None = None, unit: str = "") -> Iterator[Callable[[int], None]]:
+def task(
+    title: str,
+    total: int | None = None,
+    unit: str = "",
+    *,
+    done: int = 0,
+    later: float | None = None,
+) -> Iterator[Task]:
     """The block is a task, and calls what it gets with the number of things it has done since."""
-    onlooker = _ONLOOKER.get()
-    if onlooker is None:
-        yield _unseen
+    made = Task(title, total, unit, done, later, _ONLOOKER.get())
+    if made.onlooker is None:
+        yield made
         return
-    made = Task(title, total, unit)
-
-    def advance(count: int) -> None:
-        if count:
-            made.done += count
-            onlooker.advance(made)
-
-    onlooker.begin(made)
+    made.onlooker.begin(made)
     try:
-        yield advance
+        yield made
     finally:
-        onlooker.end(made)
+        made.onlooker.end(made)
 
 
 def counted(
@@ -90,7 +113,3 @@ def counted(
         for item in items:
             yield item
             advance(1)
-
-
-def _unseen(count: int) -> None:
-    pass

@@ -1,7 +1,7 @@
 """The parts of a run, from a configuration or from a user, put together and played to the end."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +15,8 @@ from torch import nn
 from ttur.data.batches import Batches
 from ttur.losses import Companion, Losses, augmented
 from ttur.models.description import Networks, SampleShape
+from ttur.runtime.files import check_can_be_made
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import stream
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import of_player
@@ -32,7 +34,7 @@ from ttur.training.listening import RunListener, listeners_of_run
 from ttur.training.loop import run_loop
 from ttur.training.media import Medium
 from ttur.training.monitoring import Monitoring
-from ttur.training.progress import Progress, ProgressListener
+from ttur.training.progress import Progress, ProgressListener, noted
 from ttur.training.record import Published, RunDescription, RunRecord, read_run
 from ttur.training.starting import Claim, claimed
 from ttur.training.unseen_state import UnseenState
@@ -131,26 +133,29 @@ def conduct(
 
     `describe` gives the configuration by the parts as they are when it is called.
     """
-    game = parts.game()
-    evaluator = parts.evaluator(weights, say)
-    monitor = parts.monitoring(game)
-    claim.describe(evaluator)
-    told = listeners_of_run(listeners, claim.description, claim.folder.path, say)
-    try:
-        run_loop(
-            game,
-            claim.folder,
-            parts.updates,
-            parts.cadence,
-            evaluator,
-            identity=claim.description.identity,
-            monitor=monitor,
-            listeners=told,
-            say=say,
-        )
-    finally:  # the same objects may be called with again, however this ended
-        if describe is not None:
-            claim.note_changing(describe())
+    title = f"{claim.description.label} seed {parts.seed}"
+    with task(title, parts.updates, "updates") as under_way:
+        game = parts.game()
+        evaluator = parts.evaluator(weights, say)
+        monitor = parts.monitoring(game)
+        claim.describe(evaluator)
+        told = listeners_of_run(listeners, claim.description, claim.folder.path, say)
+        try:
+            run_loop(
+                game,
+                claim.folder,
+                parts.updates,
+                parts.cadence,
+                evaluator,
+                identity=claim.description.identity,
+                monitor=monitor,
+                listeners=(noted(under_way), *told),
+                say=say,
+                under_way=under_way,
+            )
+        finally:  # the same objects may be called with again, however this ended
+            if describe is not None:
+                claim.note_changing(describe())
     return read_run(claim.folder.path)
 
 
@@ -178,9 +183,82 @@ def run(
         FileNotFoundError: if data or weights are missing; says how to get them.
         BlockingIOError: if another process runs here.
     """
+    medium = _medium(config, data_directory)
+    description = _description(config, medium, experiment, label, device, published)
+    with claimed(Path(directory), description, say, _completed) as claim:
+        if claim.record is not None and claim.is_concluded:
+            return claim.record
+        parts = parts_of(config, medium, device)
+        told = (*listeners, *reporting(report))
+        return conduct(claim, parts, weights=weights, listeners=told, say=say)
+
+
+def rehearse(
+    config: TrainingConfig,
+    *,
+    data_directory: Path | str | None = None,
+    device: torch.device,
+    weights: Path | str | None = None,
+    say: Say = lambda message: None,
+) -> Mapping[str, bool] | None:
+    """Do what `run` does before its first update, but for what takes long: the data are opened, the
+    networks built, the metric made ready. Nothing is downloaded; what would have to be is said.
+
+    The numbers that the run would be scored by, as `Evaluator.lower_is_better`; None if that is not
+    known yet.
+
+    Raises:
+        ValueError, OSError: what `run` would raise.
+    """
+    medium = _medium(config, data_directory)
+    for network in networks_of(config, medium.sample_shape):
+        config.execution.place(network, device)
+    data = stream(config.seed, "data")
+    medium.batches(config.batch_size, data, device, mirror=config.data.mirror)
+    return medium.rehearse(config.scoring, device=device, weights=weights, say=say)
+
+
+def check_folder(
+    config: TrainingConfig,
+    directory: Path | str,
+    scored: Mapping[str, bool] | None,
+    *,
+    experiment: str = "",
+    label: str | None = None,
+    data_directory: Path | str | None = None,
+    device: torch.device,
+    say: Say = lambda message: None,
+) -> None:
+    """Whether `run` could begin or go on in this folder, `scored` by these numbers.
+
+    Raises:
+        ValueError, OSError: what `run` would raise.
+    """
+    directory = Path(directory)
+    if not directory.exists():
+        check_can_be_made(directory)
+        return
+    medium = _medium(config, data_directory)
+    description = _description(config, medium, experiment, label, device)
+    with claimed(directory, description, say, _completed) as claim:
+        if scored is not None and not claim.is_concluded:
+            claim.check_scoring(scored)
+
+
+def _medium(config: TrainingConfig, data_directory: Path | str | None) -> Medium:
     place = None if data_directory is None else Path(data_directory)
-    medium = config.medium.load(config.data.name, config.data.split, place, config.model)
-    description = RunDescription(
+    return config.medium.load(config.data.name, config.data.split, place, config.model)
+
+
+def _description(
+    config: TrainingConfig,
+    medium: Medium,
+    experiment: str,
+    label: str | None,
+    device: torch.device,
+    published: Published | None = None,
+) -> RunDescription:
+    return RunDescription(
         experiment=experiment,
         label=config.rates.label if label is None else label,
         seed=config.seed,
@@ -192,12 +270,6 @@ def run(
         vocabulary=medium.vocabulary,
         published=published or Published(),
     )
-    with claimed(Path(directory), description, say, _completed) as claim:
-        if claim.record is not None and claim.is_concluded:
-            return claim.record
-        parts = parts_of(config, medium, device)
-        told = (*listeners, *reporting(report))
-        return conduct(claim, parts, weights=weights, listeners=told, say=say)
 
 
 def _completed(configuration: dict[str, Any]) -> dict[str, Any]:

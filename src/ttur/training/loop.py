@@ -14,6 +14,7 @@ from typing import Any
 from ttur.runtime import checkpoint
 from ttur.runtime.clock import Clock
 from ttur.runtime.interruption import interruption
+from ttur.runtime.progress import Task
 from ttur.runtime.randomness import randomness_from
 from ttur.runtime.run_directory import RunDirectory, finite_or_none
 from ttur.training.cadence import Cadence
@@ -32,6 +33,7 @@ from ttur.training.events import (
     to_document,
 )
 from ttur.training.game import TwoPlayerGame
+from ttur.training.pace import Pace
 from ttur.training.record import read_events
 
 BEST = "best.pt"
@@ -48,19 +50,22 @@ def run_loop(
     monitor: Monitor | None = None,
     listeners: Sequence[Listener] = (),
     say: Say = lambda message: None,
+    under_way: Task | None = None,
 ) -> Ended:
     """Play `game` up to `updates`, from the last checkpoint if there is one.
 
     The same call again after an interruption gives the weights of an uninterrupted run, to the
     bit. What happens is appended to events.jsonl and told to `listeners`; nothing is saved past a
-    divergence. Checkpoints carry `identity`, and those of another are not used.
+    divergence. Checkpoints carry `identity`, and those of another are not used. `under_way` is the
+    task of these updates; they are counted as they are asked for, and no device is waited for.
 
     Raises:
         ValueError: if checkpoints are there and none can be read, or the state of the game holds
             what no checkpoint can: before the first update, or right after it.
         OSError: if a checkpoint cannot be written; the old ones are then intact.
     """
-    run = _Run(game, directory, updates, evaluator, identity, monitor, listeners, say)
+    pace = Pace(under_way or Task("training", updates), updates, cadence)
+    run = _Run(game, directory, updates, evaluator, identity, monitor, listeners, say, pace)
     # Networks with dropout draw from global generators: those belong to the run as well.
     own_randomness = randomness_from(game.rng.initial_seed(), game.rng.device)
     with own_randomness, interruption() as interrupted:
@@ -112,10 +117,11 @@ class _Run:
         monitor: Monitor | None,
         listeners: Sequence[Listener],
         say: Say,
+        pace: Pace,
     ):
         self.game, self.directory, self.updates = game, directory, updates
         self.evaluator, self.identity, self.monitor = evaluator, identity, monitor
-        self.listeners, self.say = list(listeners), say
+        self.listeners, self.say, self.pace = list(listeners), say, pace
         self.history = _History()
         self._saved = (0, 0)  # updates trained and evaluated
         self._first = 0  # update that this call began with
@@ -136,12 +142,13 @@ class _Run:
         return f"no better {self.evaluator.metric} in {patience} evaluations"
 
     def resume(self) -> None:
+        before = read_events(self.directory.path)
         loaded = checkpoint.recover(self.directory.path, self.identity)
         if loaded is None:
-            began = bool(read_events(self.directory.path))  # in a process that died before a save
-            event = Resumed if began else Started
+            event = Resumed if before else Started  # before: by a process that died before a save
             self.tell(event(update=0, updates=self.updates))
             checkpoint.check(self.game.state_dict())
+            self.pace.begin(self.clock, 0, 0, before)
             return
         for problem in loaded.problems:
             self.say(f"{problem}; continuing from {loaded.path.name}")
@@ -160,6 +167,7 @@ class _Run:
                 best=self.history.best,
             )
         )
+        self.pace.begin(self.clock, *self._done, before)
 
     def play(self) -> None:
         """One outer iteration, watched where the monitor is due; its time is not training's."""
@@ -167,6 +175,7 @@ class _Run:
             self.game.play()
         else:
             self._play_watched(self.monitor)
+        self.pace.count()
         if self.game.update == self._first + 1:  # what cannot be stored may come up only now
             checkpoint.check(self.game.state_dict())
 
@@ -204,7 +213,7 @@ class _Run:
         try:
             # Whatever a network draws while it is looked at, training does not miss.
             looking = randomness_from(game.rng.initial_seed(), game.rng.device)
-            with self.clock.pause(), looking:
+            with self.clock.pause(), looking, self.pace.evaluation(game.update):
                 self._score(poll)
                 if self.evaluator.write_samples is not None:
                     samples = self.directory.samples / f"update-{game.update:07d}"

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ttur.training.events import Ended, Evaluation, Event, Log, Resumed, Score, Started
+from ttur.runtime.progress import Task
+from ttur.training.events import Ended, Evaluation, Event, Listener, Log, Resumed, Score, Started
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,33 @@ class ProgressListener:
             return 0.0
         seconds = event.training_seconds - before.training_seconds
         return (event.update - before.update) / seconds
+
+
+def noted(task: Task) -> Listener:
+    """Lets the task of a run say what its events do: the last and the best score, then losses."""
+    listener = ProgressListener()
+
+    def note(event: Event) -> None:
+        listener(event)
+        task.headline, task.notes = _scores(listener.progress), _losses(listener.progress)
+
+    return note
+
+
+def _scores(run: Progress) -> tuple[str, ...]:
+    """In fewer and fewer words."""
+    if run.last is None or run.best is None:
+        return ()
+    last, best = f"{run.last.value:.4g}", f"{run.best.value:.4g}"
+    return (
+        f"{run.last.metric} {last} (best {best} @ {run.best.update:,})",
+        f"{run.last.metric} {last} (best {best})",
+        f"{last} (best {best})",
+        last,
+    )
+
+
+def _losses(run: Progress) -> tuple[str, ...]:
+    short = {"discriminator_loss": "D", "generator_loss": "G"}
+    known = {name: value for name, value in run.losses.items() if value is not None}
+    return tuple(f"{short.get(name, name)} {value:.3f}" for name, value in known.items())

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ttur.runtime.progress import counted
 from ttur.runtime.run_directory import CONFIG, EVENTS, RunDirectory, read_lines
 from ttur.runtime.settings import reasons
 from ttur.training.events import Ended, Evaluation, Event, Log, Probe, Score, events_of
@@ -249,7 +250,7 @@ def read_runs(path: Path | str) -> list[RunRecord]:
     runs = [folder for folder in folders if (folder / EVENTS).exists()]
     if not runs:
         raise FileNotFoundError(f"no runs in {path}; expected folders that `ttur run` made")
-    return [read_run(folder) for folder in runs]
+    return [read_run(folder) for folder in counted(runs, "reading", "runs")]
 
 
 def read_description(path: Path) -> RunDescription | None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ttur.runtime import checkpoint
 from ttur.runtime.distributed import pick_device
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import randomness_from
 from ttur.training.assembling import networks_of
 from ttur.training.averaging import NAME
@@ -50,9 +51,11 @@ class TrainedGenerator:
         if self.config.model.samples_in_batches:
             drawn = -(-count // together) * together
         samples: list[Any] = []
-        with torch.no_grad(), randomness_from(seed, torch.device("cpu")):
+        drawing = task("samples", drawn, self.config.medium.kind)
+        with torch.no_grad(), randomness_from(seed, torch.device("cpu")), drawing as advance:
             for part in self.latents(drawn, seed).split(together):
                 samples += self.config.medium.displayable(self.network(part), self.vocabulary)
+                advance(len(part))
         return samples[:count]
 
 

@@ -1,6 +1,6 @@
 """Whether a folder is free for a run, holds this very run, or another one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,15 +48,23 @@ class Claim:
             ValueError: if it was scored otherwise before.
         """
         now = dict(evaluator.lower_is_better)
+        self.check_scoring(now)
+        self.description = replace(
+            self.description, lower_is_better=now, floor=dict(evaluator.floor)
+        )
+        self.folder.write_config(self.description.to_json())
+
+    def check_scoring(self, now: Mapping[str, bool]) -> None:
+        """Whether the run was scored by the numbers of these names before, if it was.
+
+        Raises:
+            ValueError: if it was not.
+        """
         if self.record is not None and (then := self.record.description.lower_is_better) != now:
             raise ValueError(
                 f"{self.folder.path} was scored by {', '.join(then) or 'none'}, this would be "
                 f"{', '.join(now) or 'none'}; give the same `weights`, or another `directory`"
             )
-        self.description = replace(
-            self.description, lower_is_better=now, floor=dict(evaluator.floor)
-        )
-        self.folder.write_config(self.description.to_json())
 
     def note_changing(self, configuration: dict[str, Any]) -> None:
         """What of the description is no setting, for training has changed it by now."""

@@ -16,6 +16,7 @@ from ttur.runtime import checkpoint
 from ttur.runtime.description import Count, Whole, from_json, to_json
 from ttur.runtime.distributed import pick_device
 from ttur.runtime.errors import kind_of
+from ttur.runtime.showing import ShowProgress, takes_long
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
 from ttur.timescales.orders import Order, discriminator_first
@@ -38,6 +39,7 @@ from ttur.training.starting import claimed
 OWN_NETWORKS = "own"  # the kind of model that a user brings
 
 
+@takes_long
 def train(
     generator: nn.Module,
     discriminator: nn.Module,
@@ -72,6 +74,7 @@ def train(
     report: Callable[[Progress], None] | None = None,
     say: Say = lambda message: None,
     on_interrupt: Literal["raise", "return"] = "raise",
+    progress: ShowProgress = None,
 ) -> RunRecord:
     """Train two networks of your own against each other in `directory`; again = continue.
 
@@ -117,6 +120,8 @@ def train(
         report: called after every log and evaluation, and at the end, with where the run stands.
         on_interrupt: after Ctrl-C or SIGTERM the run is saved; then KeyboardInterrupt is raised, so
             that no loop around this call goes on, or with "return" the record comes back.
+        progress: True shows how far it is, as `ttur.show_progress` does, which says what else it
+            may be; in a notebook it is shown unless this is False.
 
     Samples are drawn from a copy of the generator in evaluation mode. A concluded run is read back,
     and its weights are given to the networks. When a folder is continued, everything that was

@@ -27,7 +27,7 @@ from ttur.features.extractors import Extractor
 from ttur.metrics.inception_score import SPLITS, inception_distance
 from ttur.runtime import digests
 from ttur.runtime.errors import closest
-from ttur.runtime.progress import counted, task
+from ttur.runtime.progress import task
 
 LEVELS = range(4)
 
@@ -108,11 +108,15 @@ def disturbance_study(
     batches = _batches(images, reference, batch_size)
     real = _side(batches, comparison, "real", "the reference", len(reference))
 
+    levels = 1 + len(disturbances) * (len(LEVELS) - 1)
+    places = iter(range(levels))
+
     def measure(disturbance: Disturbance, level: int) -> tuple[float, float]:
         alpha = disturbance.alphas[level]
         batches = _disturbed_batches(images, disturbed, batch_size, disturbance, alpha)
-        title = f"{disturbance.name} level {level}"
-        made = comparison.of(real, _side(batches, comparison, "generated", title, count))
+        title, place = f"{disturbance.name} level {level}", next(places)
+        with task("level", levels, "levels", done=place, later=levels - place - 1):
+            made = comparison.of(real, _side(batches, comparison, "generated", title, count))
         distance, score = made[fd_name], made[is_name]
         say(f"{title} (α {alpha:g}): {fd_name} {distance:.4g}, {is_name} {score:.4g}")
         return distance, score
@@ -120,7 +124,7 @@ def disturbance_study(
     # Level 0 leaves every image as it is: measured once, for all.
     undisturbed = measure(disturbances[0], 0)
     rows: list[DisturbanceRow] = []
-    for disturbance in counted(disturbances, "disturbances", "disturbances"):
+    for disturbance in disturbances:
         values = [undisturbed, *(measure(disturbance, level) for level in LEVELS[1:])]
         rows.extend(_rows(disturbance, values, count))
     return DisturbanceStudy(

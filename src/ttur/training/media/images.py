@@ -1,6 +1,6 @@
 """Images: uint8 pixels of a data set, grids of samples, scores in the features of a network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,12 +16,16 @@ from ttur.data import catalogue
 from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
 from ttur.evaluation.comparison import Comparison
-from ttur.evaluation.metric_names import parse_metrics
+from ttur.evaluation.measure import Settings
+from ttur.evaluation.metric_names import measures, parse_metrics
+from ttur.features.designs import DESIGNS
+from ttur.features.extractors import expected_fingerprint, missing_weights
 from ttur.features.resize import check_protocol
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime import digests
 from ttur.runtime.description import STRICT, Count
 from ttur.runtime.files import replacement
+from ttur.runtime.progress import counted, task
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -30,6 +34,7 @@ from ttur.training.rendering import Rendering, reference
 
 GRID_SIDE = 8
 REAL_BATCH = 250  # real images at once in the feature network
+_OF_SAMPLES = ("generated", "evaluation_samples")  # whose number it is, and how it was said
 
 
 def _known_protocol(name: str) -> str:
@@ -131,17 +136,7 @@ class ImageMedium(Medium):
 
         if scoring.metric == "none":
             return Evaluator("none", None, write_samples)
-        kinds, extractor = parse_metrics(scoring.metric)
-        comparison = Comparison.of_names(
-            kinds,
-            extractor=extractor,
-            protocol=scoring.protocol,
-            weights=weights,
-            device=drawing.device,
-            interval=False,
-            kid_subset_size=scoring.kid_subset_size,
-        )
-        comparison.check_count(scoring.evaluation_samples, "generated", "evaluation_samples")
+        comparison = _comparison(scoring, drawing.device, weights)
         wanted, there = scoring.reference_images, len(self.data.images)
         if wanted is not None and wanted > there:
             say(f"the reference is all {there:,} images of {self.data.name}, not {wanted:,}")
@@ -151,12 +146,30 @@ class ImageMedium(Medium):
 
         def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
             drawn = comparison.collect("generated")
-            for pixels in generated_pixels(scoring, drawing, generator, poll):
-                drawn.update(pixels)
+            with task("scoring", scoring.evaluation_samples, "images") as advance:
+                for pixels in generated_pixels(scoring, drawing, generator, poll):
+                    drawn.update(pixels)
+                    advance(len(pixels))
             found = comparison.of(real, drawn.side())
             return {made.metric: made.value for made in found.measurements}
 
         return Evaluator(comparison.headline, score, write_samples, comparison.directions)
+
+    def rehearse(
+        self, scoring: ImageScoring, *, device: torch.device, weights: Path | str | None, say: Say
+    ) -> Mapping[str, bool] | None:
+        if scoring.metric == "none":
+            return {}
+        kinds, extractor = parse_metrics(scoring.metric)
+        if weights is None and (missing := missing_weights(extractor)):
+            expected_fingerprint(extractor, scoring.protocol, "float32")
+            settings = Settings(kid_subset_size=scoring.kid_subset_size)
+            Comparison(tuple(measures(kinds)), None, settings).check_count(
+                scoring.evaluation_samples, *_OF_SAMPLES, DESIGNS[extractor].dimension
+            )
+            say(f"to be downloaded first: {missing}")
+            return None
+        return _comparison(scoring, device, weights).directions
 
     @classmethod
     def displayable(cls, outputs: Tensor, vocabulary: tuple[str, ...]) -> Sequence[np.ndarray]:
@@ -176,9 +189,27 @@ class ImageMedium(Medium):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise FileExistsError(f"{out} is not an empty folder; choose an empty or new `out`")
         out.mkdir(parents=True, exist_ok=True)
-        for index, pixels in enumerate(samples):
+        for index, pixels in enumerate(counted(samples, f"writing {out}", "images")):
             Image.fromarray(pixels).save(out / f"{index:06d}.png")
         return f"{out}\n"
+
+
+def _comparison(
+    scoring: ImageScoring, device: torch.device, weights: Path | str | None
+) -> Comparison:
+    """What measures, once it is known that so many samples are enough for it."""
+    kinds, extractor = parse_metrics(scoring.metric)
+    comparison = Comparison.of_names(
+        kinds,
+        extractor=extractor,
+        protocol=scoring.protocol,
+        weights=weights,
+        device=device,
+        interval=False,
+        kid_subset_size=scoring.kid_subset_size,
+    )
+    comparison.check_count(scoring.evaluation_samples, *_OF_SAMPLES)
+    return comparison
 
 
 def _grid_latents(drawing: Drawing) -> Tensor:

@@ -1,7 +1,7 @@
 """The contract of a medium, one kind of samples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,6 +66,15 @@ class Medium(ABC):
 
         It is looked at every so many updates, and after the last. What is missing is missed now.
         """
+
+    def rehearse(
+        self, scoring: Any, *, device: torch.device, weights: Path | str | None, say: Say
+    ) -> Mapping[str, bool] | None:
+        """Refuse what `evaluator` would refuse, at once; what would be downloaded is said.
+
+        The numbers that there will be, as `Evaluator.lower_is_better`; None if not known yet.
+        """
+        return None
 
     @classmethod
     @abstractmethod

@@ -20,6 +20,7 @@ from ttur.metrics.ngrams import jensen_shannon, ngram_models
 from ttur.models.description import ModelDescription, SampleShape
 from ttur.runtime.description import STRICT, Count
 from ttur.runtime.files import replacement
+from ttur.runtime.progress import task
 from ttur.runtime.randomness import Stream
 from ttur.training.contracts import Evaluator, Poll, Say
 from ttur.training.drawing import Drawing
@@ -128,10 +129,12 @@ class SentenceMedium(Medium):
             """`count` sentences of a stream of latents; `poll` is called before each batch."""
             rng, batches = drawing.rng(index), []
             network = drawing.evaluation_copy(generator, drawing.latents(1, rng))
-            for start in range(0, count, scoring.evaluation_batch_size):
-                poll()
-                some = min(scoring.evaluation_batch_size, count - start)
-                batches.append(likeliest(network(drawing.latents(some, rng))))
+            with task("scoring", count, "sentences") as advance:
+                for start in range(0, count, scoring.evaluation_batch_size):
+                    poll()
+                    some = min(scoring.evaluation_batch_size, count - start)
+                    batches.append(likeliest(network(drawing.latents(some, rng))))
+                    advance(some)
             return np.concatenate(batches)
 
         def write_samples(generator: nn.Module, path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import ttur as face
 from onlooking import Recorder
 from ttur.cli import app
-from ttur.cli.board import Board, duration
+from ttur.runtime.board import Board, duration
 from ttur.runtime.progress import onlooker, shown_to, task
 
 ERASED = "\x1b[2K"
@@ -96,7 +96,7 @@ def test_a_terminal_has_a_bar_after_two_seconds_and_nothing_at_the_end(terminal,
         ended = capsys.readouterr().err
         with task("quick"):
             board.look()
-    assert frames(shown) == ["features of B ━━━━╌╌╌╌╌ 200/400 · 30.0 images/s · 0:07 left"]
+    assert frames(shown) == ["features of B ━━━━━╌╌╌╌╌ 200/400 · 30.0 images/s · 0:07 left"]
     assert frames(ended)[-1:] in ([], frames(shown))
     assert ended.endswith(ERASED)
     assert "?25l" not in shown  # a killed process would leave no cursor
@@ -196,6 +196,62 @@ def test_an_evaluation_reports_both_sides_and_its_metrics_and_no_number_changes(
     assert {("images", 25), ("images", 35), ("blocks", 1)} <= known
     assert {"fid", "interval", "precision_recall"} <= {t.title for t in recorder.tasks}
     assert all(task.done == task.total for task in recorder.tasks if task.total is not None)
+
+
+SCORES = (
+    "fd_digits 9.883 (best 9.7 @ 50)",
+    "fd_digits 9.883 (best 9.7)",
+    "9.883 (best 9.7)",
+    "9.883",
+)
+FULL = "550/1,000 · fd_digits 9.883 (best 9.7 @ 50) · 17.0 updates/s · 0:26 left"
+OF_A_RUN = {
+    140: f"ttur_1e-3_5e-4 seed 0 {'━' * 13}{'╌' * 12} {FULL} · D 0.529 · G 1.930",
+    120: f"ttur_1e-3_5e-4 seed 0 {'━' * 8}{'╌' * 7} {FULL} · D 0.529",
+    80: "ttur_1e-3_5e-4 seed 0 ━━━╌╌╌╌ 550/1,000 · fd_digits 9.883 (best 9.7) · 0:26 left",
+    60: "…5e-4 seed 0 ━━━╌╌╌ 550/1,000 · 9.883 (best 9.7) · 0:26 left",
+    42: "…5e-4 seed 0 550/1,000 · 9.883 · 0:26 left",
+}
+
+
+@pytest.mark.parametrize("columns", OF_A_RUN)
+def test_a_narrow_terminal_keeps_updates_distance_and_time(
+    terminal, clock, capsys, monkeypatch, columns
+):
+    """Losses go first, then the speed; half of it is done, in 32 s of training."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with Board(clock=clock) as board, task("ttur_1e-3_5e-4 seed 0", 1000, "updates") as run:
+        run.headline, run.notes = SCORES, ("D 0.529", "G 1.930")
+        run(6)
+        board.look()
+        clock.now += 32
+        run(544)
+        board.look()
+        (shown,) = frames(capsys.readouterr().err)
+    assert len(shown) <= columns
+    assert shown == OF_A_RUN[columns]
+
+
+def test_time_of_all_runs_follows_from_that_of_the_one_within(terminal, clock, capsys):
+    """Run 3 of 4 is half done after 10 s of training; one of twice its length is to come. An
+    evaluation of 5 s is to come in this one, of two in all."""
+    trained = Clock()
+    with Board(clock=clock) as board, task("run", 4, "runs", done=2, later=2.0):
+        with task("orig seed 1", 20, "updates") as run:
+            run.clock, run.beside = trained, lambda done: 5.0 if done else 10.0
+            run(1)
+            board.look()
+            clock.now, trained.now = clock.now + 100, trained.now + 9
+            run(9)
+            board.look()
+            with task("scoring", 50_000, "images") as advance:
+                advance(12_000)
+                clock.now += 3
+                board.look()
+        lines = "\n".join(frames(capsys.readouterr().err)).splitlines()
+    assert "orig seed 1 ━━━━━━━╌╌╌╌╌╌╌ 10/20 · 1.0 updates/s · 0:15 left" in lines
+    assert f"run 3 of 4 {'━' * 18}{'╌' * 12} 1:15 left" in lines  # 15 + 2 × 30
+    assert any(each.endswith("12,000/50,000 · 0:03 so far") for each in lines)
 
 
 @pytest.mark.parametrize(
