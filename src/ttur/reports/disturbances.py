@@ -192,4 +192,6 @@ def _finish(
     handles, labels = first.get_legend_handles_labels()
     if len(labels) > 1:
         legend(figure, style, handles, labels)
+    for _ in range(2):  # images above panels are as high as these: the layout needs rounds
+        figure.draw_without_rendering()
     return save(figure, path)

@@ -1,5 +1,6 @@
 """How figures look: their size, colours and line styles, and what whoever asks for them chooses."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,6 +152,9 @@ class Style:
     def drawing(self) -> Iterator[None]:
         """Figures made and written within have the letters and lines of the style."""
         small = self.text - 1
+        fonts = logging.getLogger("fontTools")  # it doubts the dates of fonts that it embeds
+        level = fonts.level
+        fonts.setLevel(logging.ERROR)
         with rc_context(
             {
                 "font.size": self.text,
@@ -177,7 +181,10 @@ class Style:
                 "savefig.dpi": 300,
             }
         ):
-            yield
+            try:
+                yield
+            finally:
+                fonts.setLevel(level)
 
 
 PLAIN = Style()
