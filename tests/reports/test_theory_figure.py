@@ -33,6 +33,7 @@ def test_what_was_predicted_is_in_the_legend_in_no_colour(drawn, tmp_path):
     curves += [Curve("limit", X, X - c, style="faint", colour=c) for c in (0, 1)]
     axes = axes_of(drawn, tmp_path, *curves)
     legend = axes.get_legend()
+    assert legend is not None
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["$a$ = 0", "$a$ = 1", "limit", "predicted"]
     assert [line.get_color() for line in legend.get_lines()][2:] == ["0.3", "0.3"]
@@ -46,7 +47,9 @@ def test_the_legend_stands_below_the_panel(drawn, tmp_path):
     axes = axes_of(drawn, tmp_path, Curve("one", X, X))
     figure = drawn[0]
     figure.draw_without_rendering()
-    assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().y1 < axes.get_window_extent().y0
 
 
 def test_lines_that_cover_each_other_are_of_falling_width(drawn, tmp_path):
