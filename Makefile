@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-extras lint
+.PHONY: demo test test-extras lint pictures
 
 demo: .venv/installed
 	$(BIN)/ttur run demo
@@ -16,6 +16,10 @@ test: .venv/installed-test
 # What takes minutes, kills at random moments, or other tools beside ours.
 test-extras: .venv/installed-extras
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m extras
+
+# Pictures of README and docs that the present code would draw otherwise: minutes, for the theory.
+pictures: .venv/installed
+	$(BIN)/python tools/pictures.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check

@@ -470,7 +470,7 @@ def test_samples_and_report_of_a_run(ttur, tmp_path):
     code, out, _ = ttur(f"sample {run} --count 9 --grid grid.png")
     assert (code, out.strip()) == (0, "grid.png")
     with Image.open("grid.png") as grid:
-        assert grid.size == (48, 48)
+        assert grid.size == (416, 416)  # three of 16 px, eight times as large, and gaps of 8
     ttur(f"sample {run} --count 5 --out five --seed 1")
     ttur(f"sample {run} --count 3 --out three --seed 1 --best")
     assert len(list(Path("five").glob("*.png"))) == 5

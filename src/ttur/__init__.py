@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ttur.features.extractors import load_extractor as load_extractor
     from ttur.losses import Losses as Losses
     from ttur.perturbation.monitor import PerturbationMonitor as PerturbationMonitor
+    from ttur.reports.report import report as report
+    from ttur.reports.style import Style as Style
     from ttur.runtime.showing import show_progress as show_progress
     from ttur.timescales.assumptions import check_step_sizes as check_step_sizes
     from ttur.timescales.orders import Round as Round
@@ -59,6 +61,7 @@ _PUBLIC = {
     "PerturbationMonitor": "ttur.perturbation.monitor",
     "PowerLaw": "ttur.timescales.step_sizes",
     "Round": "ttur.timescales.orders",
+    "Style": "ttur.reports.style",
     "SwanLab": "ttur.tracking.init_log_finish",
     "TensorBoard": "ttur.tracking.tensorboard",
     "Trackio": "ttur.tracking.init_log_finish",
@@ -73,6 +76,7 @@ _PUBLIC = {
     "load_generator": "ttur.training.sampling",
     "read_runs": "ttur.training.record",
     "reconstruction": "ttur.evaluation.reconstruction",
+    "report": "ttur.reports.report",
     "run": "ttur.experiments.running",
     "save_features": "ttur.evaluation.reference",
     "show_progress": "ttur.runtime.showing",

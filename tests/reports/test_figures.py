@@ -1,10 +1,11 @@
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -20,11 +21,18 @@ from reports.records import (
 )
 from ttur.analysis.groups import group_runs
 from ttur.analysis.probes import QUANTITIES
-from ttur.reports.figures import draw_report, figure_path
+from ttur.reports.figures import draw_report
 from ttur.reports.losses import draw_losses
+from ttur.reports.page import figure_path
 from ttur.reports.perturbation import draw_monitor
+from ttur.reports.style import Style, marks
 from ttur.training.events import Probe
 from ttur.training.record import Published, RunRecord
+
+# Deuteranopia, Machado, Oliveira, Fernandes (2009), table 1, severity 1.
+MACHADO = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+)
 
 
 @pytest.fixture
@@ -33,11 +41,10 @@ def drawn(monkeypatch) -> dict[str, Figure]:
     figures = {}
 
     def keep(figure: Figure, path: Path) -> Path:
-        plt.close(figure)
         figures[path.name] = figure
         return path
 
-    for module in ("figures", "losses", "perturbation"):
+    for module in ("figures", "over_updates"):
         monkeypatch.setattr(f"ttur.reports.{module}.save", keep)
     return figures
 
@@ -55,32 +62,49 @@ def bands_of(axes: Axes) -> list[tuple[float, float]]:
     return [(v[:, 1].min(), v[:, 1].max()) for v in vertices]
 
 
-def test_curves_show_mean_band_and_the_published_curve_dashed(drawn):
+def told(figure: Figure) -> str:
+    """What stands above the entries of the legend."""
+    (legend,) = figure.legends
+    return legend.get_title().get_text().replace("\n", " ")
+
+
+def entries(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_curves_show_mean_band_single_runs_and_the_published_curve_with_its_band(drawn):
     draw_report(group_runs(RUNS), Path("curves.png"))
     (axes,) = drawn["curves.png"].axes
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("generator updates", "fid")
-    lines = lines_of(axes)
-    single = lines["orig 5e-4 (2 runs)"]
-    assert single.get_ydata() == pytest.approx([65.0, 65.0])
-    published = lines["orig 5e-4, published"]
-    assert published.get_linestyle() == "--"
-    assert published.get_color() == single.get_color() == "tab:orange"
-    assert lines["orig 2e-4, published"].get_color() == "tab:green"  # not run: a colour of its own
-    assert lines["TTUR 1e-4 5e-4, published"].get_color() == "tab:red"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("generator updates", "FID")
+    lines = axes.get_lines()
+    assert [heights(line) for line in lines[1:4]] == [[60, 50], [70, 80], [65, 65]]
+    thin, single = lines[1], lines[3]
+    assert thin.get_linewidth() < single.get_linewidth() / 2
+    published = next(line for line in lines if line.get_label() == "published")
+    assert (published.get_marker(), published.get_markerfacecolor()) == ("o", "white")
     assert (50, 80) in bands_of(axes)
+    # Of orig 1e-4 the paper's figure has 105 at 10,000 updates, from 94 to 122 (spec I.3).
+    high = max(high for _, high in bands_of(axes))
+    assert high == pytest.approx(122, abs=1)
+    assert entries(drawn["curves.png"]) == [
+        "orig 1e-4 (1 run)",
+        "orig 5e-4 (2 runs)",
+        "TTUR, D 1e-4, G 5e-4 (2 runs, 1 diverged)",
+        "published",
+        "orig 2e-4, published",
+    ]
+    title = drawn["curves.png"].get_suptitle()
+    assert title == "DCGAN on CIFAR-10"
 
 
 def test_the_band_is_that_of_the_experiment_or_the_one_asked_for(drawn):
     """By hand: 50 and 80 deviate by 15 · √2."""
     groups = group_runs(RUNS[:2])
-    draw_report(groups, Path("x.png"), band="std")
+    draw_report(groups, Path("x.png"), Style(band="std"))
     (axes,) = drawn["x.png"].axes
     assert bands_of(axes)[0] == pytest.approx((65 - 15 * 2**0.5, 65 + 15 * 2**0.5))
-    legend = axes.get_legend()
-    assert legend is not None
-    assert "std" in legend.get_title().get_text()
-    with pytest.raises(ValueError, match=r"no band 'max'.*min-max"):
-        draw_report(groups, Path("x.png"), band="max")
+    assert "± one standard deviation" in told(drawn["x.png"])
     as_in_v3 = [described(run, published=Published(band="std")) for run in RUNS[:2]]
     draw_report(group_runs(as_in_v3), Path("v3.png"))
     (theirs,) = drawn["v3.png"].axes
@@ -92,12 +116,15 @@ def test_a_mean_over_fewer_runs_is_narrow_and_a_cross_marks_the_end_of_the_other
     diverged = record("orig_1e-4", 1, {1: 80.0, 5000: 90.0}, outcome="diverged@7000")
     draw_report(group_runs([longer, diverged]), Path("x.png"))
     (axes,) = drawn["x.png"].axes
-    label = "orig 1e-4 (2 runs, 1 diverged); narrow: fewer"
-    both, one, cross, *_ = axes.get_lines()
-    assert both.get_label() == label
+    first, second, both, one, cross, *_ = axes.get_lines()
+    assert both.get_label() == "orig 1e-4"
+    assert (heights(first), heights(second)) == ([80, 40, 30, 20], [80, 90])
     assert (heights(both), heights(one)) == ([80, 65], [30, 20])
-    assert one.get_linewidth() < both.get_linewidth() / 2
+    assert one.get_linewidth() <= both.get_linewidth() / 2
     assert (cross.get_marker(), heights(cross)) == ("x", [90])
+    said = told(drawn["x.png"])
+    assert "narrow where fewer are left" in said
+    assert "× orig 1e-4, seed 1, diverged at update 7,000: non-finite generator loss" in said
 
 
 def test_a_published_fid_is_drawn_beside_no_other_metric_and_runs_of_the_paper_only(drawn):
@@ -105,7 +132,8 @@ def test_a_published_fid_is_drawn_beside_no_other_metric_and_runs_of_the_paper_o
     for other in (metric, described(RUNS[0], published=Published())):
         draw_report(group_runs([other]), Path("x.png"))
         (axes,) = drawn["x.png"].axes
-        assert axes.get_ylabel() == other.evaluations[0].metric
+        names = {"fid": "FID", "fd_cifar10": "Fréchet distance\n(CIFAR-10 features)"}
+        assert axes.get_ylabel() == names[other.evaluations[0].metric]
         assert not any("published" in label for label in lines_of(axes))
 
 
@@ -122,18 +150,16 @@ def test_experiments_in_one_panel_are_told_apart(drawn):
     draw_report(group_runs([RUNS[2], other]), Path("x.png"))
     (axes,) = drawn["x.png"].axes
     lines = lines_of(axes)
-    assert {"dcgan_cifar10, orig 1e-4 (1 run)", "dcgan_cifar10_small, orig 1e-4 (1 run)"} < {*lines}
+    assert {"dcgan_cifar10, orig 1e-4", "dcgan_cifar10_small, orig 1e-4"} < {*lines}
 
 
 def test_runs_that_were_not_scored_have_losses_only(drawn):
     """Figure A51."""
     run = record("orig_5e-4", 0, {}, name="dcgan_celeba_losses")
     groups = group_runs([with_logs(run, discriminator_loss=[1.0], generator_loss=[2.0])])
-    assert draw_report(groups, Path("x.png"), ["updates"]) == []
+    assert draw_report(groups, Path("x.png"), Style(against=("updates",))) == []
     assert draw_losses(groups, Path("losses.png")) == Path("losses.png")
     assert set(drawn) == {"losses.png"}
-    with pytest.raises(ValueError, match="no axis 'weeks'"):
-        draw_report(groups, Path("x.png"), ["weeks"])
 
 
 def test_a_figure_without_a_suffix_is_a_png_and_what_is_no_figure_is_refused():
@@ -144,9 +170,94 @@ def test_a_figure_without_a_suffix_is_a_png_and_what_is_no_figure_is_refused():
         figure_path(Path("x.txt"))
 
 
-def test_an_axis_that_does_not_exist_offers_the_closest():
-    with pytest.raises(ValueError, match=r"no axis 'minute'.*did you mean minutes"):
-        draw_report(group_runs(RUNS), Path("x.png"), ["minute"])
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"size": "poster"}, r"no size 'poster'.*did you mean page"),
+        ({"against": ("minute",)}, r"no axis 'minute'.*did you mean minutes"),
+        ({"band": "max"}, r"no band 'max'.*min-max"),
+        ({"y_limits": (5.0, 1.0)}, r"`y_limits` as LOW,HIGH, got 5,1"),
+    ],
+)
+def test_a_style_refuses_what_there_is_not(choice, said):
+    with pytest.raises(ValueError, match=said):
+        Style(**choice)
+
+
+def test_limits_scale_title_and_names_are_those_asked_for(drawn):
+    """A name goes by the label or by the title."""
+    groups = group_runs(RUNS[:3])
+    labels = {"orig_5e-4": "fast", "orig 1e-4": "slow"}
+    style = Style(y_limits=(10.0, 100.0), log=True, title="Mine", labels=labels)
+    draw_report(groups, Path("x.png"), style)
+    (axes,) = drawn["x.png"].axes
+    assert axes.get_ylim() == (10, 100)
+    assert axes.get_yscale() == "log"
+    assert drawn["x.png"].get_suptitle() == "Mine"
+    assert {"fast (2 runs)", "slow (1 run)"} < {*lines_of(axes)}
+    draw_report(groups, Path("none.png"), Style(title=""))
+    assert drawn["none.png"].get_suptitle() == ""
+    with pytest.raises(ValueError, match=r"no setting 'orig_5e-5' for `labels`.*orig_5e-4"):
+        Style(labels={"orig_5e-5": "x"}).check_labels(groups)
+
+
+def test_a_figure_is_as_wide_as_its_place_and_its_letters_as_large(drawn):
+    groups = group_runs(RUNS)
+    for size, inches, points in (("column", 3.4, 8.0), ("page", 7.0, 8.5), ("slide", 13.0, 16.0)):
+        draw_report(groups, Path("x.png"), Style(size=size))
+        figure = drawn["x.png"]
+        assert figure.get_figwidth() == pytest.approx(inches)
+        assert figure.axes[0].xaxis.label.get_fontsize() == pytest.approx(points)
+
+
+def luminance(colour: str) -> float:
+    """Of linear light (IEC 61966-2-1)."""
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels > 0.04045, ((channels + 0.055) / 1.055) ** 2.4, channels / 12.92)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_a_setting_has_one_mark_that_survives_colour_blindness_and_grey():
+    """Four settings of the paper, and two with two rates each: dashes or lightness differ."""
+    both_two = [at_rates(record("orig_5e-4", 0, {5: 1.0}), b, 5e-4) for b in (1e-4, 2e-4)]
+    for runs in (RUNS, both_two):
+        found = list(marks(group_runs(runs)).values())
+        assert len({mark.colour for mark in found}) == len(found) == len({m.dashes for m in found})
+        for one, other in combinations(found, 2):
+            seen = [MACHADO @ np.array(to_rgb(mark.colour)) for mark in (one, other)]
+            assert np.abs(seen[0] - seen[1]).max() > 0.1
+    # On white, none is too light to be seen.
+    assert max(luminance(mark.colour) for mark in found) < 0.5
+
+
+def test_the_mark_of_a_setting_is_the_same_in_every_figure(drawn):
+    runs = [replace(with_logs(run, discriminator_loss=[1.0]), probes=(probe(0.5),)) for run in RUNS]
+    groups = group_runs(runs)
+    draw_report(groups, Path("x.png"))
+    draw_losses(groups, Path("losses.png"))
+    draw_monitor(groups, Path("monitor.png"))
+    for group in groups:
+        mark = marks(groups)[group.experiment, group.title]
+        name = Style().setting(group)
+        for figure in drawn.values():
+            lines = [line for line in figure.axes[0].get_lines() if line.get_label() == name]
+            named = [ln for ln in figure.axes[0].get_lines() if name in str(ln.get_label())]
+            assert {line.get_color() for line in lines or named} >= {mark.colour}
+
+
+def test_what_the_paper_enlarges_has_a_second_panel(drawn):
+    zoomed = Published(zoom={"fid": (6000.0, 10_000.0)})
+    values = {1: 400.0, 5000: 90.0, 7000: 40.0, 10_000: 30.0}
+    for experiment in ("a", "b"):  # the second is over before
+        run = elsewhere(record("orig_1e-4", 0, values), experiment)
+        values = {1: 400.0, 5000: 90.0}
+        draw_report(group_runs([described(run, published=zoomed)]), Path(f"{experiment}.png"))
+    _, part = drawn["a.png"].axes
+    assert part.get_xlim() == (6000, 10_000)
+    assert part.get_title() == "enlarged"
+    low, high = part.get_ylim()
+    assert 28 < low < 30 < 40 < high < 42
+    assert len(drawn["b.png"].axes) == 1
 
 
 def language(
@@ -176,12 +287,12 @@ def test_sentences_are_drawn_as_figure_7_against_minutes_and_updates(drawn):
     assert [path.name for path in figures] == ["curves.png", "curves-fine.png"]
     panels = drawn["curves.png"].axes
     assert [(p.get_xlabel(), p.get_ylabel()) for p in panels] == [
-        ("minutes of training", "jsd_4"),
-        ("minutes of training", "jsd_6"),
-        ("generator updates", "jsd_4"),
-        ("generator updates", "jsd_6"),
+        ("minutes of training", "JSD, 4-grams"),
+        ("minutes of training", "JSD, 6-grams"),
+        ("generator updates", "JSD, 4-grams"),
+        ("generator updates", "JSD, 6-grams"),
     ]
-    title = "TTUR 3e-4 1e-4 (2 runs)"
+    title = "TTUR, D 3e-4, G 1e-4 (2 runs)"
     minutes, updates = lines_of(panels[0])[title], lines_of(panels[2])[title]
     # By hand: the mean of both seeds' seconds at an update, (6,000 + 12,000) / 120 minutes.
     assert minutes.get_xdata() == pytest.approx([150, 650])
@@ -189,25 +300,37 @@ def test_sentences_are_drawn_as_figure_7_against_minutes_and_updates(drawn):
     assert minutes.get_ydata() == pytest.approx([0.55, 0.35])
     assert lines_of(panels[1])[title].get_ydata() == pytest.approx([0.9, 0.75])
     assert (0.3, 0.6) in bands_of(panels[0])
-    for panel, floor in zip(panels, (0.2, 0.6, 0.2, 0.6), strict=True):
-        assert heights(lines_of(panel)[f"real samples ({floor})"]) == [floor, floor]
     fine = drawn["curves-fine.png"].axes[0]
     assert lines_of(fine)[title].get_ydata() == pytest.approx([0.3])
+
+
+def test_what_real_samples_score_is_drawn_if_it_is_near_and_told_if_not(drawn):
+    """From 0.6 to 0.4: the floor 0.5 lies within, 0.35 just below, 0.01 far below."""
+    runs = [record("orig_1e-4", 0, {1: 0.6, 9: 0.4}, metric="jsd_4")]
+    for floor in (0.5, 0.35, 0.01):
+        draw_report(group_runs([described(runs[0], floor={"jsd_4": floor})]), Path("x.png"))
+        (axes,) = drawn["x.png"].axes
+        texts = [text.get_text() for text in axes.texts]
+        if floor == 0.01:
+            assert texts == ["↓ real samples (0.01)"]
+            assert axes.get_ylim()[0] > 0.3
+        else:
+            assert heights(lines_of(axes)["real samples"]) == [floor, floor]
+            assert texts == []
 
 
 def test_published_minutes_are_drawn_against_minutes_only_and_for_the_billion_words_only(drawn):
     """The published ones have evaluation in them (J.23), which those of training alone have not:
     there it is said."""
     axes = ["minutes", "total_minutes", "updates", "both_players"]
-    draw_report(group_runs(SPOKEN), Path("x.png"), axes)
+    draw_report(group_runs(SPOKEN), Path("x.png"), Style(against=tuple(axes)))
     published = [
         {label for label in lines_of(panel) if "published" in label}
         for panel in drawn["x.png"].axes
     ]
-    both = {"orig 1e-4, published", "TTUR 3e-4 1e-4, published"}
-    told = {f"{label}, evaluation included" for label in both}
-    assert published == [told] * 2 + [both] * 2 + [set()] * 4
-    series = lines_of(drawn["x.png"].axes[1])["orig 1e-4, published, evaluation included"]
+    told = {"published, evaluation included"}
+    assert published == [told] * 2 + [{"published"}] * 2 + [set()] * 4
+    series = lines_of(drawn["x.png"].axes[1])["published, evaluation included"]
     assert min(heights(series)) > 0.75  # of JSD-6, not of JSD-4
     small = language("orig_1e-3", 0, [(100, 60000, 0.7, 0.95)], "language_demo")
     draw_report(group_runs([small]), Path("x.png"))
@@ -216,7 +339,8 @@ def test_published_minutes_are_drawn_against_minutes_only_and_for_the_billion_wo
 
 def test_what_curves_are_drawn_against(drawn):
     """Ten critic updates for one; each evaluation took half a minute and is in the total."""
-    draw_report(group_runs(SPOKEN), Path("x.png"), ["both_players", "total_minutes"])
+    style = Style(against=("both_players", "total_minutes"))
+    draw_report(group_runs(SPOKEN), Path("x.png"), style)
     both, _, total, _ = (
         lines_of(panel)["orig 1e-4 (1 run)"].get_xdata() for panel in drawn["x.png"].axes
     )
@@ -225,42 +349,29 @@ def test_what_curves_are_drawn_against(drawn):
 
 
 def test_losses_of_both_players_and_begans_quantities(drawn):
+    """A panel for each, all settings in it, one legend."""
     losses = {"discriminator_loss": [1.0, 0.5], "generator_loss": [2.0, None]}
     runs = [with_logs(RUNS[2], **losses), with_logs(RUNS[3], **losses, k=[0.1, 0.2])]
     assert draw_losses(group_runs(runs), Path("losses.png")) == Path("losses.png")
     panels = drawn["losses.png"].axes
-    assert [panel.get_title() for panel in panels[:2]] == [
-        "dcgan_cifar10, orig 1e-4",
-        "dcgan_cifar10, TTUR 1e-4 5e-4",
+    assert [panel.get_ylabel().replace("\n", " ") for panel in panels] == [
+        "loss of the discriminator",
+        "loss of the generator",
+        "BEGAN's k",
     ]
     lines = [lines_of(panel) for panel in panels]
-    assert heights(lines[0]["discriminator loss"]) == [1.0, 0.5]
-    assert heights(lines[0]["generator loss"]) == [2.0]  # a loss that is not finite has no point
-    assert (lines[2], heights(lines[3]["k"])) == ({}, [0.1, 0.2])
+    two = "TTUR, D 1e-4, G 5e-4"
+    assert heights(lines[0]["orig 1e-4"]) == [1.0, 0.5]
+    assert heights(lines[1]["orig 1e-4"]) == [2.0]  # a loss that is not finite has no point
+    assert ([*lines[2]], heights(lines[2][two])) == ([two], [0.1, 0.2])
+    assert entries(drawn["losses.png"]) == ["orig 1e-4", two]
     assert draw_losses(group_runs(RUNS), Path("none.png")) is None
 
 
-def test_losses_of_many_settings_stand_in_rows_of_four_on_one_scale(drawn):
-    """Ten settings: 4, 4, 2. The sixth has the highest loss, the last one alone a k."""
-    runs = []
-    for index in range(10):
-        series: dict[str, list[float | None]] = {"k": [0.5]} if index == 9 else {}
-        height = 70.0 if index == 5 else 1.0
-        run = own_networks(RUNS[0], f"orig_{index + 1}e-4")
-        runs.append(with_logs(run, discriminator_loss=[height], generator_loss=[0.0], **series))
-    draw_losses(group_runs(runs), Path("losses.png"))
-    figure = drawn["losses.png"]
-    grid = figure.axes[0].get_gridspec()
-    assert (grid.nrows, grid.ncols) == (4, 4)
-    panels = [axes for axes in figure.axes if axes.axison]
-    assert len(panels) == 4 + 4 + 2 + 2  # k has a row where one has it
-    losses, k = panels[:10], panels[10:]
-    assert len({axes.get_title() for axes in losses}) == 10
-    assert len({axes.get_ylim() for axes in losses}) == 1
-    assert losses[0].get_ylim()[1] > 70
-    assert k[0].get_ylim() == k[1].get_ylim()
-    assert k[0].get_ylim()[1] < 1
-    assert figure.get_size_inches()[0] < 21
+def test_losses_that_are_never_finite_are_no_picture(drawn):
+    run = with_logs(RUNS[4], discriminator_loss=[None], generator_loss=[None])
+    assert draw_losses(group_runs([run]), Path("none.png")) is None
+    assert not drawn
 
 
 def crowd(settings: int) -> list[RunRecord]:
@@ -285,10 +396,11 @@ def probe(value: float, *missing: str) -> Probe:
 
 def test_a_crowd_of_settings_has_panels_for_every_generator_rate_on_one_scale(drawn):
     groups = group_runs(crowd(12))
-    draw_report(groups, Path("x.png"), against=["updates", "both_players"])
+    draw_report(groups, Path("x.png"), Style(against=("updates", "both_players")))
     panels = drawn["x.png"].axes
-    headings = [axes.get_title().split(", ")[1] for axes in panels]
-    assert headings == ["a = 0.0001", "a = 0.001", "a = 0.01"] * 2
+    headings = [axes.get_title() for axes in panels]
+    assert headings == [f"generator rate 1e-{power}" for power in (4, 3, 2)] * 2
+    assert entries(drawn["x.png"]) == [f"discriminator rate 1e-{power}" for power in (4, 3, 2, 1)]
     assert {axes.get_xlabel() for axes in panels[3:]} == {"updates of both players"}
     for axes, a in zip(panels[:3], (1e-4, 1e-3, 1e-2), strict=True):
         lines = [line for line in axes.get_lines() if heights(line)]  # no run diverged
@@ -301,7 +413,7 @@ def test_a_crowd_of_several_experiments_has_a_panel_for_each(drawn):
     others = [elsewhere(run, "other") for run in crowd(2)]
     unscored = replace(elsewhere(crowd(1)[0], "none"), evaluations=())
     draw_report(group_runs([*crowd(9), *others, unscored]), Path("x.png"))
-    panels = {axes.get_title(): axes for axes in drawn["x.png"].axes if axes.get_visible()}
+    panels = {axes.get_title(): axes for axes in drawn["x.png"].axes}
     assert {title: len(a.get_legend_handles_labels()[1]) for title, a in panels.items()} == {
         "grid": 9,
         "other": 2,
@@ -327,33 +439,37 @@ def test_ten_settings_share_a_panel(drawn):
     assert len(axes.get_legend_handles_labels()[1]) == 10
 
 
-def test_the_monitor_of_a_crowd_has_a_block_for_every_generator_rate_on_one_scale(drawn):
+def test_the_monitor_of_a_crowd_has_a_column_for_every_generator_rate_on_one_scale(drawn):
     draw_monitor(group_runs(crowd(12)), Path("x.png"))
-    blocks = drawn["x.png"].subfigs
-    assert [block.get_suptitle().split(":")[0] for block in blocks] == [
-        f"grid, a = {a}" for a in ("0.0001", "0.001", "0.01")
+    panels = np.array(drawn["x.png"].axes).reshape(len(QUANTITIES), 3)
+    assert [axes.get_title() for axes in panels[0]] == [
+        f"generator rate 1e-{power}" for power in (4, 3, 2)
     ]
-    for block in blocks:
-        assert [heights(line) for line in block.axes[0].get_lines()] == [
-            [1e-4], [1e-3], [1e-2], [1e-1]
-        ]  # fmt: skip
-    for panels in zip(*(block.axes for block in blocks), strict=True):
-        assert len({axes.get_ylim() for axes in panels}) == 1
-    assert blocks[0].axes[0].get_ylim()[1] > 1e-1
+    for axes in panels[0]:
+        assert [heights(line) for line in axes.get_lines()] == [[1e-4], [1e-3], [1e-2], [1e-1]]
+    for row in panels:
+        assert len({axes.get_ylim() for axes in row}) == 1
+    assert panels[0, 0].get_ylim()[1] > 1e-1
 
 
-def test_a_block_without_values_has_no_say_in_the_scale(drawn):
-    runs = [
-        replace(run, probes=(probe(b, "perturbation_of_discriminator"),)) if a == 1e-2 else run
-        for run in crowd(12)
-        for b, a in [run.description.rates]
-    ]
-    draw_monitor(group_runs(runs), Path("x.png"))
-    low, high = drawn["x.png"].subfigs[0].axes[0].get_ylim()
-    assert 5e-5 < low < 1e-4 < 1e-1 < high < 0.2
+def test_the_monitor_says_in_words_what_it_measured(drawn):
+    draw_monitor(group_runs(crowd(2)), Path("x.png"))
+    names = [axes.get_ylabel().replace("\n", " ") for axes in drawn["x.png"].axes]
+    assert names[0] == r"how G's step changes D's gradient, $ρ_{\mathrm{D}}$"
+    assert names[-1] == r"tracking gap: D behind its best answer, $T_{\mathrm{K}}$"
+
+
+def test_a_quantity_that_no_run_has_is_no_panel(drawn):
+    (run,) = (replace(run, probes=(probe(0.1, "tracking_gap"),)) for run in crowd(1))
+    draw_monitor(group_runs([run]), Path("x.png"))
+    assert len(drawn["x.png"].axes) == len(QUANTITIES) - 1
 
 
 def test_values_beside_the_metric_have_panels_of_their_own(drawn):
     run = with_values(record("orig_1e-4", 0, {5: 7.0}, metric="modes_digits"), fd_digits=2.5)
     draw_report(group_runs([run]), Path("x.png"))
-    assert [axes.get_ylabel() for axes in drawn["x.png"].axes] == ["fd_digits", "modes_digits"]
+    names = [axes.get_ylabel().replace("\n", " ") for axes in drawn["x.png"].axes]
+    assert names == [
+        "Fréchet distance (UCI digits features)",
+        "classes covered (UCI digits features)",
+    ]

@@ -1,5 +1,6 @@
 """`ttur report` of runs that were written by hand: nothing is trained."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -164,3 +165,75 @@ def test_a_report_needs_no_torch(tmp_path):
     ]
     assert document["settings"][0]["published"] == {"value": 3.5, "at": "150 updates"}
     assert document["settings"][0]["floor"] == 0.5
+
+
+def test_curves_and_table_as_csv_are_what_the_runs_recorded(ttur, tmp_path):
+    by_hand(tmp_path / "runs", "ttur_1e-4_5e-4", 1e-4, 5e-4)
+    by_hand(tmp_path / "runs", "orig_5e-4", 5e-4, 5e-4)
+    code, out, err = ttur("report runs --csv --labels orig_5e-4=one,rate --size column")
+    assert code == 0, err
+    assert "csv     runs/report-curves.csv\ncsv     runs/report-table.csv\n" in out
+    curves = list(csv.DictReader(Path("runs/report-curves.csv").read_text().splitlines()))
+    assert [(row["name"], row["metric"], row["update"], row["value"]) for row in curves[:4]] == [
+        ("one,rate", "fd_digits", "100", "9.0"),
+        ("one,rate", "fd_digits", "200", "4.5"),
+        ("one,rate", "is_digits", "100", "1.0"),
+        ("one,rate", "is_digits", "200", "2.0"),
+    ]
+    assert (curves[1]["training_seconds"], curves[1]["evaluation_seconds"]) == ("120.0", "6.0")
+    table = list(csv.DictReader(Path("runs/report-table.csv").read_text().splitlines()))
+    assert len(table) == 4
+    assert (table[2]["setting"], table[2]["discriminator_rate"]) == ("ttur_1e-4_5e-4", "0.0001")
+    assert (table[2]["best_of_all"], table[2]["published"]) == ("4.5", "3.5")
+    assert table[3]["best_std"] == ""
+
+
+def test_the_table_for_latex_is_booktabs_with_nothing_left_to_escape(ttur, tmp_path):
+    by_hand(tmp_path / "runs", "ttur_1e-4_5e-4", 1e-4, 5e-4)
+    by_hand(tmp_path / "runs", "orig_5e-4", 5e-4, 5e-4)
+    ttur("report runs --latex --labels orig_5e-4=50%_of&all{$}")
+    lines = Path("runs/report-table.tex").read_text().splitlines()
+    assert lines[1:3] == [r"\begin{tabular}{llllrrrrr}", r"\toprule"]
+    assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    rows = [line for line in lines if line.startswith("UCI digits")]
+    assert rows[0] == (
+        r"UCI digits & 50\%\_of\&all\{\$\} & $5 \cdot 10^{-4}$ & $5 \cdot 10^{-4}$ & 200 & "
+        r"\textbf{4.5} & 4.5 & 4.5 & 1 \\"
+    )
+    assert rows[1].split(" & ")[1:4] == ["TTUR", "$10^{-4}$", r"$5 \cdot 10^{-4}$"]
+    assert {line.count(" & ") for line in rows} == {8}
+
+
+def test_letters_of_a_pdf_are_truetype(ttur, tmp_path):
+    """Type 3 is refused by IEEE and ACM."""
+    written(RUNS[0], tmp_path / "runs")
+    ttur("report runs --out fig.pdf")
+    data = Path("fig.pdf").read_bytes()
+    assert b"/Subtype /Type0" in data or b"/Subtype /TrueType" in data
+    assert b"/FontFile2" in data
+    assert b"/Type3" not in data
+
+
+def test_a_picture_has_300_dots_in_an_inch(ttur, tmp_path):
+    written(RUNS[0], tmp_path / "runs")
+    ttur("report runs --size column --out fig.png")
+    with Image.open("fig.png") as image:
+        assert image.width == 1020
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--size poster", "no size 'poster'"),
+        ("--ylim 5", "--ylim expects LOW,HIGH as 0,50, got '5'"),
+        ("--ylim 5,1", "expected --ylim as LOW,HIGH, got 5,1"),
+        ("--labels orig_5e-4", "--labels expects SETTING=TEXT"),
+        ("--labels orig_5e-5=x", "no setting 'orig_5e-5' for --labels; did you mean orig_5e-4"),
+    ],
+)
+def test_options_of_figures_are_refused_by_their_flags(ttur, tmp_path, words, said):
+    written(RUNS[0], tmp_path / "runs")
+    code, out, err = ttur(f"report runs --json {words}")
+    assert (code, out) == (2, "")
+    assert said in err

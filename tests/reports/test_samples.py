@@ -1,12 +1,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from PIL import Image
 
-from reports.records import RUNS, at_rates, record
+from reports.records import RUNS, at_rates, described, record
 from ttur.analysis.groups import group_runs
+from ttur.data import catalogue
+from ttur.data.images.grid import image_grid
 from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
 from ttur.training.record import RunRecord
 
@@ -17,7 +19,6 @@ def drawn(monkeypatch) -> list:
     figures = []
 
     def keep(figure, path):
-        plt.close(figure)
         figures.append(figure)
         return path
 
@@ -30,7 +31,8 @@ def with_grids(run: RunRecord, folder: Path) -> RunRecord:
     samples = folder / run.label / str(run.seed) / "samples"
     samples.mkdir(parents=True)
     for event in run.evaluations:
-        Image.new("RGB", (16, 16)).save(samples / f"update-{event.update:07d}.png")
+        grid = np.random.default_rng(event.update).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(grid).save(samples / f"update-{event.update:07d}.png")
     return replace(run, directory=samples.parent)
 
 
@@ -42,22 +44,21 @@ def test_the_last_grid_of_each_setting_is_shown_with_its_value(tmp_path, drawn):
     labels = ("orig_1e-4", "ttur_1e-4_5e-4")
     runs = [with_grids(record(label, 0, {1: 9.0, 2000: 2.5}), tmp_path) for label in labels]
     assert draw_samples(group_runs(runs), tmp_path / "grids.png") == tmp_path / "grids.png"
-    assert captions(drawn[0]) == [
-        ("orig 1e-4, seed 0, 2,000 updates", "fid 2.5"),
-        ("TTUR 1e-4 5e-4, seed 0, 2,000 updates", "fid 2.5"),
-    ]
+    below = "seed 0, 2,000 updates\nFID 2.5"
+    assert captions(drawn[0]) == [("orig 1e-4", below), ("TTUR, D 1e-4, G 5e-4", below)]
     unscored = replace(runs[0], evaluations=())
     draw_samples(group_runs([unscored]), tmp_path / "grids.png")
-    assert captions(drawn[1]) == [("orig 1e-4, seed 0, 2,000 updates", "")]
+    assert captions(drawn[1]) == [("orig 1e-4", "seed 0, 2,000 updates")]
     assert draw_samples(group_runs(RUNS), tmp_path / "none.png") is None
 
 
-def test_more_than_five_settings_stand_in_rows(tmp_path, drawn):
+def test_more_than_three_settings_stand_in_rows(tmp_path, drawn):
     runs = [at_rates(record("orig_1e-4", 0, {9: 1.0}), b, 1e-3) for b in range(1, 8)]
     draw_samples(group_runs([with_grids(run, tmp_path) for run in runs]), tmp_path / "grids.png")
     places = [axes.get_subplotspec() for axes in drawn[0].axes if axes.get_images()]
     rows = [(place.rowspan.start, place.colspan.start) for place in places]
-    assert rows == [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]
+    assert rows == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
+    assert len(drawn[0].axes) == 7  # no axes without images
 
 
 def test_the_run_that_is_shown_is_told_and_has_finished_if_one_has(tmp_path, drawn):
@@ -69,9 +70,9 @@ def test_the_run_that_is_shown_is_told_and_has_finished_if_one_has(tmp_path, dra
     for some in (runs, runs[:2], runs[:1]):
         draw_samples(group_runs(some), tmp_path / "grids.png")
     assert [captions(figure) for figure in drawn] == [
-        [("orig 1e-4, seed 2, 9 updates", "fid 3")],
-        [("orig 1e-4, seed 1, 9 updates", "fid 2")],
-        [("orig 1e-4, seed 0, diverged, 9 updates", "fid 1")],
+        [("orig 1e-4", "seed 2, 9 updates\nFID 3")],
+        [("orig 1e-4", "seed 1, 9 updates\nFID 2")],
+        [("orig 1e-4", "seed 0, diverged at update 9, 9 updates\nFID 1")],
     ]
 
 
@@ -83,13 +84,13 @@ def test_grids_are_chosen_where_the_distance_has_fallen_by_equal_ratios(tmp_path
     other = with_grids(record("orig_1e-4", 1, {1: 150.0, 10: 11.0}), tmp_path)
     assert draw_samples_by_distance(group_runs([best, other]), tmp_path / "grids.png")
     assert captions(drawn[0]) == [
-        ("1 update", "fid 160"),
-        ("20 updates", "fid 75"),
-        ("40 updates", "fid 15"),
-        ("60 updates (best)", "fid 10"),
-        ("70 updates (last)", "fid 12"),
+        ("1 update", "FID 160"),
+        ("20 updates", "FID 75"),
+        ("40 updates", "FID 15"),
+        ("60 updates (best)", "FID 10"),
+        ("70 updates (last)", "FID 12"),
     ]
-    assert drawn[0].axes[0].get_ylabel() == "dcgan_cifar10\norig 1e-4, seed 0"
+    assert drawn[0].axes[0].get_ylabel() == "orig 1e-4, seed 0"
 
 
 def test_a_score_rises_and_a_distance_that_never_fell_shows_first_and_last(tmp_path, drawn):
@@ -98,11 +99,11 @@ def test_a_score_rises_and_a_distance_that_never_fell_shows_first_and_last(tmp_p
     groups = group_runs([with_grids(run, tmp_path) for run in (score, worse)])
     draw_samples_by_distance(groups, tmp_path / "grids.png")
     assert captions(drawn[0]) == [
-        ("1 update", "is_digits 1"),
-        ("10 updates", "is_digits 2"),
-        ("20 updates (best)", "is_digits 4"),
-        ("1 update (best)", "fid 5.4"),
-        ("10 updates (last)", "fid 50"),
+        ("1 update", "Inception Score 1"),
+        ("10 updates", "Inception Score 2"),
+        ("20 updates (best)", "Inception Score 4"),
+        ("1 update (best)", "FID 5.4"),
+        ("10 updates (last)", "FID 50"),
     ]
 
 
@@ -110,7 +111,7 @@ def test_evaluations_without_a_grid_are_passed_over(tmp_path, drawn):
     run = with_grids(record("orig_1e-4", 0, {1: 9.0, 10: 1.0, 20: 2.0}), tmp_path)
     (run.directory / "samples" / "update-0000010.png").unlink()
     draw_samples_by_distance(group_runs([run]), tmp_path / "grids.png")
-    assert captions(drawn[0]) == [("1 update", "fid 9"), ("20 updates (best)", "fid 2")]
+    assert captions(drawn[0]) == [("1 update", "FID 9"), ("20 updates (best)", "FID 2")]
     assert draw_samples_by_distance(group_runs(RUNS), tmp_path / "none.png") is None
 
 
@@ -126,7 +127,7 @@ def test_the_last_sentences_of_each_setting_stand_side_by_side(tmp_path):
     path = write_sentences(group_runs(runs), tmp_path / "figures" / "report-samples.txt")
     assert path is not None
     assert path.read_text().split("\n") == [
-        "orig 1e-4, 300 updates  TTUR 1e-4 5e-4, 300 updates",
+        "orig 1e-4, 300 updates  TTUR, D 1e-4, G 5e-4, 300 updates",
         "seed 0                  seed 0",
         "",
         "of the people           four score",
@@ -135,3 +136,28 @@ def test_the_last_sentences_of_each_setting_stand_side_by_side(tmp_path):
     ]
     assert write_sentences(group_runs(RUNS), tmp_path / "none.txt") is None
     assert not (tmp_path / "none.txt").exists()
+
+
+def test_real_images_stand_first_where_they_are_those_of_the_run(tmp_path, drawn):
+    """The digits come with the package; another digest is of other images."""
+    digits = catalogue.load("digits")
+    run = with_grids(record("orig_1e-4", 0, {9: 1.0}, name="demo"), tmp_path)
+    for digest in (digits.sha256, "other"):
+        groups = group_runs([described(run, data_sha256=digest)])
+        draw_samples(groups, tmp_path / "grids.png")
+        draw_samples_by_distance(groups, tmp_path / "grids.png")
+    with_real, by_distance, without, _ = (captions(figure) for figure in drawn)
+    assert with_real == [("real images", "UCI digits"), *without]
+    assert by_distance[-1] == ("real images", "")
+    assert drawn[0].axes[0].get_images()[0].get_array().shape == (1096, 1096, 3)
+
+
+def test_a_grid_without_anything_to_see_says_so_and_has_a_frame(tmp_path, drawn):
+    run = with_grids(record("orig_1e-4", 0, {9: 1.0}, outcome="diverged@60"), tmp_path)
+    blank = image_grid(np.full((9, 16, 16, 3), 255, np.uint8))
+    Image.fromarray(blank).save(run.directory / "samples" / "update-0000009.png")
+    draw_samples(group_runs([run]), tmp_path / "grids.png")
+    (axes,) = drawn[0].axes
+    assert [text.get_text() for text in axes.texts] == ["every image is\nof one colour"]
+    assert "diverged at update 60" in axes.get_xlabel()
+    assert axes.spines["top"].get_visible()

@@ -19,7 +19,12 @@ def test_toy_saddle_claims_only_what_it_saw():
     short = toy_saddle(steps=200, replicas=20)
     assert "is first within 0.1 of the saddle at n = 88 (TTUR x); half" in short.sentence
     assert "in 200 steps (orig fast, orig slow, TTUR y)." in short.sentence
-    assert [panel.title for panel in short.panels[::3]][2] == "TTUR x: lr_x = 0.0001, lr_y = 0.01"
+    objective, distance, path = short.panels
+    labels = [curve.label for curve in objective.curves]
+    assert labels[2] == "TTUR x: lr_x = 0.0001, lr_y = 0.01"
+    # A setting has one colour in all three.
+    assert {curve.colour for curve in distance.curves if curve.label == "TTUR x"} == {2}
+    assert [curve.colour for curve in path.curves][:5] == [0, 1, 2, 3, 4]
     for never in ("median first n with norm < 0.1", "first n with norm < 0.1 without noise"):
         row = rows_of(short)[f"TTUR y: {never}"]
         assert (row.predicted, row.measured, row.standard_error) == (None, None, None)

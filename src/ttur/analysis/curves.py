@@ -44,6 +44,15 @@ AXES = {
 }
 
 
+class PublishedPoint(NamedTuple):
+    """A point of a published curve, and the lower and upper edge of its band."""
+
+    x: float
+    mean: float
+    low: float
+    high: float
+
+
 def metric_series(run: RunRecord, metric: str, axis: Axis) -> Series:
     """(position on the axis, value of `metric`) by update."""
     return {p.event.update: (float(axis.of(p)), p.value) for p in curve(run, metric)}
@@ -58,16 +67,21 @@ def log_series(run: RunRecord, name: str) -> Series:
     }
 
 
-def published_series(groups: Sequence[Group], metric: str, axis: Axis) -> dict[str, Series]:
-    """What the paper shows of `metric` in the place of `groups`, its means by series.
+def published_series(
+    groups: Sequence[Group], metric: str, axis: Axis
+) -> dict[str, list[PublishedPoint]]:
+    """What the paper shows of `metric` in the place of `groups`, by series.
 
-    Those that count what `axis` has, in its unit; a point is known by its number.
+    Those that count what `axis` has, in its unit.
     """
     figures = dict.fromkeys(
         group.published.curves[metric] for group in groups if metric in group.published.curves
     )
     return {
-        series: {n: (p["x"] * axis.per_unit, p["mean"]) for n, p in enumerate(points)}
+        series: [
+            PublishedPoint(p["x"] * axis.per_unit, p["mean"], p["lower_band"], p["upper_band"])
+            for p in points
+        ]
         for figure in figures
         if published_unit(figure) == axis.published
         for series, points in published_curves(figure).items()

@@ -22,17 +22,18 @@ class Quantity(NamedTuple):
         return f"{self.symbol}, {self.says}"
 
 
+# g and h are the gradients of the discriminator D and of the generator G.
 QUANTITIES = {
-    "perturbation_of_discriminator": Quantity("ρ_D", "the generator's perturbation of g"),
-    "perturbation_of_generator": Quantity("ρ_G", "the discriminator's of h"),
-    "own_change_of_discriminator": Quantity("c_D", "D's own change of g", 0.5),
-    "own_change_of_generator": Quantity("c_G", "G's own change of h"),
-    "perturbation_ratio": Quantity("R", "perturbation / D's own change", 1.0),
-    "cosine": Quantity("cos", "of the two changes of g"),
-    "time_scale_ratio": Quantity("ε_eff", "time-scale ratio", 0.5),
+    "perturbation_of_discriminator": Quantity("ρ_D", "how G's step changes D's gradient"),
+    "perturbation_of_generator": Quantity("ρ_G", "how D's step changes G's gradient"),
+    "own_change_of_discriminator": Quantity("c_D", "how D's step changes its own gradient", 0.5),
+    "own_change_of_generator": Quantity("c_G", "how G's step changes its own gradient"),
+    "perturbation_ratio": Quantity("R", "G's change of D's gradient over D's own", 1.0),
+    "cosine": Quantity("cos", "cosine of these two changes"),
+    "time_scale_ratio": Quantity("ε_eff", "time-scale ratio, G's over D's", 0.5),
     "momentum_load": Quantity("ℓ", "momentum load", 0.3),
-    "score_perturbation": Quantity("Q", "perturbation of D's output"),
-    "tracking_gap": Quantity("T_K", "tracking gap", 0.3),
+    "score_perturbation": Quantity("Q", "how G's step changes D's output"),
+    "tracking_gap": Quantity("T_K", "tracking gap: D behind its best answer", 0.3),
 }
 
 

@@ -41,8 +41,8 @@ def nearest(
 ) -> None:
     """Authenticity of GENERATED, and the images nearest to one of TRAIN drawn beside it."""
     from ttur.evaluation.nearest import nearest
-    from ttur.reports.figures import figure_path
     from ttur.reports.nearest import draw_nearest
+    from ttur.reports.page import figure_path
 
     figure = figure_path(out)
     figure.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be

@@ -6,8 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
-from ttur.cli.options import Json, Track
+from ttur.cli.options import Data, Json, Track
 from ttur.cli.output import console, print_json, say
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    """LOW,HIGH."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--ylim expects LOW,HIGH as 0,50, got {text!r}") from None
+    return low, high
+
+
+def _labels(texts: list[str] | None) -> dict[str, str]:
+    """SETTING=TEXT, each."""
+    for text in texts or ():
+        if "=" not in text:
+            raise ValueError(f"--labels expects SETTING=TEXT as 'orig_5e-4=one rate', got {text!r}")
+    return dict(text.split("=", 1) for text in texts or ())
 
 
 def report(
@@ -24,6 +43,30 @@ def report(
         str | None, typer.Option(help="min-max or std; unless given, as the paper drew it.")
     ] = None,
     track: Track = None,
+    size: Annotated[
+        str, typer.Option(help="column or page of a paper, or slide: letters fit it.")
+    ] = "page",
+    title: Annotated[
+        str | None, typer.Option(help="Above the figures; '' for none. Else model and data.")
+    ] = None,
+    y_limits: Annotated[
+        str | None, typer.Option("--ylim", metavar="LOW,HIGH", help="Of the metric's axis.")
+    ] = None,
+    log: Annotated[
+        bool | None,
+        typer.Option("--log/--linear", help="The metric's axis; else as its values ask for."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SETTING=TEXT", help="Another name for a setting; repeatable."),
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write curves and table, a value a line, too.")
+    ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Write the table for LaTeX (booktabs), too.")
+    ] = False,
+    data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
     """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
@@ -31,11 +74,9 @@ def report(
     from ttur.analysis.groups import group_runs
     from ttur.analysis.ranking import rankings
     from ttur.analysis.summary import summaries
-    from ttur.reports.figures import draw_report, figure_path
-    from ttur.reports.losses import draw_losses
-    from ttur.reports.perturbation import draw_monitor
-    from ttur.reports.ranking_figure import draw_ranking
-    from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences
+    from ttur.reports.page import figure_path
+    from ttur.reports.report import write_report
+    from ttur.reports.style import Style
     from ttur.reports.tables import (
         budget_table,
         groups_table,
@@ -49,13 +90,19 @@ def report(
     trackers = [tracker(word) for word in track or ()]
 
     figure = figure_path(out or runs[0] / "report.png")
+    style = Style(
+        size=size,
+        title=title,
+        y_limits=_pair(y_limits),
+        log=log,
+        labels=_labels(labels),
+        against=tuple(against or ()),
+        band=band,
+    )
     records = [record for path in runs for record in read_runs(path)]
     groups = group_runs(records)
     budgets = equal_budgets(groups)
     ranked = rankings(groups)
-
-    def beside(name: str, suffix: str = figure.suffix) -> Path:
-        return figure.with_name(f"{figure.stem}-{name}{suffix}")
 
     for each, record in product(trackers, records):
         try:
@@ -71,30 +118,16 @@ def report(
             for part in (ranking_title(ranking), ranking_table(ranking), places_table(ranking)):
                 console().print()
                 console().print(part)
-    files: dict[str, list[Any]] = {
-        "figure": [*draw_report(groups, figure, against or (), band)],
-        "losses": [draw_losses(groups, beside("losses"), band)],
-        "monitor": [draw_monitor(groups, beside("monitor"), band)],
-        "ranking": [draw_ranking(each, beside(f"ranking-{each.experiment}")) for each in ranked],
-        "samples": [
-            draw_samples(groups, beside("samples")),
-            draw_samples_by_distance(groups, beside("samples-by-distance")),
-            write_sentences(groups, beside("samples", ".txt")),
-        ],
-    }
-    written = {kind: [str(path) for path in paths if path] for kind, paths in files.items()}
-    if not any(written.values()):
-        raise ValueError("nothing to draw: no run has an evaluation, a log or samples yet")
+    files = write_report(groups, figure, style, data, csv=csv, latex=latex)
     if as_json:
-        print_json(
-            {
-                "settings": [summary.to_json() for summary in summaries(groups)],
-                "equal_budgets": [comparison.to_json() for comparison in budgets],
-                "rankings": [ranking.to_json() for ranking in ranked],
-                "files": written,
-            }
-        )
+        document: dict[str, Any] = {
+            "settings": [summary.to_json() for summary in summaries(groups)],
+            "equal_budgets": [comparison.to_json() for comparison in budgets],
+            "rankings": [ranking.to_json() for ranking in ranked],
+            "files": {kind: [str(path) for path in paths] for kind, paths in files.items()},
+        }
+        print_json(document)
         return
-    for kind, paths in written.items():
+    for kind, paths in files.items():
         for path in paths:
             print(f"{kind:7} {path}")

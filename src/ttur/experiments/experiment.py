@@ -17,7 +17,7 @@ class Experiment:
     `source` is the place in the paper, `published` has for a metric the figure in
     published_curves.csv that shows the same settings, `published_best` for a label and a metric the
     number, `seeds` those that run unless others are named. `band` is what the paper draws around
-    the mean.
+    the mean, `zoom` by metric the updates that it enlarges in a second panel.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Experiment:
     published: dict[str, str] = field(default_factory=dict)
     published_best: dict[str, dict[str, PublishedBest]] = field(default_factory=dict)
     band: Literal["min-max", "std"] = "min-max"
+    zoom: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def updates(self) -> int:
@@ -64,7 +65,7 @@ class Experiment:
 
     def published_of(self, label: str) -> Published:
         """What the paper shows in the place of a setting; what a record of its runs keeps."""
-        return Published(self.published_best.get(label, {}), self.published, self.band)
+        return Published(self.published_best.get(label, {}), self.published, self.band, self.zoom)
 
     def only(self, label: str) -> "Experiment":
         """The one setting of that label.

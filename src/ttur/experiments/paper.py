@@ -148,6 +148,7 @@ def dcgan_celeba_v3() -> Experiment:
             ("ttur_1e-4_1e-3", 17.88, "45,000 updates"), ("orig_5e-4", 20.09, "49,000 updates")
         ),
         band="std",
+        zoom={"fid": (10_000, 50_000)},
     )
 
 
@@ -163,6 +164,7 @@ def dcgan_lsun_v3() -> Experiment:
             ("ttur_1e-4_5e-4", 68.3, "150,000 updates"), ("orig_5e-4", 69.7, "130,000 updates")
         ),
         band="std",
+        zoom={"fid": (25_000, 200_000)},
     )
 
 
@@ -256,6 +258,7 @@ def began_celeba_v3() -> Experiment:
             ("ttur_6e-5_4e-5", 26.19, "175,000 updates"), ("orig_5e-5", 28.55, "170,000 updates")
         ),
         band="std",
+        zoom={"fid": (100_000, 200_000)},
     )
 
 
@@ -277,6 +280,7 @@ def began_lsun() -> Experiment:
             ("orig_2e-5", 112.0, "96,000 updates (the table: 112.8)"),
         ),
         band="std",
+        zoom={"fid": (20_000, 140_000)},
     )
 
 

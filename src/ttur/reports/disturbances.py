@@ -5,15 +5,16 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, published_values
-from ttur.reports.page import save
+from ttur.reports.names import metric_title
+from ttur.reports.page import entitle, legend, page, save, wrapped
+from ttur.reports.style import BLUE, PLAIN, Style
 
 TITLES = {
     "gaussian_noise": "Gaussian noise",
@@ -36,10 +37,9 @@ LIMITS = {
 }
 LIMITS["v3"] = LIMITS["final"] | {"swirl": (20.0, 1.0), "contamination": (300.0, 60.0)}
 
-STARS = {"marker": "*", "markersize": 11, "markerfacecolor": "k", "markeredgecolor": "k"}
-THUMBNAILS_AT = 0.83  # of the height, by their centres
-THUMBNAIL_HEIGHT = 0.27
-BELOW_THUMBNAILS = 0.63  # no marker is higher
+STARS: dict[str, Any] = {"marker": "*", "markerfacecolor": "k", "markeredgecolor": "k"}
+THUMBNAILS = 0.34  # height of the strip above a panel, in heights of the panel
+GAP = 0.03
 
 
 def write_study(study: DisturbanceStudy, directory: Path) -> list[Path]:
@@ -59,26 +59,27 @@ def write_study(study: DisturbanceStudy, directory: Path) -> list[Path]:
     return [*figures, *(directory / name for name in texts)]
 
 
-def draw_fid_and_ind(study: DisturbanceStudy, path: Path) -> Path:
-    """Figures A15-A20: one row for each disturbance, the distance on the left, IND on the right."""
+def draw_fid_and_ind(study: DisturbanceStudy, path: Path, style: Style = PLAIN) -> Path:
+    """Figures A15-A20: for each disturbance the distance, and IND at its right."""
     names = study.disturbances
-    figure, panels = plt.subplots(
-        len(names), 2, figsize=(10.4, 3.7 * len(names)), squeeze=False, layout="constrained"
-    )
-    for name, (left, right) in zip(names, panels, strict=True):
-        _draw_distance(left, study, name)
-        _draw_ind(right, study, name)
-    return _save_with_legend(figure, path)
+    with style.drawing():
+        panels = page(style, 2 * len(names), 2 * style.columns, height=1.1)
+        distances, inds = panels[::2], panels[1::2]
+        for name, left, right in zip(names, distances, inds, strict=True):
+            _draw_distance(left, study, name, style)
+            _draw_ind(right, study, name, style)
+        return _finish(study, [distances, inds], path, style)
 
 
-def draw_figure_3(study: DisturbanceStudy, path: Path) -> Path:
-    """Figure 3: the distance alone, two rows of three."""
-    figure, panels = plt.subplots(2, 3, figsize=(15.0, 7.4), layout="constrained")
-    for name, axes in zip(study.disturbances, panels.flat, strict=False):
-        _draw_distance(axes, study, name)
-    for axes in panels.flat[len(study.disturbances) :]:
-        axes.axis("off")
-    return _save_with_legend(figure, path)
+def draw_figure_3(study: DisturbanceStudy, path: Path, style: Style = PLAIN) -> Path:
+    """Figure 3: the distance alone, three beside each other where they have the width."""
+    with style.drawing():
+        panels = page(
+            style, len(study.disturbances), max(2, min(3, style.columns + 1)), height=0.95
+        )
+        for name, axes in zip(study.disturbances, panels, strict=True):
+            _draw_distance(axes, study, name, style)
+        return _finish(study, [panels], path, style)
 
 
 def markdown_table(study: DisturbanceStudy) -> str:
@@ -115,23 +116,24 @@ def csv_table(study: DisturbanceStudy) -> str:
     return text.getvalue()
 
 
-def _draw_distance(axes: Axes, study: DisturbanceStudy, name: str) -> None:
+def _draw_distance(axes: Axes, study: DisturbanceStudy, name: str, style: Style) -> None:
     published = [point["fid"] for point in published_values(study.version)[name]]
-    label = "FID" if study.is_published_metric else study.distance_name
     limit = LIMITS[study.version][name][0]
-    _draw(axes, study, name, [row.distance for row in study.of(name)], published, limit, label)
+    values = [row.distance for row in study.of(name)]
+    _draw(axes, study, name, values, published, limit, style)
+    axes.set_ylabel("\n".join(wrapped(metric_title(study.distance_name), 24)))
 
 
-def _draw_ind(axes: Axes, study: DisturbanceStudy, name: str) -> None:
+def _draw_ind(axes: Axes, study: DisturbanceStudy, name: str, style: Style) -> None:
     reading = study.ind_reading(name)
     constant = CONSTANTS[name]
     published = [point["ind"] for point in published_values(study.version)[name]]
-    whole = f"{constant:g}" if reading == "constant" else "max"
-    score = "IS" if study.is_published_metric else study.score_name
-    label = f"IND  ({whole} − {score})"
+    whole = f"{constant:g}" if reading == "constant" else "highest score"
     limit = LIMITS[study.version][name][1] if reading == "constant" else None
     values = [row.ind[reading] for row in study.of(name)]
-    _draw(axes, study, name, values, published if limit else None, limit, label)
+    _draw(axes, study, name, values, published if limit else None, limit, style)
+    score = "Inception Score" if reading == "constant" else "score"
+    axes.set_ylabel(f"IND\n({whole} − {score})")
 
 
 def _draw(
@@ -141,33 +143,55 @@ def _draw(
     values: Sequence[float],
     published: Sequence[float] | None,
     limit: float | None,
-    label: str,
+    style: Style,
 ) -> None:
-    """One panel. The published limit and values are taken where the metric is the published one."""
-    highest = max(values)
+    """One panel, its images above it. Where the metric is the published one, the published limit
+    and values are there too.
+    """
+    top = 1.08 * max(values) or 1.0
     if study.is_published_metric and published is not None:
-        highest = max(highest, *published)
-        axes.plot(range(4), published, "--", color="grey", linewidth=1.4, label="published, CelebA")
-    axes.plot(range(4), values, color="blue", linewidth=2, label="measured", **STARS)
-    top = highest / BELOW_THUMBNAILS or 1.0
-    if study.is_published_metric and limit is not None:
-        top = max(top, limit)
-    axes.set(xlim=(-0.5, 3.5), ylim=(-0.03 * top, top), xticks=range(4), title=TITLES[name])
-    axes.set(xlabel="disturbance level", ylabel=label)
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        top = max(top, 1.08 * max(published), limit or 0)
+        axes.plot(
+            range(4),
+            published,
+            color="0.45",
+            linewidth=0.6 * style.line,
+            marker="o",
+            markersize=0.45 * style.text,
+            markerfacecolor="white",
+            label="published, CelebA",
+        )
+    axes.plot(range(4), values, color=BLUE, label="measured", markersize=0.9 * style.text, **STARS)
+    axes.set(xlim=(-0.5, 3.5), ylim=(-0.03 * top, top), xticks=range(4))
+    axes.set_title(TITLES[name], y=1 + 2 * GAP + THUMBNAILS)
+    axes.set_xlabel("disturbance level")
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     for level, thumbnail in enumerate(study.thumbnails[name]):
         _draw_thumbnail(axes, thumbnail, (2 * level + 1) / 8)
 
 
 def _draw_thumbnail(axes: Axes, thumbnail: np.ndarray, centre: float) -> None:
-    corner = (centre - 0.12, THUMBNAILS_AT - THUMBNAIL_HEIGHT / 2)
-    inset = axes.inset_axes((*corner, 0.24, THUMBNAIL_HEIGHT))
+    inset = axes.inset_axes((centre - 0.12, 1 + GAP, 0.24, THUMBNAILS))
     inset.imshow(thumbnail, interpolation="nearest")  # keeps its proportions within the box
     inset.axis("off")
 
 
-def _save_with_legend(figure: Figure, path: Path) -> Path:
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+def _finish(
+    study: DisturbanceStudy, alike: Sequence[Sequence[Axes]], path: Path, style: Style
+) -> Path:
+    """Panels of one quantity have one scale, where it is not that of the published ones."""
+    if not study.is_published_metric:
+        for panels in alike:
+            top = max(axes.get_ylim()[1] for axes in panels)
+            for axes in panels:
+                axes.set_ylim(-0.03 * top, top)
+    first = alike[0][0]
+    figure = first.get_figure(root=True)
+    assert figure is not None
+    entitle(figure, style, style.title or "")
+    handles, labels = first.get_legend_handles_labels()
     if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+        legend(figure, style, handles, labels)
+    for _ in range(2):  # images above panels are as high as these: the layout needs rounds
+        figure.draw_without_rendering()
     return save(figure, path)

@@ -1,191 +1,234 @@
-"""Curves with bands over seeds, published curves dashed behind."""
+"""Curves with single runs and bands over seeds, and the published curves with theirs."""
 
-from collections.abc import Sequence
-from itertools import chain, cycle
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matplotlib import pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
-from ttur.analysis.bands import Segment, segments
-from ttur.analysis.curves import AXES, Axis, metric_series, published_series
+from ttur.analysis.bands import segments
+from ttur.analysis.curves import (
+    AXES,
+    Axis,
+    PublishedPoint,
+    Series,
+    metric_series,
+    published_series,
+)
 from ttur.analysis.groups import Group, differ_in_cost
-from ttur.reports.page import CROWD, panel_groups, plain_ticks, save
-from ttur.runtime.errors import closest
+from ttur.reports.lines import draw_runs, entries, note_of, set_scale
+from ttur.reports.names import figure_title, metric_title
+from ttur.reports.page import count_ticks, entitle, legend, page, save, wrapped
+from ttur.reports.parts import panel_groups
+from ttur.reports.style import PLAIN, Mark, Style, marks
 
-# The paper's colours: one time-scale by rising rate, two time-scales red.
-ONE_TIMESCALE = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
-TWO_TIMESCALES = ("tab:red", "tab:pink", "darkred", "gold")
-PANEL = (6.3, 5.3)  # inches, those of the paper
-SMALL_PANEL = (4.6, 4.2)
-WIDE = 3.0  # a line of theirs
-SUFFIXES = (".png", ".pdf", ".svg")
+NEAR = 0.4  # of the height of what is drawn: a floor further below it is told, not drawn
 
 
-def figure_path(path: Path) -> Path:
-    """Where a figure asked for as `path` is written: without a suffix, as PNG.
+@dataclass(frozen=True)
+class Cell:
+    """A panel of curves: what over what, of which settings, and the part of the axis shown."""
 
-    Raises:
-        ValueError: if the suffix is none of `SUFFIXES`.
-    """
-    if path.suffix.lower() in SUFFIXES:
-        return path
-    if path.suffix:
-        raise ValueError(f"{path} is no figure; expected a name in {', '.join(SUFFIXES)}, or none")
-    return path.with_suffix(".png")
+    axis: Axis
+    metric: str
+    heading: str
+    groups: Sequence[Group]
+    window: tuple[float, float] | None = None
 
 
-def draw_report(
-    groups: Sequence[Group], path: Path, against: Sequence[str] = (), band: str | None = None
-) -> list[Path]:
+def draw_report(groups: Sequence[Group], path: Path, style: Style = PLAIN) -> list[Path]:
     """The figures of a report, none without a value: those on more samples in their own, `…-fine`.
 
     Sentences, and settings that differ in n_critic, are drawn against minutes and updates unless
-    `against` says otherwise (Figures 6, 7, A45), all else against updates.
-
-    Raises:
-        ValueError: if there is no such axis or band.
+    the style says otherwise (Figures 6, 7, A45), all else against updates.
     """
-    for name in against:
-        if name not in AXES:
-            raise ValueError(f"no axis {name!r} to draw against; {closest(name, AXES)}")
     metrics = list(dict.fromkeys(metric for group in groups for metric in group.metrics))
     if not metrics:
         return []
-    if not against:
+    if not style.against:
         are_sentences = any(run.vocabulary for group in groups for run in group.runs)
         is_timed = differ_in_cost(groups) or are_sentences
-        against = ("minutes", "updates") if is_timed else ("updates",)
+        style = replace(style, against=("minutes", "updates") if is_timed else ("updates",))
     fine = [metric for metric in metrics if metric.endswith("_fine")]
-    drawn = [draw_curves(groups, path, [m for m in metrics if m not in fine], against, band)]
+    drawn = [draw_curves(groups, path, [m for m in metrics if m not in fine], style)]
     if fine:
         path = path.with_name(f"{path.stem}-fine{path.suffix}")
-        drawn.append(draw_curves(groups, path, fine, against, band))
+        drawn.append(draw_curves(groups, path, fine, style))
     return drawn
 
 
 def draw_curves(
-    groups: Sequence[Group],
-    path: Path,
-    metrics: Sequence[str],
-    against: Sequence[str],
-    band: str | None = None,
+    groups: Sequence[Group], path: Path, metrics: Sequence[str], style: Style = PLAIN
 ) -> Path:
-    """The mean line and the band over seeds of each setting, published curves dashed.
+    """The mean line and the band over seeds of each setting, its runs thin behind them.
 
-    A column of panels for each of `metrics`, a row for each of `against` (names of `AXES`); of a
-    crowd of settings a row for each of both, and a column for each generator rate. `band` is that
-    of the experiment unless it is given (`bands.BANDS`). The line is narrow where it is a mean over
-    fewer runs, and a cross marks where one diverged; a dotted line is what real samples score.
-
-    Raises:
-        ValueError: if there is no such band.
+    A panel for each axis of `style.against` (`AXES`) and each of `metrics`, and one more with the
+    part of it that the paper shows enlarged; of a crowd of settings one for each generator rate.
+    The line is narrow where it is a mean over fewer runs, and a cross marks where one diverged.
+    Published means have hollow markers, their band a dotted edge; a dotted line is what real
+    samples score.
     """
-    parts, named = panel_groups(groups), sorted(metrics)
-    whole = len(parts) == 1
-    cells = [[(name, metric, *parts) for metric in named] for name in against]
-    if not whole:
-        cells = [[(name, metric, part) for part in parts] for name in against for metric in named]
-    width, height = PANEL if whole else SMALL_PANEL
-    figure, panels = plt.subplots(
-        len(cells),
-        len(cells[0]),
-        figsize=(width * len(cells[0]), height * len(cells)),
-        sharey=False if whole else "row",
-        squeeze=False,
-        layout="constrained",
-    )
-    for axes, (name, metric, part) in zip(panels.flat, chain(*cells), strict=True):
-        shown = [group for group in parts[part] if metric in group.metrics]
-        axes.set_visible(bool(shown))
-        axes.tick_params(which="both", labelleft=True)  # the first of a row may be empty
-        if shown:
-            _draw_panel(axes, shown, metric, AXES[name], band, part)
-    return save(figure, path)
+    parts = panel_groups(groups)
+    cells = [
+        Cell(AXES[name], metric, heading, shown, window)
+        for name in style.against or ("updates",)
+        for metric in sorted(metrics)
+        for heading, part in parts.items()
+        if (shown := [group for group in part if metric in group.metrics])
+        for window in _windows(shown, metric, name)
+    ]
+    mark_of = marks(groups)
+    are_uneven = len({group.tally for group in groups}) > 1
+    with style.drawing():
+        columns = style.columns + (len(parts) > 1 and style.columns > 1)
+        panels = page(style, len(cells), columns)
+        scales: dict[tuple[str, str], Axes] = {}
+        for axes, cell in zip(panels, cells, strict=True):
+            if cell.heading:
+                first = scales.setdefault((cell.metric, cell.axis.label), axes)
+                if first is not axes:
+                    axes.sharey(first)
+        for axes, cell in zip(panels, cells, strict=True):
+            _draw_cell(axes, cell, mark_of, style, are_uneven and not cell.heading)
+        figure = panels[0].get_figure(root=True)
+        assert figure is not None
+        title = figure_title(groups) if style.title is None else style.title
+        entitle(figure, style, title)
+        legend(figure, style, *entries(panels), note_of(groups, style))
+        return save(figure, path)
 
 
-def draw_mean(
-    axes: Axes, parts: Sequence[Segment], colour: str, label: str, width: float = WIDE
+def _windows(
+    groups: Sequence[Group], metric: str, name: str
+) -> Iterable[tuple[float, float] | None]:
+    """All of the axis, and what the paper enlarges of it if runs came so far."""
+    yield None
+    found = next((g.published.zoom[metric] for g in groups if metric in g.published.zoom), None)
+    reached = max((run.updates for group in groups for run in group.runs), default=0)
+    if found is not None and name == "updates" and reached > found[0]:
+        yield found
+
+
+def _draw_cell(
+    axes: Axes, cell: Cell, mark_of: dict[tuple[str, str], Mark], style: Style, is_told: bool
 ) -> None:
-    """A mean and its band; a third as wide where it is over fewer runs, and so labelled."""
-    if not parts:
-        return
-    most = parts[0].runs
-    if parts[-1].runs < most:
-        label = f"{label}; narrow: fewer"
-    for index, part in enumerate(parts):
-        axes.plot(
-            part.at,
-            part.mean,
-            color=colour,
-            linewidth=width if part.runs == most else width / 3,
-            marker="." if len(part.at) == 1 else "",  # a line of one point is not seen
-            label=label if index == 0 else None,
+    """The tally of each setting `is_told` in its label."""
+    axis, metric = cell.axis, cell.metric
+    names = {group.experiment for group in cell.groups}
+    drawn: list[Series] = []
+    for group in cell.groups:
+        label = style.in_panel(group, cell.heading)
+        label = f"{group.experiment}, {label}" if len(names) > 1 else label
+        label += f" ({group.tally})" if is_told else ""
+        runs = [metric_series(run, metric, axis) for run in group.runs]
+        mark, band = mark_of[group.experiment, group.title], style.band or group.band
+        draw_runs(axes, runs, segments(runs, band), mark, label, style.line)
+        _mark_ends(axes, [metric_series(run, metric, axis) for run in group.diverged], mark, style)
+        drawn += runs
+    right = max((x for run in drawn for x, _ in run.values()), default=0)
+    titles = {group.title: group.experiment for group in reversed(cell.groups)}
+    for title, points in published_series(cell.groups, metric, axis).items():
+        experiment = titles.get(title, cell.groups[0].experiment)
+        _draw_published(
+            axes,
+            f"{'' if title in titles else style.series(title) + ', '}published{axis.remark}",
+            [point for point in points if point.x <= 1.05 * right],
+            mark_of[experiment, title],
+            style,
         )
-        axes.fill_between(part.at, part.low, part.high, color=colour, alpha=0.2, linewidth=0)
+    heading = [cell.heading] * bool(cell.heading)
+    heading += ["enlarged"] * (cell.window is not None)
+    axes.set(xlabel=axis.label, title=", ".join(heading))
+    axes.set_ylabel("\n".join(wrapped(metric_title(metric), 26)))
+    axes.grid()
+    set_scale(axes, style)
+    _draw_floor(axes, cell)
+    if cell.window is not None:
+        _enlarge(axes, cell.window)
+    count_ticks(axes.xaxis)
+    if style.y_limits is not None and cell.window is None:
+        axes.set_ylim(style.y_limits)
 
 
-def _draw_panel(
-    axes: Axes, groups: Sequence[Group], metric: str, axis: Axis, band: str | None, heading: str
-) -> None:
-    published = published_series(groups, metric, axis)
-    names = list(dict.fromkeys(group.experiment for group in groups))
-    titles = [group.title for group in groups]
-    others = [series for series in published if series not in titles]
-    are_single = [group.is_single_timescale for group in groups]
-    are_single += ["TTUR" not in series for series in others]
-    one, two = cycle(ONE_TIMESCALE), cycle(TWO_TIMESCALES)
-    colours = [next(one if is_single else two) for is_single in are_single]
-    colour_of = dict(zip([*titles, *others], colours, strict=True))
-    for group, colour in zip(groups, colours, strict=False):
-        prefix = f"{group.experiment}, " if len(names) > 1 else ""
-        _draw_group(axes, group, metric, axis, band or group.band, colour, prefix)
-    for floor in sorted({g.floor[metric] for g in groups if metric in g.floor}):
-        axes.axhline(floor, color="black", linestyle=":", label=f"real samples ({floor:.3g})")
-    limit = axes.get_xlim()[1]
-    for series, points in published.items():
-        seen = [(x, mean) for x, mean in points.values() if x <= limit]
-        label = f"{series}, published{axis.remark}"
-        _draw_published(axes, label, seen, colour_of[series])
-    titled = [*names, heading] if heading else names
-    axes.set(xlabel=axis.label, ylabel=metric, title=", ".join(dict.fromkeys(titled)))
-    _set_scale(axes)
-    axes.grid(alpha=0.4)
-    bands = dict.fromkeys(band or group.band for group in groups)
-    legend_title = f"mean over runs, band {', '.join(bands)}"
-    if len(groups) > CROWD:
-        axes.legend(title=legend_title, loc="upper left", bbox_to_anchor=(1, 1))
-    else:
-        axes.legend(title=legend_title)
-
-
-def _draw_group(
-    axes: Axes, group: Group, metric: str, axis: Axis, band: str, colour: str, prefix: str
-) -> None:
-    runs = [metric_series(run, metric, axis) for run in group.runs]
-    draw_mean(axes, segments(runs, band), colour, f"{prefix}{group.title} ({group.tally})")
-    diverged = [metric_series(run, metric, axis) for run in group.diverged]
+def _mark_ends(axes: Axes, diverged: Sequence[Series], mark: Mark, style: Style) -> None:
     ends = [list(points.values())[-1] for points in diverged if points]
-    axes.plot([x for x, _ in ends], [y for _, y in ends], "x", color=colour, markersize=9)
+    if not ends:
+        return
+    axes.plot(
+        [x for x, _ in ends],
+        [y for _, y in ends],
+        "x",
+        color=mark.colour,
+        markersize=0.9 * style.text,
+        markeredgewidth=0.8 * style.line,
+    )
 
 
 def _draw_published(
-    axes: Axes, label: str, points: Sequence[tuple[float, float]], colour: str
+    axes: Axes,
+    label: str,
+    points: Sequence[PublishedPoint],
+    mark: Mark,
+    style: Style,
 ) -> None:
+    """The mean by a narrow line with hollow markers, the band by its dotted edges."""
+    if not points:
+        return
+    x, mean, low, high = (list(column) for column in zip(*points, strict=True))
     axes.plot(
-        [x for x, _ in points],
-        [mean for _, mean in points],
-        color=colour,
-        linestyle="--",
-        linewidth=1.2,
-        zorder=1.5,  # behind ours
-        label=label if points else None,
+        x,
+        mean,
+        **mark.line,
+        linewidth=0.5 * style.line,
+        marker=mark.marker,
+        markersize=0.45 * style.text,
+        markerfacecolor="white",
+        markeredgewidth=0.5 * style.line,
+        markevery=max(1, len(x) // 12),
+        zorder=2.2,
+        label=label,
+    )
+    axes.fill_between(
+        x,
+        low,
+        high,
+        facecolor=(mark.colour, 0.07),
+        edgecolor=(mark.colour, 0.8),
+        linestyle=":",
+        linewidth=0.4 * style.line,
+        zorder=1.5,
     )
 
 
-def _set_scale(axes: Axes) -> None:
-    """Logarithmic where the values span decades."""
-    low, high = axes.dataLim.intervaly
-    if low > 0 and high > 30 * low:
-        axes.set_yscale("log")
-        plain_ticks(axes.yaxis)
+def _draw_floor(axes: Axes, cell: Cell) -> None:
+    """What real samples score, if that is near what was drawn; else its number at the edge."""
+    low, high = axes.get_ylim()
+    for floor in sorted({g.floor[cell.metric] for g in cell.groups if cell.metric in g.floor}):
+        text = f"real samples ({floor:.3g})"
+        if low - NEAR * (high - low) <= floor <= high + NEAR * (high - low):
+            axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="real samples")
+            continue
+        edge, arrow = ("top", "↓") if floor < low else ("bottom", "↑")  # where curves end not
+        axes.annotate(
+            f"{arrow} {text}",
+            (0.98, 0.98 if edge == "top" else 0.02),
+            xycoords="axes fraction",
+            ha="right",
+            va=edge,
+            fontsize="small",
+        )
+
+
+def _enlarge(axes: Axes, window: tuple[float, float]) -> None:
+    """Show `window` of the axis, and as much of the other as lines have within it."""
+    within = [
+        float(y)
+        for line in axes.get_lines()
+        for x, y in np.asarray(line.get_xydata())
+        if window[0] <= float(x) <= window[1]
+    ]
+    axes.set_xlim(window)
+    if within:
+        margin = 0.08 * (max(within) - min(within)) or 1.0
+        axes.set_ylim(min(within) - margin, max(within) + margin)

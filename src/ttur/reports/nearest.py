@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from matplotlib import pyplot as plt
-from matplotlib.figure import SubFigure
+from matplotlib.figure import Figure, SubFigure
 
 from ttur.evaluation.nearest import NearestPair, NearestPairs, Shown
 from ttur.reports.page import save
+from ttur.reports.style import PLAIN, VERMILION
 
 COLUMNS = 4  # pairs beside each other
-DOTS_PER_INCH = 110  # as figures are saved
+DOTS_PER_INCH = 300  # as figures are saved
 LEAST_SIDE = 1.3  # inches; smaller images are enlarged, pixel by pixel
 LONGEST_NAME = 22
 
@@ -25,26 +25,26 @@ def draw_nearest(found: NearestPairs, path: Path) -> Path:
     rows = -(-len(pairs) // columns)
     longest = max(max(s.pixels.shape[:2]) for p in pairs for s in (p.generated, p.training))
     side = max(LEAST_SIDE, longest / DOTS_PER_INCH)
-    figure = plt.figure(
-        figsize=((2 * side + 0.5) * columns, (side + 0.75) * rows + 0.6), layout="constrained"
-    )
+    size = ((2 * side + 0.5) * columns, (side + 0.75) * rows + 0.6)
     (measured,) = found.evaluation.measurements
     count = found.evaluation.counts["generated"]
-    figure.suptitle(
-        f"{measured.metric} {measured.value:.4g} of {count:,} generated images; the {len(pairs)} "
-        "nearest to a training image"
-    )
-    frames = figure.subfigures(rows, columns, squeeze=False)
-    for frame, pair in zip(frames.flat, pairs, strict=False):
-        _draw_pair(frame, pair)
-    return save(figure, path)
+    with PLAIN.drawing():
+        figure = Figure(figsize=size, layout="constrained")
+        figure.suptitle(
+            f"{measured.metric} {measured.value:.4g} of {count:,} generated images; the "
+            f"{len(pairs)} nearest to a training image"
+        )
+        frames = figure.subfigures(rows, columns, squeeze=False)
+        for frame, pair in zip(frames.flat, pairs, strict=False):
+            _draw_pair(frame, pair)
+        return save(figure, path)
 
 
 def _draw_pair(frame: SubFigure, pair: NearestPair) -> None:
     frame.suptitle(
         f"{pair.distance:.4g} (its own {pair.training_distance:.4g})",
         fontsize=9,
-        color="black" if pair.is_authentic else "tab:red",
+        color="black" if pair.is_authentic else VERMILION,
     )
     panels = frame.subplots(1, 2)
     for axes, shown, role in zip(

@@ -91,7 +91,9 @@ def level(
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Curves over one pair of axes; labels carry their units."""
+    """Curves over one pair of axes; labels carry their units. `is_equal`: one unit is as long on
+    both.
+    """
 
     title: str
     x_label: str
@@ -101,6 +103,7 @@ class Panel:
     y_scale: Scale = "linear"
     x_limits: tuple[float, float] | None = None
     y_limits: tuple[float, float] | None = None
+    is_equal: bool = False
 
 
 @dataclass(frozen=True, eq=False)

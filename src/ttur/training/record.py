@@ -37,12 +37,14 @@ class Published:
     """What the paper shows in the place of a setting.
 
     `best` has by metric the best value of all runs and where it was; `curves` by metric the figure
-    in published_curves.csv; `band` is what the paper draws around the mean.
+    in published_curves.csv; `band` is what the paper draws around the mean, `zoom` by metric the
+    updates that it enlarges in a second panel.
     """
 
     best: dict[str, PublishedBest] = field(default_factory=dict)
     curves: dict[str, str] = field(default_factory=dict)
     band: str = "min-max"
+    zoom: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, config=_FINITE)

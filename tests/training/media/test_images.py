@@ -155,12 +155,19 @@ def test_the_distance_of_the_real_images_to_themselves_is_nothing():
     assert abs(looking.score(torch.nn.Identity(), 1, nothing)["fd_digits"]) < 1e-4
 
 
-def test_a_grid_reads_row_by_row(tmp_path):
-    images = torch.linspace(-1, 1, 6)[:, None, None, None].expand(6, 3, 2, 2)
+def test_a_grid_reads_row_by_row_with_gaps_and_small_images_enlarged(tmp_path):
+    """Two pixels become 128, every one a square of 64; gaps and margin are 8."""
+    images = torch.linspace(-1, 1, 6)[:, None, None, None].expand(6, 3, 2, 2).clone()
+    images[0, :, 0, 0] = 1
     write_grid(to_pixels(images), tmp_path / "grid.png")
-    grid = np.asarray(Image.open(tmp_path / "grid.png"))
-    assert grid.shape == (4, 6, 3)  # two rows of three
-    assert grid[::2, ::2, 0].flatten().tolist() == to_pixels(images)[:, 0, 0, 0].tolist()
+    grid = np.asarray(Image.open(tmp_path / "grid.png"))[..., 0]
+    assert grid.shape == (2 * 136 + 8, 3 * 136 + 8)  # two rows of three
+    seen = grid[8 + 127 :: 136, 8 + 127 :: 136]
+    assert seen.flatten().tolist() == to_pixels(images)[:, 1, 1, 0].tolist()
+    assert (grid[8:72, 8:72] == 255).all()
+    assert (grid[72:136, 8:72] == 0).all()
+    assert (grid[136:144] == 255).all()
+    assert (grid[:, 136:144] == 255).all()
 
 
 def test_files_get_rounded_and_clipped_pixels():

@@ -75,7 +75,7 @@ def actor_critic(
             ),
         ),
         panels=(
-            _gradient_panel(exact, shown, "Exact features (dashed: mean differential equation)"),
+            _gradient_panel(exact, shown, "Exact features"),
             _gradient_panel(coarse, shown, "Coarse features"),
             _reward_panel(exact, shown, float(mdp.eta(best.x)) if best.success else np.nan),
             _speed_panel(games),

@@ -92,7 +92,6 @@ def _limit(r: float, coarse: AdamPath, fine: AdamPath) -> Part:
     """E2: friction and gravity are r; the printed equation has friction a and gravity 1."""
     near, far = fine.farthest(fine.corrected), fine.farthest(fine.printed)
     t, path, printed = coarse.t, coarse.theta, coarse.printed
-    low, high = min(path.min(), printed.min()), max(path.max(), printed.max())
     panel = Panel(
         f"What the momentum follows (r = {r:g})",
         "time t = sum of the steps a(n)",
@@ -102,7 +101,6 @@ def _limit(r: float, coarse: AdamPath, fine: AdamPath) -> Part:
             Curve("corrected ODE: friction r, gravity r", t, coarse.corrected, style="prediction"),
             Curve("ODE as printed: friction a, gravity 1", t, printed, colour=1),
         ),
-        y_limits=(float(low) - 0.2, float(high + 0.4 * (high - low))),  # room for the legend
     )
     claim = (
         f"With step {fine.a:g} Adam's momentum stays within {near:.2g} of the corrected equation "
@@ -123,9 +121,9 @@ def _order(results: dict[str, ConvergenceOrder], time: float) -> Part:
             for name, result in results.items()
         ],
         Panel(
-            "Distance to the ODE is of first order",
+            f"Distance to the ODE up to t = {time:g}: first order",
             "step a",
-            f"largest |theta_n - theta(t_n)| up to t = {time:g}",
+            "largest |theta_n - theta(t_n)|",
             tuple(curves),
             x_scale="log",
             y_scale="log",

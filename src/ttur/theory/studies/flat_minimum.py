@@ -71,7 +71,7 @@ def flat_minimum(
     return StudyResult(
         rows,
         (
-            _landscape(potential, rests),
+            _landscape(potential, paths),
             _balls(potential, gamma),
             _dictionary(gamma, a, frictions),
             _runs(potential, paths, adam_rate),
@@ -80,20 +80,20 @@ def flat_minimum(
     )
 
 
-def _landscape(potential: Potential, rests: dict[str, float]) -> Panel:
+def _landscape(potential: Potential, paths: dict[str, np.ndarray]) -> Panel:
+    """Figure 2: f, and where the ball is at every tenth update, in the colours of the paths."""
     x = np.linspace(-6.2, 2, 800)
-    where = {name: _where(potential, rest) for name, rest in rests.items()}
-    marks = []
-    for verdict in ("past", "caught"):
-        here = [name for name in rests if where[name] == verdict]
-        if here:
-            at = np.array([rests[name] for name in here])
-            marks.append(Curve(f"{verdict}: {'; '.join(here)}", at, potential(at), style="points"))
+    balls = []
+    for colour, (name, path) in enumerate(paths.items()):
+        at = path[:301:10]
+        at = at[(at > x[0]) & (at < x[-1])]
+        verdict = _where(potential, float(path[-1]))
+        balls.append(Curve(f"{name}: {verdict}", at, potential(at), style="points", colour=colour))
     return Panel(
         "A sharp minimum on the way to a flat one",
         "x",
         "f(x)",
-        (Curve("f", x, potential(x), colour=0), *marks),
+        (Curve("f", x, potential(x), style="faint"), *balls),
     )
 
 
@@ -142,7 +142,13 @@ def _runs(potential: Potential, paths: dict[str, np.ndarray], rate: float) -> Pa
         f"Learning rate {rate:g}",
         "update n",
         "x",
-        (*(Curve(name, n, path[:shown]) for name, path in paths.items()), barrier),
+        (
+            *(
+                Curve(name, n, path[:shown], colour=colour)
+                for colour, (name, path) in enumerate(paths.items())
+            ),
+            barrier,
+        ),
         y_limits=None if stay else (-far, far),
     )
 

@@ -119,7 +119,7 @@ def linear_rates(
         y_limits=(-1.4 * height, 2.2 * height),
     )
     ratio_panel = Panel(
-        "Covariances at a fixed ratio tend to the limit (Eq. 102)",
+        "Covariances at a fixed ratio tend to the limit",
         "a/b",
         "relative distance to the limit a/b → 0",
         tuple(eps_curves),
@@ -165,9 +165,14 @@ class _Approach:
         for i, block in enumerate(BLOCKS):
             curves.append(Curve(f"{block} to its limit", self.n, self.limit[:, i], colour=i))
             curves.append(
-                Curve("to the finite-n prediction" if i == 2 else "", self.n, self.finite[:, i],
-                      style="prediction", colour=i)
-            )  # fmt: skip
+                Curve(
+                    "to the prediction for finite n",
+                    self.n,
+                    self.finite[:, i],
+                    style="prediction",
+                    colour=i,
+                )
+            )
         y_label = "relative distance of the exact covariance"
         return Panel(title, "update n", y_label, tuple(curves), x_scale="log", y_scale="log")
 

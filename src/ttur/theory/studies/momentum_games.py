@@ -186,10 +186,10 @@ def _over_memory(
 
 
 def _plane(mu: float, coupling: float, r: float) -> Panel:
-    v = np.linspace(-1.5 * coupling, 3.2 * coupling, 200)
+    v = np.linspace(-1.5 * coupling, 1.5 * coupling, 200)
     slow = mu + coupling**2 / mu
     return Panel(
-        "Which eigenvalues u + iv momentum keeps stable",
+        "Which eigenvalues momentum keeps stable",
         "real part u",
         "imaginary part v",
         (
@@ -199,7 +199,8 @@ def _plane(mu: float, coupling: float, r: float) -> Panel:
             Curve("a/b to 0: each player alone", np.array([mu, slow]), np.zeros(2), style="points"),
         ),
         x_limits=(-0.1 * slow, 1.2 * slow),
-        y_limits=(-1.5 * coupling, 3.2 * coupling),  # room for the legend
+        y_limits=(-1.5 * coupling, 1.5 * coupling),
+        is_equal=True,
     )
 
 

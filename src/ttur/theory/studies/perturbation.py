@@ -148,11 +148,11 @@ def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
         "iteration n",
         "Fréchet distance (median of the replicas)",
         tuple(
-            Curve(f"a={a:g}, b={b:g}", lq.n, median)
+            Curve(f"a = {a:g}, b = {b:g}", lq.n, median)
             for a, b, median in zip(lq.a, lq.b, medians.T, strict=True)
         ),
         y_scale="log",
-        y_limits=(float(least) / 1000, 1e3),  # room for the legend below
+        y_limits=(float(least) / 3, 1e3),
     )
 
     def early(title: str, *names: str) -> Panel:
@@ -162,7 +162,7 @@ def _lq_panels(lq: Diagnosis, settled: float) -> list[Panel]:
         points = zip(names, values, strict=True)
         return Panel(
             title,
-            "median of the early probes, no unit (0.001: or less)",
+            "median of the early probes (0.001: or less)",
             "last Fréchet distance",
             (
                 *(Curve(EARLY[name], x, lq.last, style="points") for name, x in points),
@@ -192,7 +192,9 @@ def _threshold_panel(gamma: float) -> Panel:
         exact = np.array([game.largest_stable_rate(b, beta) for b in rates])
         closed = np.array([game.threshold(b, beta) for b in rates])
         curves += [
-            Curve(f"beta1={beta:g}, spectral radius", rates, exact, style="points", colour=colour),
+            Curve(
+                f"beta1 = {beta:g}, spectral radius", rates, exact, style="points", colour=colour
+            ),
             Curve("closed form", rates, closed, style="prediction", colour=colour),
         ]
     heights = np.concatenate([curve.y for curve in curves])
@@ -203,7 +205,7 @@ def _threshold_panel(gamma: float) -> Panel:
         tuple(curves),
         x_scale="log",
         y_scale="log",
-        y_limits=(float(heights.min()) / 30, 2 * float(heights.max())),  # room for the legend
+        y_limits=(0.5 * float(heights.min()), 2 * float(heights.max())),
     )
 
 
@@ -217,11 +219,16 @@ def _dirac_panel(
         f"|(theta, w)| at the end, at least {floor:g}",
         (
             *(
-                Curve(f"{order}, beta1={beta:g}", r, np.maximum(z, floor), style="points")
+                Curve(
+                    f"{order.replace('_', ' ')}, beta1 = {beta:g}",
+                    r,
+                    np.maximum(z, floor),
+                    style="points",
+                )
                 for order, radii, sizes in zip(DIRAC_ORDERS, radius, size, strict=True)
                 for beta, r, z in zip(DIRAC_MOMENTA, radii, sizes, strict=True)
             ),
-            Curve("1", np.ones(2), np.array([floor, size.max()]), style="faint"),
+            Curve("stable left of it", np.ones(2), np.array([floor, size.max()]), style="faint"),
         ),
         y_scale="log",
     )

@@ -51,9 +51,10 @@ def toy_saddle(
     floors = {name: distance[steps // 2 + 1 :].mean(axis=0) for name, distance in norms.items()}
     spread = {name: float(_f(run, -1).std()) for name, run in runs.items()}
 
-    rows, panels = [], []
+    rows, means = [], {}
     for name, run in runs.items():
         expected = _expected_norm(SETTINGS[name], run, sigma)
+        means[name] = expected[0]
         first = _median(hitting_time(calm[name], radius))
         median = f"{name}: median first n with norm < {radius:g}"
         rows += [
@@ -67,7 +68,6 @@ def toy_saddle(
                 *mean_and_error(floors[name]),
             ),
         ]
-        panels += _panels(name, run, norms[name], calm[name], expected[0])
     lost, walk = _at_the_limit(sigma, replicas, seed)
     rows += [
         Row(
@@ -78,7 +78,8 @@ def toy_saddle(
         Row(f"lr_x = {LIMIT:g} from the saddle: mean square of x / (lr_x^2 n)", sigma**2, *walk),
     ]
     sentence = _sentence(radius, steps, reached, floors, runs["orig fast"], spread["orig fast"])
-    return StudyResult(tuple(rows), tuple(panels), sentence, columns=3)
+    panels = (_objectives(runs), _distances(runs, norms, means), _paths(runs))
+    return StudyResult(tuple(rows), panels, sentence, columns=3)
 
 
 def _f(run: Trajectory, at: int | tuple[slice, int]) -> np.ndarray:
@@ -127,60 +128,65 @@ def _at_the_limit(sigma: float, replicas: int, seed: int) -> tuple[np.ndarray, t
     return lost, mean_and_error(walk.theta[0, :, 0] ** 2 / (LIMIT**2 * 500))
 
 
-def _panels(
-    name: str,
-    run: Trajectory,
-    norms: np.ndarray,
-    calm: Trajectory,
-    expected: np.ndarray | None,
-) -> tuple[Panel, Panel, Panel]:
-    a, b = (_rate(steps) for steps in (SETTINGS[name].generator, SETTINGS[name].discriminator))
-    # About 1000 points; the stride is odd, because x may change its sign every step.
-    shown = slice(None, None, len(run.n) // 1000 | 1)
-    n, norms = run.n[shown], norms[shown]
-    low, high = np.quantile(norms, [0.05, 0.95], axis=1)
-    x, y = run.theta[shown, 0, 0], run.w[shown, 0, 0]
-    lowest, highest = float(np.nanmin(y)), max(float(np.nanmax(y)), 0.0)
-    height = highest - lowest
-    title = name[0].upper() + name[1:]
-    distances = [
-        Curve("one run", n, norms[:, 0], style="faint"),
-        Curve("mean and 5–95 % of all runs", n, norms.mean(axis=1), low, high, colour=1),
+def _objectives(runs: Mapping[str, Trajectory]) -> Panel:
+    shown = _shown(runs)
+    curves = [
+        Curve(_title(name), run.n[shown], _f(run, (shown, 0)), colour=colour)
+        for colour, (name, run) in enumerate(runs.items())
     ]
-    if expected is not None:
-        distances.append(
-            Curve("stationary mean, linearised", n, expected[shown], style="prediction", colour=1)
-        )
-    return (
-        Panel(
-            f"{title}: lr_x = {a}, lr_y = {b}",
-            "iteration n",
-            "objective f(x, y)",
-            (
-                Curve("one run", n, _f(run, (shown, 0)), colour=0),
-                Curve("without noise", n, _f(calm, (shown, 0)), style="prediction", colour=0),
-            ),
-        ),
-        Panel(
-            f"{title}: distance to the saddle",
-            "iteration n",
-            "norm of (x, y)",
-            tuple(distances),
-            y_scale="log",
-            y_limits=(1e-3, 4.0),
-        ),
-        Panel(
-            f"{title}: path",
-            "x (descends)",
-            "y (ascends)",
-            (
-                Curve("one run", x, y, colour=0),
-                Curve("start", *np.array(START)[:, None], style="points", colour=2),
-                Curve("saddle", np.zeros(1), np.zeros(1), style="points", colour=3),
-            ),
-            y_limits=(lowest - 0.05 * height, highest + 0.4 * height),  # room for the legend
-        ),
+    return Panel("Objective, one run each", "iteration n", "f(x, y)", tuple(curves), x_scale="log")
+
+
+def _distances(
+    runs: Mapping[str, Trajectory],
+    norms: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray | None],
+) -> Panel:
+    shown, curves = _shown(runs), []
+    for colour, (name, run) in enumerate(runs.items()):
+        n, distance = run.n[shown], norms[name][shown]
+        low, high = np.quantile(distance, [0.05, 0.95], axis=1)
+        curves.append(Curve(name, n, distance.mean(axis=1), low, high, colour=colour))
+        if (stationary := expected[name]) is not None:
+            curves.append(
+                Curve(
+                    "stationary mean, linearised",
+                    n,
+                    stationary[shown],
+                    style="prediction",
+                    colour=colour,
+                )
+            )
+    return Panel(
+        "Distance to the saddle: mean, 5–95 % of runs",
+        "iteration n",
+        "norm of (x, y)",
+        tuple(curves),
+        x_scale="log",
+        y_scale="log",
+        y_limits=(1e-3, 4.0),
     )
+
+
+def _paths(runs: Mapping[str, Trajectory]) -> Panel:
+    shown = _shown(runs)
+    curves = [
+        Curve(name, run.theta[shown, 0, 0], run.w[shown, 0, 0], style="faint", colour=colour)
+        for colour, (name, run) in enumerate(runs.items())
+    ]
+    start = Curve("start", *np.array(START)[:, None], style="points", colour=len(runs))
+    saddle = Curve("saddle", np.zeros(1), np.zeros(1), style="points", colour=len(runs) + 1)
+    return Panel("Path, one run each", "x (descends)", "y (ascends)", (*curves, start, saddle))
+
+
+def _shown(runs: Mapping[str, Trajectory]) -> slice:
+    """About 1000 points; the stride is odd, because x may change its sign every step."""
+    return slice(None, None, len(next(iter(runs.values())).n) // 1000 | 1)
+
+
+def _title(name: str) -> str:
+    a, b = (_rate(steps) for steps in (SETTINGS[name].generator, SETTINGS[name].discriminator))
+    return f"{name}: lr_x = {a}, lr_y = {b}"
 
 
 def _rate(steps: StepSize) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ttur.data import catalogue
 from ttur.data.batches import Batches
 from ttur.data.dataset import DataSet
+from ttur.data.images.grid import image_grid
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.measure import Settings
 from ttur.evaluation.metric_names import measures, parse_metrics
@@ -242,13 +243,6 @@ def to_pixels(images: Float[Tensor, "n channels h w"]) -> UInt8[np.ndarray, "n h
 
 
 def write_grid(pixels: UInt8[np.ndarray, "n h w channels"], path: Path) -> None:
-    """Images as one PNG, about as many rows as columns."""
-    columns = int(np.ceil(np.sqrt(len(pixels))))
-    rows = -(-len(pixels) // columns)
-    height, width = pixels.shape[1:3]
-    canvas = np.zeros((rows * height, columns * width, 3), np.uint8)
-    for index, image in enumerate(pixels):
-        row, column = divmod(index, columns)
-        canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
+    """Images as one PNG (`image_grid`)."""
     with replacement(path) as file:
-        Image.fromarray(canvas).save(file, format="PNG")
+        Image.fromarray(image_grid(pixels)).save(file, format="PNG")
