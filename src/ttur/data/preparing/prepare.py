@@ -83,9 +83,10 @@ def _checked_name(published: PublishedDataSet, target_name: str | None) -> str:
     if target_name is None and not is_own:
         return published.name
     if not target_name or target_name in set(KNOWN) - (set() if is_own else {published.name}):
+        got = f"{target_name!r}, that of another data set" if target_name else "none"
         raise ValueError(
-            f"expected a name of its own for what is made from {published.name}, got "
-            f"{target_name!r}; give one as `target_name`"
+            f"expected a name of its own for what is made from {published.name}, got {got}; give "
+            "one by `target_name`"
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name):
         raise ValueError(
