@@ -43,7 +43,7 @@ def test_reconstruction_prints_three_numbers(ttur, tmp_path):
     words = "reconstruction a.npy c.npy --extractor digits --device cpu"
     code, out, err = ttur(words)
     assert code == 0, err
-    first, second, third, last = out.splitlines()
+    _, first, second, third, last = out.splitlines()
     assert first.startswith("rfd_digits ")
     assert "no interval: its sides are pairs" in first
     assert second.startswith("psnr ")

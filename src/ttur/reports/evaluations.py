@@ -77,13 +77,13 @@ def certainty(details: dict[str, Any]) -> str:
     """What stands behind a number: how sure it is, and the settings it was made with."""
     interval = details.get("interval")
     if interval is not None:
+        bounds = f"{interval['level']:.0%} interval {interval['low']:.4g} to {interval['high']:.4g}"
+        if "estimate" not in interval:  # of what has no bias
+            return bounds
         exact = [side for side in ("real", "generated") if side not in interval["covers"]]
-        return (
-            f"without the bias of so few images {max(interval['estimate'], 0):.4g} "
-            f"({interval['level']:.0%} interval {interval['low']:.4g} to {interval['high']:.4g}"
-            + "".join(f"; the {side} side taken as exact" for side in exact)
-            + ")"
-        )
+        taken = "".join(f"; the {side} side taken as exact" for side in exact)
+        unbiased = f"{max(interval['estimate'], 0):.4g}"
+        return f"without the bias of so few images {unbiased} ({bounds}{taken})"
     if "no_interval" in details:
         return f"no interval: {details['no_interval']}"
     shown = {name: value for name, value in details.items() if isinstance(value, int | float)}
