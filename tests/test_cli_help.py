@@ -11,6 +11,10 @@ import typer
 
 from ttur.cli import COMMANDS, app
 from ttur.cli.options import extractor_names, metric_names, protocol_names
+from ttur.cli.theory import study_names
+from ttur.cli.training import experiment_names
+from ttur.experiments.registry import EXPERIMENTS
+from ttur.theory.catalogue import STUDIES
 
 GROUP: Any = typer.main.get_command(app)
 NAMES = list(GROUP.commands)
@@ -89,6 +93,8 @@ def test_a_shell_completes_words(ttur, monkeypatch, words, expected):
 
 
 def test_completion_knows_the_tables():
+    assert experiment_names() == list(EXPERIMENTS)
+    assert set(study_names()) == {*STUDIES, "all"}
     assert {"fid", "kid"} <= set(metric_names())
     assert {"inception", "cifar10"} <= set(extractor_names())
     assert {"tf1", "clean"} <= set(protocol_names())

@@ -8,7 +8,6 @@ from rich.cells import cell_len
 from ttur.reports.folding import folded
 
 GAP = 2  # between columns
-COMFORT = 20  # a sentence folds no narrower before a column is left out
 HEADING, NOTE = "underline", "dim"
 NONE = "–"
 
@@ -18,14 +17,15 @@ class Column:
     """A heading, and how its cells are shown.
 
     `rank` says how well the column can be missed: where there is no room the highest goes first, 0
-    stays. `folds` is true of sentences and lists, which may stand in several lines. `styles` has
-    the style of cells that begin with a word.
+    stays. `folds` is true of sentences and lists, which may stand in several lines, but rather no
+    narrower than `comfort`. `styles` has the style of cells that begin with a word.
     """
 
     heading: str
     rank: int = 0
     right: bool = False
     folds: bool = False
+    comfort: int = 20
     bold: bool = False
     styles: Mapping[str, str] = field(default_factory=dict)
 
@@ -126,7 +126,7 @@ class Table:
             return [1, *wants, *map(cell_len, cells)]
         whole = max(map(cell_len, (heading, *cells)))
         wants += [cell_len(word) for cell in cells for word in cell.split()]
-        return [*wants, min(whole, COMFORT)]
+        return [*wants, min(whole, self.columns[index].comfort)]
 
     def _texts(self, index: int) -> list[str]:
         return [self.columns[index].heading, *(row[index] for row in self.rows)]

@@ -168,7 +168,7 @@ def reports_table(reports: Sequence[StudyReport]) -> Table:
         Column("agree"),
         number("predicted"),
         number("measured", bold=True),
-        Column("of what", 1, folds=True),
+        Column("of what", 1, folds=True, comfort=32),
         number("seconds", 3),
     ]
     return Table(columns, [_report_cells(report) for report in reports])
