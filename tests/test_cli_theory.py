@@ -110,8 +110,8 @@ def test_a_study_as_json_has_all_settings_and_none_for_what_is_not_finite(ttur, 
         ("breaking --set singular=1", "breaking cannot compute with singular=1.0: Singular matrix"),
         ("halving --out afile", "afile: is a file; --out expects a folder"),
         ("halving --set rate=2", "A2 fails: the rate should lie in (0, 1), got 2.0"),
-        ("--set steps=3", "--set is for one study"),
-        ("all --set steps=3", "--set is for one study"),
+        ("--set steps=3", "expected one study with --set, got none; name it"),
+        ("all --set steps=3", "expected one study with --set, got all; name it"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_no_figure(ttur, of_these, tmp_path, words, said):

@@ -101,6 +101,6 @@ def _next_command(card: "Card") -> str:
         return f"ttur run language_demo{named}"
     if len(set(size)) > 1 or size[0] % 16:
         return "prepare them with --size 32 (or 48, 64, ...), the sizes that networks here have"
-    sized = {16: ("demo", ""), 32: ("dcgan_cifar10_small", "")}
+    sized = {16: ("demo", " --metric fd_cifar10"), 32: ("dcgan_cifar10_small", "")}
     name, more = sized.get(size[0], ("dcgan_cifar10_small", f" --set image_size={size[0]}"))
     return f"ttur run {name}{named}{more}"

@@ -43,7 +43,8 @@ def theory(
 ) -> None:
     """Run a theorem of the paper: a figure, predicted beside measured, what it shows."""
     if name in (None, ALL) and settings:
-        raise ValueError("--set is for one study; name it")
+        got = "all" if name == ALL else "none"
+        raise ValueError(f"expected one study with --set, got {got}; name it")
     if name is None:
         _list(as_json)
     elif name == ALL:

@@ -30,8 +30,8 @@ class Settings:
             raise ValueError(f"expected a `seed` of 0 or more, got {self.seed!r}")
         if self.interval not in (True, False, *METHODS):
             raise ValueError(
-                f"expected an `interval` by {' or '.join(METHODS)}, True for the first of them or "
-                f"False, got {self.interval!r}"
+                f"expected an `interval` by {' or '.join(METHODS)}, or none (False), got "
+                f"{self.interval!r}"
             )
         if self.kid_subset_size < 4:
             raise ValueError(

@@ -85,9 +85,12 @@ def draw_figure_3(study: DisturbanceStudy, path: Path) -> Path:
 def study_table(study: DisturbanceStudy) -> Table:
     """Distance, score and drawn IND at the four levels, and whether they rise throughout."""
     columns = [
-        Column("disturbance", folds=True),
-        Column("quantity", folds=True),
-        *(number(level, bold=True) for level in ("none", "weak", "medium", "strong")),
+        Column("disturbance", folds=True, comfort=11),
+        Column("quantity", folds=True, comfort=11),
+        number("none", bold=True),
+        number("weak", 2, bold=True),
+        number("medium", 3, bold=True),
+        number("strong", bold=True),
         Column("rises", 1, styles={"no": "red", "yes": "green"}),
     ]
     rows = []

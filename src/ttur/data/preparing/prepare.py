@@ -24,6 +24,7 @@ from ttur.data.preparing.place import (
 from ttur.data.preparing.sources import FileDigests, check_sources, digest
 from ttur.data.published.description import PublishedDataSet, PublishedImages, PublishedText
 from ttur.data.vocabulary import LENGTH, VOCABULARY_SIZE
+from ttur.runtime.errors import closest
 
 LARGEST_SIDE = 8192
 """Pixels of `size` and `crop`."""
@@ -74,7 +75,7 @@ def prepare(
 def _preparable(name: str) -> PublishedImages | PublishedText:
     known = {other: published for other, published in KNOWN.items() if published.reader is not None}
     if name not in known:
-        raise ValueError(f"expected one of {', '.join(known)} to prepare, got {name!r}")
+        raise ValueError(f"no data set {name!r} to prepare; {closest(name, known)}")
     return known[name]
 
 
