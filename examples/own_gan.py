@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -102,7 +101,7 @@ def main() -> None:
             print(f"{run.label} seed {seed}: {run.outcome} at update {run.updates:,}")
             runs.append(run)
     groups = group_runs(runs)
-    Console(width=200).print(groups_table(groups))
+    print(groups_table(groups))
     print(*draw_report(groups, words.out / "report.png"))
     print(draw_samples(groups, words.out / "report-samples.png"))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ttur.runtime.folding import folded
 from ttur.training.events import Log
 from ttur.training.record import read_events, read_run
 
@@ -58,7 +59,7 @@ def test_the_cache_is_listed_and_cleared(ttur, tmp_path):
     rows = [line.split() for line in out.splitlines()]
     assert ["downloads", "1", "70", "bytes"] in rows
     assert ["statistics", "1", "2.5", "kB"] in rows
-    assert "removed 1 files, 2.5 kB" in ttur("cache --clear")[1]
+    assert "removed 1 file, 2.5 kB" in ttur("cache --clear")[1]
     document = json.loads(ttur("cache --clear --json")[1])
     assert document["removed"] == {"files": 0, "bytes": 0}
     assert document["kept"]["downloads"] == {"files": 1, "bytes": 70}
@@ -83,9 +84,13 @@ def test_an_experiment_is_shown_in_full(ttur):
     assert code == 0
     assert "for samples of 3 × 16 × 16\n" in out
     rows = [line.split() for line in out.splitlines()]
-    assert ["model.width", "16", "16"] in rows
-    assert ["scoring.evaluation_samples", "2000", "2000"] in rows
-    assert ["rates.discriminator.value", "0.001", "0.0005"] in rows
+    assert ["model.width", "16"] in rows
+    assert ["scoring.evaluation_samples", "2000"] in rows
+    differing = rows.index(["setting", "rates.discriminator.value"])
+    assert rows[differing + 1 : differing + 3] == [
+        ["ttur_1e-3_5e-4", "0.001"],
+        ["orig_5e-4", "0.0005"],
+    ]
 
 
 def test_run_prints_one_json_document_and_the_same_words_print_it_again(ttur):
@@ -390,6 +395,15 @@ def test_one_pair_of_rates_replaces_the_settings(ttur):
         ("run dcgan_cifar10_small", "ttur prepare cifar10"),
         ("report nowhere", "no runs in nowhere"),
         ("sample nowhere --grid x.png", "nowhere"),
+        ("run demo --set d_lr=1", "use --d-lr"),
+        ("run DEMO", "did you mean demo?"),
+        ("prepare images .", "got none; give one by --name"),
+        ("fid a", "expected B (generated: the same kinds), got nothing; see"),
+        ("fid a b c", "expected no more words, got c"),
+        ("fid a b --seed x", "expected --seed: a whole number, got 'x'"),
+        ("fid a b --batch-size 0", "expected --batch-size: at least 1, got '0'"),
+        ("fid a b --extracter x", "did you mean --extractor?"),
+        ("fdi", "no command 'fdi'; did you mean fid"),
         ("fid nowhere elsewhere --extractor digits", "nowhere"),
         ("selftest --device meta", "--device cpu"),
         ("run demo --monitor --set monitor=None", "'monitor' is set as a whole and within"),
@@ -416,7 +430,13 @@ def test_inception_weights_that_are_not_there_stop_before_training(ttur, tmp_pat
         monkeypatch.delenv(name, raising=False)
     code, _, err = ttur(f"run demo --seed 0 {TINY} --metric fid")
     assert code == 2
-    assert all(remedy in err for remedy in ("--weights", "fd_cifar10", "none"))
+    assert all(remedy in err for remedy in ("--weights", "--metric fd_cifar10", "--metric none"))
+    np.save(tmp_path / "a.npy", np.zeros((20, 16, 16, 3), np.uint8))
+    code, _, err = ttur("fid a.npy a.npy --device cpu")
+    assert code == 2
+    assert err.endswith("or name it by --weights, or take --extractor cifar10 (not a FID)\n")
+    at_home = err.strip().replace(str(tmp_path / "cache"), "~/.cache/ttur")
+    assert len(folded(at_home, 80, "  ")) == 4
     assert not list(tmp_path.rglob("checkpoint.pt"))
 
 
@@ -454,7 +474,7 @@ def test_a_sample_says_which_weights_it_is_of(ttur, tmp_path):
         ("--best", f"weights: best.pt, update {best.update}\n"),
     ):
         code, out, err = ttur(f"sample {run} --count 1 --grid {len(said)}.png {words}")
-        assert (code, out, err) == (0, f"{len(said)}.png\n", said)
+        assert (code, out, err) == (0, f"1 image in {len(said)}.png\n", said)
     with (run / "checkpoint.pt").open("r+b") as file:
         file.seek(2000)
         file.write(b"garbage")
@@ -468,10 +488,10 @@ def test_samples_and_report_of_a_run(ttur, tmp_path):
     ttur(f"run demo --seeds 0-1 {TINY}")
     run = "runs/demo/ttur_1e-3_5e-4/seed-0"
     code, out, _ = ttur(f"sample {run} --count 9 --grid grid.png")
-    assert (code, out.strip()) == (0, "grid.png")
+    assert (code, out) == (0, "9 images in grid.png\n")
     with Image.open("grid.png") as grid:
         assert grid.size == (416, 416)  # three of 16 px, eight times as large, and gaps of 8
-    ttur(f"sample {run} --count 5 --out five --seed 1")
+    assert ttur(f"sample {run} --count 5 --out five --seed 1")[1] == "5 images in five/\n"
     ttur(f"sample {run} --count 3 --out three --seed 1 --best")
     assert len(list(Path("five").glob("*.png"))) == 5
     code, out, _ = ttur("report runs --out figures/curves.png")

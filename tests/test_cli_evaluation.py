@@ -1,6 +1,7 @@
 """The commands that measure images: what they print, write and answer to mistakes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,10 @@ class TestEvaluate:
     def test_a_table_for_people(self, ttur):
         code, out, err = ttur(f"{self.WORDS} --metrics fid,kid")
         assert code == 0, err
-        first, second, last = out.splitlines()
+        heading, first, second, last = out.splitlines()
+        assert heading.split()[:2] == ["metric", "value"]
         assert first.startswith("fd_digits")
-        assert "95% interval" in first
+        assert re.search(r"without the bias of so few images \S+ \(95% interval \S+ to", first)
         assert "standard error" in second
         assert last == "(protocol tf1; real 400, generated 300)"
         assert "generated: 300 read; PNG 300; RGB 300; 16x16 300" in err
@@ -77,8 +79,8 @@ class TestEvaluate:
             ("--metrics kid --kid-subset-size 350", "350"),
             ("--metrics precision_recall_k0", "1 to 9999 neighbours in precision_recall_k0"),
             ("--interval knife", "by influence or jackknife, or none (False), got 'knife'"),
-            ("--value-range 1", "--value-range expects LOW,HIGH"),
-            ("--value-range 0,1/-1,1/0,1", "--value-range expects LOW,HIGH"),
+            ("--value-range 1", "expected --value-range as LOW,HIGH"),
+            ("--value-range 0,1/-1,1/0,1", "expected --value-range as LOW,HIGH"),
             ("--protocol tf2", "expected a protocol out of tf1"),
             ("--on-error ignore", "expected --on-error fail or skip"),
         ],
@@ -170,7 +172,8 @@ class TestEvaluate:
         (tmp_path / "b" / "007.png").write_bytes(b"no image")
         code, _, err = ttur("fid a.npy b --extractor digits --device cpu")
         assert code == 2
-        assert "007.png" in err
+        assert "007.png: it is none of" in err
+        assert err.endswith("or pass over such images by --on-error skip\n")
         code, out, err = ttur("fid a.npy b --extractor digits --device cpu --on-error skip --json")
         assert code == 0
         audit = json.loads(out)["audit"]["generated"]
@@ -197,7 +200,7 @@ class TestSelftest:
         code, out, _ = ttur("selftest --device cpu")
         assert code == 0
         assert "passed" in out
-        assert "1 checks, 0 failed" in out
+        assert "1 check: 1 passed, 0 skipped, 0 failed" in out
 
     def test_what_fails_exits_with_1_and_is_named(self, ttur, monkeypatch):
         lie = Check("one is two", lambda installation: Fact(2.0, 1.0, 0.5))

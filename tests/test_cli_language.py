@@ -32,7 +32,7 @@ def test_both_settings_run_and_differ_in_critic_updates(ttur):
     for run in runs.values():
         assert (run["outcome"], run["final"]["metric"]) == ("finished", "jsd_4")
         assert 0 < run["final"]["value"] <= 1
-    assert "jsd 2 times of 64 samples" in err
+    assert "scored by jsd 2 times on 64 sentences" in err
 
 
 def test_events_and_config_say_what_reports_and_samples_need(ttur):
@@ -102,7 +102,7 @@ def test_samples_are_sentences_and_follow_from_the_seed(ttur, tmp_path):
     assert ttur(f"sample {RUN} --count 4")[1].split("\n")[:4] == ten.split("\n")[:4]
     assert ttur(f"sample {RUN} --count 10 --seed 1")[1] != ten
     code, out, _ = ttur(f"sample {RUN} --count 10 --out drawn/ten.txt")
-    assert (code, out.strip()) == (0, "drawn/ten.txt")
+    assert (code, out) == (0, "10 sentences in drawn/ten.txt\n")
     assert Path("drawn/ten.txt").read_text("utf-8") == ten
     assert ttur(f"sample {RUN} --count 10 --out drawn/ten.txt")[0] == 2
     code, _, err = ttur(f"sample {RUN} --grid x.png")
@@ -160,7 +160,7 @@ def test_a_text_of_ones_own_is_trained_on(ttur):
     ("words", "expected"),
     [
         ("run language_billion_word --metric none", "ttur prepare billion_word"),
-        ("run language_demo --metric fid", "metric: Input should be 'jsd' or 'none', got 'fid'"),
+        ("run language_demo --metric fid", "metric: expected 'jsd' or 'none', got 'fid'"),
         ("run demo --metric jsd", "no metric 'jsd'"),
         ("run language_demo --set length=16", "--set length=... to 32"),
         ("run language_demo --set image_size=16", "no field 'image_size'"),

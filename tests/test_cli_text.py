@@ -33,7 +33,7 @@ def test_json_says_how_it_was_made(ttur):
     assert result["protocol"] == {"length": 8, "padding": "`"}
     assert result["versions"] == {"ttur": version("ttur")}
     assert len(result["fingerprints"]["generated"]["sha256"]) == 64
-    assert ttur("jsd real.txt real.txt --orders 4")[1].startswith("jsd_4  0\n")
+    assert ttur("jsd real.txt real.txt --orders 4")[1].startswith("jsd_4 0\n")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_json_says_how_it_was_made(ttur):
         ("jsd real.txt torn.txt", "UTF-8 in torn.txt, got other bytes in line 2"),
         ("jsd real.txt nowhere.txt", "at nowhere.txt, got nothing there"),
         ("jsd . real.txt", "at ., got a folder"),
-        ("jsd real.txt real.txt --orders 0-3", "--orders expects 4,6 or 1-6, got '0-3'"),
-        ("jsd real.txt real.txt --orders 3-1", "--orders expects"),
-        ("jsd real.txt real.txt --orders four", "--orders expects"),
+        ("jsd real.txt real.txt --orders 0-3", "expected --orders from 1 on, got '0-3'"),
+        ("jsd real.txt real.txt --orders 3-1", "expected --orders that rise, as 1-3, got '3-1'"),
+        ("jsd real.txt real.txt --orders four", "expected --orders as 4,6 or 1-6"),
         ("jsd real.txt real.txt --orders 4-33", "orders from 1 to 32"),
         ("jsd real.txt real.txt --length 3 --orders 4", "orders from 1 to 3"),
     ],

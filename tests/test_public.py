@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ttur
-from ttur.cli import app, exits
+from ttur.cli import app
 
 NAMES = list(ttur.__all__)
 
@@ -128,4 +128,4 @@ def test_arguments_in_messages_become_flags_of_the_command(command, words):
     )
     message = "choose `directory`, `kid_subset_size` or `extractor`; see `ttur run`, `image.png`"
     expected = f"{words}; see `ttur run`, `image.png`"
-    assert exits.in_flags(message, found) == expected
+    assert flags.in_flags(message, found) == expected

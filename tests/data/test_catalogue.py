@@ -103,14 +103,17 @@ def test_a_data_set_is_one_entry(tmp_path, monkeypatch, ttur):
         catalogue.load("toy", tmp_path / "data")
     (tmp_path / "three").write_text("3")
     code, out, _ = ttur("prepare toy three")
-    assert (code, out) == (0, "data/toy: train 3 images; licence: none\n")
+    assert (code, out.splitlines()[:2]) == (
+        0,
+        ["made: data/toy: train 3 images of 4 × 4", "licence: none"],
+    )
     assert (catalogue.load("toy", tmp_path / "data").images == 7).all()
     (tmp_path / "four").write_text("4")
     code, _, err = ttur("prepare toy four")
     assert (code, "{'train': 3} images of toy in four, got {'train': 4}" in err) == (2, True)
     code, _, err = ttur("prepare ? three")
-    assert "cifar10, " in err
-    assert ", toy to prepare, got '?'" in err
+    assert "no data set '?' to prepare; there are cifar10, " in err
+    assert err.endswith(", toy\n")
     assert "digits" not in err, "which comes with the package"
 
 

@@ -51,7 +51,7 @@ def test_a_side_that_was_not_looked_at_is_named(images, tiny: Extractor):
 @pytest.mark.parametrize(
     ("metric", "said"),
     [
-        ("fid", ["biased upwards", "counts: 20 generated against 30 real"]),
+        ("fid", ["biased upwards", "counts: 30 real and 20 generated images are few"]),
         ("is", ["generated: 20 images are few for an Inception Score over 12 classes"]),
         ("kid", []),
         ("precision_recall", ["precision and recall of 30 real and 20 generated images depend"]),

@@ -381,7 +381,7 @@ class TestCache:
             made = reference_statistics(few, embedded, cache=tmp_path)
             with np.load(next(iter(tmp_path.iterdir()))) as file:
                 assert "group_counts" not in file
-            with pytest.raises(ValueError, match=r"at least 128 real samples .*, got 30; add"):
+            with pytest.raises(ValueError, match=r"needs 128 real images .*, there are 30"):
                 fid_interval(made.groups, generated.moments)
             results.append(made)
         assert len(passes) == 2  # of each side one

@@ -311,9 +311,9 @@ def test_the_plan_names_what_differs_between_settings():
     chosen = experiment("language_demo")
     updates = [f"{config.updates:,}" for config in chosen.settings.values()]
     assert f"each {' / '.join(updates)} updates" in plan_lines(chosen)[1]
-    assert "and 3 times of 2,000" in plan_lines(chosen.only("orig_1e-3"))[1]
+    assert "and 3 times on 2,000" in plan_lines(chosen.only("orig_1e-3"))[1]
     assert (
-        "each 1,000 updates, fd_digits 11 times of 2,000 samples"
+        "each 1,000 updates, scored by fd_digits 11 times on 2,000 images"
         in plan_lines(experiment("demo"))[1]
     )
 

@@ -57,7 +57,7 @@ def test_a_run_happens_when_its_record_is_asked_for(tmp_path):
         ({"seeds": []}, "expected `seeds` to name some, got none"),
         ({"only": "ttur"}, "demo has no setting 'ttur'; did you mean ttur_1e-3_5e-4"),
         ({"settings": {"widht": 3}}, "no field 'widht' to set; did you mean"),
-        ({"settings": {"width": 0}}, "width: Input should be greater than or equal to 1"),
+        ({"settings": {"width": 0}}, "width: expected at least 1"),
         ({"settings": {"model": "dcgann"}}, "no kind 'dcgann'; did you mean dcgan"),
         ({"d_lr": 1e-3}, "expected `d_lr` and `g_lr` together"),
         ({"d_lr": 0.0, "g_lr": 1e-3}, "discriminator"),
@@ -147,7 +147,7 @@ def test_a_trained_generator_draws_what_its_run_drew(tmp_path):
     assert generator.origin == "checkpoint.pt, update 3"
     with pytest.raises(FileNotFoundError, match=r"has no best\.pt; it is written at the first"):
         ttur.load_generator(run.directory, best=True)
-    with pytest.raises(FileNotFoundError, match="holds no run"):
+    with pytest.raises(FileNotFoundError, match=r"one run, got .*nowhere; it holds none"):
         ttur.load_generator(tmp_path / "nowhere")
     few = FEW | {"metric": "jsd", "evaluation_samples": 20, "fine_evaluation_samples": None}
     text = next(play(tmp_path, "language_demo", seeds=[0], settings=few))

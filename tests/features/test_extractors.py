@@ -258,8 +258,8 @@ class TestInception:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         with pytest.raises(ConnectionError) as error:
             load_extractor("inception")
-        digest = INCEPTION.sha256
-        for way in ("file as `weights`", "fd_cifar10 as `metric`", "`metric` none", digest):
+        ways = ("name it by `weights`", "`extractor` cifar10", "`metric` fd_cifar10")
+        for way in (*ways, "`metric` none", "copy it there", str(tmp_path)):
             assert way in str(error.value)
 
     def test_the_published_file_is_pinned_by_the_digest_in_its_own_name(self):

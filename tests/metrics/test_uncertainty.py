@@ -177,7 +177,7 @@ class TestNoInterval:
 
     @pytest.mark.parametrize("count", [0, 1, 8])
     def test_with_too_few_samples(self, count: int):
-        with pytest.raises(ValueError, match=r"generated samples.*; add images"):
+        with pytest.raises(ValueError, match=r"of generated samples|generated images"):
             fid_interval(grouped(self.ROWS).groups, grouped(self.ROWS[:count]).groups)
 
     def test_of_different_dimensions(self):

@@ -1,14 +1,10 @@
 """Records of runs that never ran, for tests of what is made of them."""
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
-
-from rich.console import Console
-from rich.table import Table
 
 from ttur.analysis.probes import QUANTITIES
 from ttur.runtime.run_directory import RunDirectory
@@ -189,19 +185,6 @@ def written(run: RunRecord, folder: Path) -> Path:
     for event in (*run.evaluations, *run.logs, *run.probes, *end):
         directory.append(to_document(event))
     return directory.path
-
-
-def text_of(table: Table) -> str:
-    out = io.StringIO()
-    Console(file=out, width=240).print(table)
-    return out.getvalue()
-
-
-def cells_of(table: Table) -> list[dict[str, str]]:
-    """The rows as {heading: cell}."""
-    headings = [str(column.header) for column in table.columns]
-    columns = [[str(cell) for cell in column.cells] for column in table.columns]
-    return [dict(zip(headings, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 RUNS = [

@@ -108,11 +108,11 @@ def test_a_download_that_fails_once_is_tried_again(
     assert [file.name for file in cache.iterdir()] == ["file.bin"]
 
 
-def test_offline_the_error_names_the_file_its_digest_its_place_and_the_remedies(cache: Path):
+def test_offline_the_error_names_the_file_its_place_and_the_remedies(cache: Path):
     wanted = artifact(closed_port_url())
     with pytest.raises(ConnectionError) as error:
         fetch(wanted)
-    for part in (wanted.url, wanted.sha256, str(cache / "file.bin"), "online", REMEDY):
+    for part in (f"{wanted.url} in {cache}", "no connection to 127.0.0.1", REMEDY):
         assert part in str(error.value)
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_cached_file_is_replaced_online_and_refused_offline(
     (cache / "file.bin").write_bytes(damaged)
     with pytest.raises(ConnectionError, match="damaged") as error:
         fetch(artifact(closed_port_url()))
-    assert str(cache / "file.bin") in str(error.value)
+    assert f"file.bin in {cache}" in str(error.value)
     assert fetch(artifact(served.url)).read_bytes() == CONTENT
 
 

@@ -176,9 +176,7 @@ def test_counts_below_one_are_refused(tmp_path, field, value):
 
 
 def test_a_negative_seed_is_refused(tmp_path):
-    with pytest.raises(
-        ValueError, match="`seed`: Input should be greater than or equal to 0, got -1"
-    ):
+    with pytest.raises(ValueError, match="`seed`: expected at least 0, got -1"):
         play(tmp_path, seed=-1)
 
 

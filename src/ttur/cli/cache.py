@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ttur.cli.options import Json
-from ttur.cli.output import print_json, print_table
+from ttur.cli.output import print_json, print_table, print_text
 
 
 def cache(
@@ -14,7 +14,8 @@ def cache(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """What is kept for the next time: downloads, statistics of real images, n-gram models."""
+    """Show or clear what is kept for the next time: downloads, statistics, n-gram models."""
+    from ttur.reports.table import Column, Table, number
     from ttur.runtime.cache import (
         COMPUTED,
         DOWNLOADS,
@@ -23,6 +24,7 @@ def cache(
         clear_cache,
         kept_files,
     )
+    from ttur.runtime.errors import counted_in_words
     from ttur.runtime.files import size_in_words
 
     removed = clear_cache() if clear else []
@@ -43,9 +45,10 @@ def cache(
         )
         return
     if clear:
-        print(f"removed {len(removed)} files, {size_in_words(sum(f.bytes for f in removed))}")
-    print(f"{cache_directory()}: {' and '.join(COMPUTED)} up to {size_in_words(cache_limit())}")
-    print_table(
-        ["kind", "files", "size"],
-        [[kind, str(len(sizes)), size_in_words(sum(sizes))] for kind, sizes in kinds.items()],
+        freed = size_in_words(sum(f.bytes for f in removed))
+        print_text(f"removed {counted_in_words(len(removed), 'file')}, {freed}")
+    print_text(
+        f"{cache_directory()}: {' and '.join(COMPUTED)} up to {size_in_words(cache_limit())}"
     )
+    rows = [[kind, f"{len(sizes):,}", size_in_words(sum(sizes))] for kind, sizes in kinds.items()]
+    print_table(Table([Column("kind"), number("files"), number("size", bold=True)], rows))

@@ -1,7 +1,8 @@
 """Commands that measure images: fid, evaluate, statistics, disturb, selftest."""
 
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,20 @@ from ttur.cli.options import (
     Seed,
     Weights,
     grouped,
+    metric_names,
+    named,
+    one_of,
 )
-from ttur.cli.output import in_words, print_json, print_table, say
+from ttur.cli.output import (
+    INDENT,
+    in_words,
+    print_json,
+    print_number,
+    print_table,
+    print_text,
+    say,
+)
+from ttur.runtime.errors import counted_in_words
 
 if TYPE_CHECKING:
     from ttur.evaluation.classes import ClassEvaluation
@@ -31,7 +44,7 @@ if TYPE_CHECKING:
 SHOWN = 4  # kinds of format, mode and size in a line
 
 RealSide = Annotated[
-    Path, typer.Argument(metavar="A", help="Real: folder, zip, tar, .npy, .npz or statistics .npz.")
+    Path, typer.Argument(metavar="A", help="Real: folder, zip, tar, .npy, .npz or statistics.")
 ]
 GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the same kinds.")]
 
@@ -40,17 +53,18 @@ GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the
 def fid(
     real: RealSide, generated: GeneratedSide, options: Comparing, as_json: Json = False
 ) -> None:
-    """The Fréchet distance of B (generated) to A (real)."""
+    """The FID, or the distance by another extractor, of B (generated) to A (real)."""
     from ttur.evaluation.evaluate import fid
+    from ttur.reports.evaluations import certainty
 
     result = fid(real, generated, **asdict(options), say=say)
-    _print_doubts(result)
     if as_json:
         print_json(result.to_json())
-        return
-    print(f"{result.metric} {result.value:.6g}  ({_circumstances(result)})")
-    if certainty := _certainty(result.details):
-        print(certainty)
+    else:
+        print_number(result.metric, f"{result.value:.6g}", f"  ({_circumstances(result)})")
+        if sure := certainty(result.details):
+            print_text(sure, INDENT)
+    _print_doubts(result)
 
 
 @grouped
@@ -62,19 +76,23 @@ def evaluate(
     metrics: Annotated[
         str,
         typer.Option(
-            help="Names between commas, '?' lists them; neighbours as precision_recall_k5."
+            **named("NAMES", metric_names),
+            help="Names between commas; ? lists them. Of other numbers of neighbours, "
+            "precision_recall_k5.",
         ),
     ] = "fid,is,kid,precision_recall",
     generated: Annotated[
         Path | None, typer.Argument(metavar="B", help="Generated: the same kinds.")
     ] = None,
-    kid_subset_size: Annotated[int, typer.Option(min=4, help="Images of one KID subset.")] = 1000,
+    kid_subset_size: Annotated[
+        int, typer.Option(min=4, metavar="N", help="Images of one KID subset.")
+    ] = 1000,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Of each sub-folder or label, and their mean.")
+        bool, typer.Option("--per-class", help="Of each sub-folder or label apart, and their mean.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Several metrics of B (generated) against A (real), in one pass over the images."""
+    """FID, KID, precision and more of B (generated) against A (real), in one pass."""
     from ttur.evaluation.classes import evaluate_classes
     from ttur.evaluation.evaluate import evaluate
 
@@ -88,6 +106,18 @@ def evaluate(
 
 
 def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
+    from ttur.reports.evaluations import classes_table
+
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_table(classes_table(result))
+        print(f"(protocol {next(iter(result.classes.values())).protocol})")
+    _say_of_classes(result)
+
+
+def _say_of_classes(result: "ClassEvaluation") -> None:
+    sys.stdout.flush()
     for side, names in result.lacking.items():
         if names:
             say(f"warning: {side}: no images of the classes {', '.join(names)}")
@@ -95,24 +125,7 @@ def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
         say(f"warning: class {name} is left out: {why}")
     doubts = sum(len(made.warnings) for made in result.classes.values())
     if doubts:
-        say(f"warning: {doubts:,} warnings of single classes; --json has them")
-    if as_json:
-        print_json(result.to_json())
-        return
-    rows = []
-    for name, made in result.classes.items():
-        values = [
-            f"{each.value:.6g}{_bounds(each.details.get('interval'))}" for each in made.measurements
-        ]
-        counts = " / ".join(f"{count:,}" for count in made.counts.values() if count is not None)
-        rows.append([name, counts, *values])
-    rows.append(["mean", "", *(f"{value:.6g}" for value in result.mean.values())])
-    print_table(["class", "images", *result.mean], rows)
-    print(f"(protocol {next(iter(result.classes.values())).protocol})")
-
-
-def _bounds(interval: dict[str, Any] | None) -> str:
-    return f" ({interval['low']:.6g} to {interval['high']:.6g})" if interval else ""
+        say(f"warning: {counted_in_words(doubts, 'warning')} of single classes; --json has them")
 
 
 @grouped
@@ -127,7 +140,7 @@ def statistics(
         ),
     ] = False,
 ) -> None:
-    """Mean and covariance of the features of IMAGES, with the protocol they were made by."""
+    """Write mean and covariance of images to a file that may stand for them."""
     from ttur.evaluation.reference import write_statistics
 
     _print_written(out, write_statistics(images, out, adm=adm, **asdict(options)))
@@ -139,7 +152,7 @@ def features(
     out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
     options: Looking,
 ) -> None:
-    """Features of IMAGES, which may stand for them under any metric at any later time."""
+    """Write the features of images to a file, for any metric later."""
     from ttur.evaluation.reference import save_features
 
     _print_written(out, save_features(images, out, **asdict(options)).statistics)
@@ -148,14 +161,23 @@ def features(
 def disturb(
     images: Annotated[Path, typer.Argument(help="Square images: .npy, folder, archive, data set.")],
     contamination: Annotated[
-        Path | None, typer.Option(help="Images of another kind, for the sixth disturbance.")
+        Path | None,
+        typer.Option(metavar="IMAGES", help="Of another kind, for the sixth disturbance."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the figures and tables.")] = Path("disturb"),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where figures and tables are written.")
+    ] = Path("disturb"),
     version: Annotated[
-        str, typer.Option(help="Parameters of the paper's final code, or of its v3.")
+        str,
+        typer.Option(
+            **one_of("final", "v3"), help="Parameters of the paper's final code, or of its v3."
+        ),
     ] = "final",
     samples: Annotated[
-        int | None, typer.Option(min=2, help="Disturbed images; as many as the version says.")
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Disturbed images at each level; by default the version's."
+        ),
     ] = None,
     protocol: Protocol = None,
     extractor: ExtractorName = "inception",
@@ -165,10 +187,10 @@ def disturb(
     batch_size: BatchSize = 100,
     as_json: Json = False,
 ) -> None:
-    """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
+    """The distance of images under six disturbances at four levels (Figure 3)."""
     from ttur.evaluation.disturbances.study import disturbance_study, image_array
     from ttur.features.extractors import load_extractor
-    from ttur.reports.disturbances import markdown_table, write_study
+    from ttur.reports.disturbances import study_table, write_study
 
     features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)
     originals = image_array(images)
@@ -188,7 +210,8 @@ def disturb(
     if as_json:
         print_json(study.to_json())
         return
-    print(markdown_table(study))
+    print_table(study_table(study))
+    print()
     for path in written:
         print(path)
 
@@ -197,13 +220,14 @@ def selftest(
     weights: Weights = None,
     data: Data = Path("data"),
     full: Annotated[
-        bool, typer.Option("--full", help="Published values that take hours on a CPU, too.")
+        bool, typer.Option("--full", help="Make the checks too that take hours on a CPU.")
     ] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Is this installation right? Facts that must hold, measured here and now."""
+    """Check that this installation measures what it should."""
     from ttur.evaluation.selftest.run import selftest
+    from ttur.reports.evaluations import checks_table, checks_text
     from ttur.runtime.distributed import pick_device
 
     results = selftest(
@@ -216,46 +240,32 @@ def selftest(
     if as_json:
         print_json({"failed": failed, "checks": [result.to_json() for result in results]})
     else:
-        numbers = ("expected", "got", "tolerance")
-        print_table(
-            ["outcome", "check", *numbers, "seconds", "remark"],
-            [
-                [
-                    result.outcome,
-                    result.name,
-                    *(_brief(getattr(result, number)) for number in numbers),
-                    f"{result.seconds:.2f}",
-                    in_words(result.remark),
-                ]
-                for result in results
-            ],
-        )
-        print(f"{len(results)} checks, {failed} failed")
+        told = [replace(result, remark=in_words(result.remark)) for result in results]
+        print_table(checks_table(told))
+        print_text(checks_text(told), INDENT)
     if failed:
         raise typer.Exit(FAILED)
 
 
 def _print_written(out: Path, made: "Statistics") -> None:
+    stated = made.fingerprint
+    images = counted_in_words(made.count or 0, "image")
+    print_text(f"{out}: {images}, {stated['extractor']}, protocol {stated['protocol']}", INDENT)
+    sys.stdout.flush()
     for doubt in made.doubts:
         say(f"warning: {doubt}")
-    stated = made.fingerprint
-    print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
 
 
 def print_evaluation(result: "Evaluation", as_json: bool, **more: Any) -> None:
-    """Its doubts, then a line for each number; as JSON with what `more` there is."""
-    _print_doubts(result)
+    """A row for each number, then its doubts; as JSON with what `more` there is."""
+    from ttur.reports.evaluations import evaluation_table
+
     if as_json:
         print_json(result.to_json() | more)
-        return
-    width = max(map(len, result))
-    for made in result.measurements:
-        print(f"{made.metric:{width}} {made.value:<12.6g} {_certainty(made.details)}".rstrip())
-    print(f"({_circumstances(result)})")
-
-
-def _brief(value: float | None) -> str:
-    return "" if value is None else f"{value:.9g}"
+    else:
+        print_table(evaluation_table(result))
+        print_text(f"({_circumstances(result)})", INDENT)
+    _print_doubts(result)
 
 
 def _circumstances(result: "Circumstances") -> str:
@@ -263,22 +273,9 @@ def _circumstances(result: "Circumstances") -> str:
     return f"protocol {result.protocol}; {counts}"
 
 
-def _certainty(details: dict[str, Any]) -> str:
-    """What stands behind a number: how sure it is, and the settings it was made with."""
-    interval = details.get("interval")
-    if interval is not None:
-        return (
-            f"{interval['level']:.0%} interval {interval['low']:.6g} to {interval['high']:.6g} "
-            f"for infinitely many images ({' and '.join(interval['covers'])})"
-        )
-    if "no_interval" in details:
-        return f"no interval: {details['no_interval']}"
-    shown = {name: value for name, value in details.items() if isinstance(value, int | float)}
-    shown.pop("k", None)  # it is in the name
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown.items())
-
-
 def _print_doubts(result: "Circumstances") -> None:
+    """What was read, and what is odd about it: after the numbers."""
+    sys.stdout.flush()
     for side, audit in result.audit.items():
         if audit is not None:
             say(f"{side}: {_inventory(audit)}")

@@ -1,21 +1,23 @@
 """Options that several commands share, one by one and in groups.
 
 What tables elsewhere name (metrics, protocols, extractors) is not named here again: they need
-torch, for which `ttur --help` does not wait, and an unknown name is answered with all there are.
+torch, for which `ttur --help` does not wait. A shell that completes such a word asks the table.
 """
 
 import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ttur.cli import exits
+from ttur.cli import flags
+from ttur.cli.help import OUTPUT
+from ttur.cli.output import width_of
 
 
 def _ranges(text: str | None) -> Any:
@@ -27,8 +29,8 @@ def _ranges(text: str | None) -> Any:
         return dict(zip(("real", "generated"), (both, *other), strict=True)) if other else both
     except ValueError:
         raise ValueError(
-            "--value-range expects LOW,HIGH as -1,1 or 0,1, or those of A and B as 0,1/-1,1, got "
-            f"{text!r}"
+            "expected `value_range` as LOW,HIGH, -1,1 or 0,1, or those of A and B as 0,1/-1,1, "
+            f"got {text!r}"
         ) from None
 
 
@@ -49,14 +51,76 @@ def importable(name: str | None) -> str | None:
     return name
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data sets.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
-Weights = Annotated[Path | None, typer.Option("--weights", help="File of the extractor's weights.")]
+def one_of(*names: str) -> dict[str, Any]:
+    """Of an option with few values: they stand in its help, and shells complete them."""
+    return {"metavar": "|".join(names), "autocompletion": _completion(lambda: names)}
+
+
+def named(metavar: str, table: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    """Of an option whose values a table names; it is looked at when a shell completes a word."""
+    return {"metavar": metavar, "autocompletion": _completion(table)}
+
+
+def _completion(table: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    def completion(incomplete: str) -> list[str]:
+        *whole, part = incomplete.split(",")
+        before = "".join(f"{each}," for each in whole)
+        return [f"{before}{name}" for name in table() if name.startswith(part)]
+
+    return completion
+
+
+def metric_names() -> Iterable[str]:
+    from ttur.evaluation.measures import MEASURES
+
+    return MEASURES
+
+
+def extractor_names() -> Iterable[str]:
+    from ttur.features.designs import DESIGNS
+
+    return DESIGNS
+
+
+def protocol_names() -> Iterable[str]:
+    from ttur.features.resize import PROTOCOLS
+
+    return PROTOCOLS
+
+
+IMAGES = "How images are looked at"
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON document.", rich_help_panel=OUTPUT),
+]
+Data = Annotated[
+    Path, typer.Option("--data", metavar="FOLDER", help="Where the prepared data sets are.")
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:1",
+        autocompletion=_completion(lambda: ("auto", "cpu", "cuda")),
+        help="Where it is computed.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", metavar="FILE", help="The extractor's weights.", rich_help_panel=IMAGES
+    ),
+]
 Protocol = Annotated[
     str | None,
     typer.Option(
-        "--protocol", help="Resize and scaling; the extractor's own unless named, '?' lists them."
+        "--protocol",
+        **named("NAME", protocol_names),
+        help="How images are resized and scaled, as tf1, torch or clean; ? lists them. Unless "
+        "named, as the extractor's authors did.",
+        rich_help_panel=IMAGES,
     ),
 ]
 ExtractorName = Annotated[
@@ -64,40 +128,70 @@ ExtractorName = Annotated[
     typer.Option(
         "--extractor",
         callback=importable,
-        help="Whose features: a name, '?' lists them, or package.module:name of your own.",
+        **named("NAME", extractor_names),
+        help="Whose features: as inception, cifar10, dinov2, clip; ? lists them. Or one of your "
+        "own, package.module:name.",
+        rich_help_panel=IMAGES,
     ),
 ]
 Precision = Annotated[
-    str, typer.Option("--precision", help="float32, or bfloat16: faster, other numbers.")
+    str,
+    typer.Option(
+        "--precision",
+        **one_of("float32", "bfloat16"),
+        help="bfloat16 is faster, and gives other numbers.",
+        rich_help_panel=IMAGES,
+    ),
 ]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", min=1, metavar="N", help="Images at once.", rich_help_panel=IMAGES
+    ),
+]
 OnError = Annotated[
-    str, typer.Option("--on-error", help="fail at an image that cannot be read, or skip it.")
+    str,
+    typer.Option(
+        "--on-error",
+        **one_of("fail", "skip"),
+        help="What to do with an image that cannot be read.",
+        rich_help_panel=IMAGES,
+    ),
 ]
 FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="Follow symbolic links out of a folder, too.")
+    bool,
+    typer.Option(
+        "--follow-links",
+        help="Follow symbolic links that lead out of a folder.",
+        rich_help_panel=IMAGES,
+    ),
 ]
 ValueRange = Annotated[
     Any,  # what the callback makes of the text
     typer.Option(
         "--value-range",
         parser=str,
-        metavar="LOW,HIGH[/LOW,HIGH]",
+        metavar="LOW,HIGH",
         callback=_ranges,
-        help="What floats mean, as -1,1 or 0,1; where A and B differ, as 0,1/-1,1.",
+        help="Black and white of images that are floats: -1,1 or 0,1. Where A and B differ, "
+        "0,1/-1,1.",
+        rich_help_panel=IMAGES,
     ),
 ]
 Interval = Annotated[
     str,
     typer.Option(
         "--interval",
-        metavar="WAY",
         callback=_way,
-        help="Of the distance: influence, jackknife (slower, a check), or none.",
+        **one_of("influence", "jackknife", "none"),
+        help="How the interval of the distance is found; jackknife is slower, a check.",
     ),
 ]
 NoInterval = Annotated[bool, typer.Option("--no-interval", help="Short for --interval none.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of groups and subsets.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", min=0, metavar="N", help="Of random groups and subsets of the images."),
+]
 Track = Annotated[
     list[str] | None,
     typer.Option(
@@ -113,7 +207,11 @@ Insist = Annotated[
     bool,
     typer.Option("--allow-protocol-mismatch", help="Compare what does not compare, and say so."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show how far it is.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=OUTPUT)]
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", help="Fold no line and leave out no column.", rich_help_panel=OUTPUT),
+]
 
 
 @dataclass(frozen=True)
@@ -174,20 +272,24 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def watched(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for typer that shows what takes long, unless it is called with `--quiet`."""
+    """A command for typer that shows what takes long, unless it is called with `--quiet`, and
+    folds what it prints, unless with `--wide`.
+    """
 
     @functools.wraps(command)
-    def shown(*, quiet: bool, **arguments: Any) -> None:
+    def shown(*, quiet: bool, wide: bool, **arguments: Any) -> None:
         from ttur.runtime.board import Board  # rich, for which `ttur --help` does not wait
 
-        exits.command.set(shown)
-        with Board(quiet=quiet):
+        flags.command.set(shown)
+        with width_of(is_wide=wide), Board(quiet=quiet):
             command(**arguments)
 
     signature = inspect.signature(command)
-    option = inspect.Parameter(
-        "quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet
-    )
-    shown.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # pyright: ignore[reportAttributeAccessIssue]
-    shown.__annotations__ = get_type_hints(command, include_extras=True) | {"quiet": Quiet}
+    added = {"wide": Wide, "quiet": Quiet}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
+        for name, option in added.items()
+    ]
+    shown.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *options])  # pyright: ignore[reportAttributeAccessIssue]
+    shown.__annotations__ = get_type_hints(command, include_extras=True) | added
     return shown

@@ -23,7 +23,7 @@ def reconstruction(
     options: Looking,
     as_json: Json = False,
 ) -> None:
-    """rFID, PSNR and SSIM of RECONSTRUCTIONS, each beside its original."""
+    """rFID, PSNR and SSIM of images, each beside its original."""
     from ttur.evaluation.reconstruction import reconstruction
 
     result = reconstruction(originals, reconstructions, **asdict(options))
@@ -35,11 +35,13 @@ def nearest(
     train: Train,
     generated: Generated,
     options: Looking,
-    out: Annotated[Path, typer.Option(help="The figure (PNG, PDF or SVG).")] = Path("nearest.png"),
-    count: Annotated[int, typer.Option(min=1, help="Pairs that are drawn.")] = 16,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The figure: .png, .pdf or .svg.")
+    ] = Path("nearest.png"),
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs that are drawn.")] = 16,
     as_json: Json = False,
 ) -> None:
-    """Authenticity of GENERATED, and the images nearest to one of TRAIN drawn beside it."""
+    """Draw generated images beside the training images nearest to them; authenticity."""
     from ttur.evaluation.nearest import nearest
     from ttur.reports.nearest import draw_nearest
     from ttur.reports.page import figure_path
@@ -48,6 +50,7 @@ def nearest(
     figure.parent.mkdir(parents=True, exist_ok=True)  # said now, if it cannot be
     found = nearest(train, generated, count=count, **asdict(options))
     written = draw_nearest(found, figure)
-    say(str(written))
     pairs = [pair.to_json() for pair in found.pairs]
     print_evaluation(found.evaluation, as_json, pairs=pairs, figure=str(written))
+    if not as_json:
+        say(f"figure: {written}")

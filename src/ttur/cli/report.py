@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ttur.cli.options import Data, Json, Track
-from ttur.cli.output import console, print_json, say
+from ttur.cli.options import Data, Json, Track, one_of
+from ttur.cli.output import print_json, print_table, say
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:
@@ -31,16 +31,22 @@ def _labels(texts: list[str] | None) -> dict[str, str]:
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
-    out: Annotated[Path | None, typer.Option(help="The figure (PNG, PDF or SVG).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The figure: .png, .pdf or .svg.")
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="updates, minutes (of training), total_minutes (evaluation too) or both_players "
-            "(updates); repeatable."
+            **one_of("updates", "minutes", "total_minutes", "both_players"),
+            help="The horizontal axis: updates of the generator, minutes of training, with "
+            "evaluation too, updates of both players; repeatable.",
         ),
     ] = None,
     band: Annotated[
-        str | None, typer.Option(help="min-max or std; unless given, as the paper drew it.")
+        str | None,
+        typer.Option(
+            **one_of("min-max", "std"), help="Around the mean; unless named, as the paper drew it."
+        ),
     ] = None,
     track: Track = None,
     size: Annotated[
@@ -69,7 +75,7 @@ def report(
     data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
-    """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
+    """Draw curves, losses, probes and samples of runs, and print their tables."""
     from ttur.analysis.budget import equal_budgets
     from ttur.analysis.groups import group_runs
     from ttur.analysis.ranking import rankings
@@ -82,7 +88,6 @@ def report(
         groups_table,
         places_table,
         ranking_table,
-        ranking_title,
     )
     from ttur.tracking.catalogue import tell, tracker
     from ttur.training.record import read_runs
@@ -110,14 +115,14 @@ def report(
         except Exception as error:
             say(f"{each!r} is not told {record.directory}: {error}")
     if not as_json:
-        console().print(groups_table(groups))
-        for comparison in budgets:
-            console().print()
-            console().print(budget_table(comparison))
-        for ranking in ranked:
-            for part in (ranking_title(ranking), ranking_table(ranking), places_table(ranking)):
-                console().print()
-                console().print(part)
+        print_table(groups_table(groups))
+        for table in (
+            *map(budget_table, budgets),
+            *(make(each) for each in ranked for make in (ranking_table, places_table)),
+        ):
+            print()
+            print_table(table)
+        print()
     files = write_report(groups, figure, style, data, csv=csv, latex=latex)
     if as_json:
         document: dict[str, Any] = {

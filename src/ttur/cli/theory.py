@@ -1,15 +1,13 @@
 """`ttur theory`: the theorems as studies that run."""
 
-import sys
 from pathlib import Path
-from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttur.cli.exits import FAILED
-from ttur.cli.options import Json
-from ttur.cli.output import console, print_json, print_table
+from ttur.cli.options import Json, named
+from ttur.cli.output import INDENT, print_json, print_table, print_text, say
 
 if TYPE_CHECKING:
     from ttur.reports.theory import StudyReport
@@ -17,22 +15,36 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
+def study_names() -> list[str]:
+    """By their files, for a shell that completes a word cannot wait for scipy."""
+    files = (Path(__file__).parents[1] / "theory" / "studies").glob("[a-z]*.py")
+    return [*sorted(file.stem for file in files), ALL]
+
+
 def theory(
-    name: Annotated[str | None, typer.Argument(help="A study, or all; none lists them.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            **named("[NAME]", study_names), help="A study, or all; without one they are listed."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="A setting of the study, repeatable; `ttur theory NAME` prints all it has.",
+            help="A setting of the study, repeatable; running it prints all it has.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("theory"),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the figures are written.")
+    ] = Path("theory"),
     as_json: Json = False,
 ) -> None:
-    """Run a theorem as a study: a figure, predicted beside measured, and what it shows."""
+    """Run a theorem of the paper: a figure, predicted beside measured, what it shows."""
     if name in (None, ALL) and settings:
-        raise ValueError("--set is for one study; name it")
+        got = "all" if name == ALL else "none"
+        raise ValueError(f"expected one study with --set, got {got}; name it")
     if name is None:
         _list(as_json)
     elif name == ALL:
@@ -48,10 +60,17 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json({"studies": [each.to_json() for each in studies]})
         return
-    print_table(
-        ["study", "theorem", "question", "takes"],
-        [[e.name, e.theorem, e.question, f"{e.seconds:.0f} s"] for e in studies],
-    )
+    from ttur.reports.table import Column, Table, number
+
+    columns = [
+        Column("study", bold=True),
+        Column("question", folds=True),
+        Column("theorem", 1, folds=True),
+        number("takes", 2),
+    ]
+    rows = [[e.name, e.question, e.theorem, f"{e.seconds:.0f} s"] for e in studies]
+    print_table(Table(columns, rows))
+    print_text("\nto run one, or all: ttur theory NAME, ttur theory all", INDENT)
 
 
 def _run_one(name: str, settings: list[str], out: Path, as_json: bool) -> None:
@@ -69,7 +88,13 @@ def _run_one(name: str, settings: list[str], out: Path, as_json: bool) -> None:
 
 def _run_all(out: Path, as_json: bool) -> None:
     """Every study; one that fails does not stop the others, but sets the exit code."""
-    from ttur.reports.theory import StudyReport, make_folder, write_default_study
+    from ttur.reports.theory import (
+        StudyReport,
+        make_folder,
+        reports_table,
+        write_default_study,
+    )
+    from ttur.runtime.errors import counted_in_words
     from ttur.theory.catalogue import STUDIES
     from ttur.theory.running import side_by_side
 
@@ -80,21 +105,25 @@ def _run_all(out: Path, as_json: bool) -> None:
         for name, outcome in side_by_side(write_default_study, out):
             if isinstance(outcome, StudyReport):
                 reports[name] = outcome
-                print(f"{name}: {outcome.seconds} s", file=sys.stderr)
+                say(f"{name}: {outcome.seconds} s")
             else:
                 failures[name] = f"{type(outcome).__name__}: {outcome}"
-                print(f"error: {name}: {failures[name]}", file=sys.stderr)
+                say(f"error: {name}: {failures[name]}")
     except KeyboardInterrupt:
-        print(f"interrupted; {len(reports)} figures are in {out}", file=sys.stderr)
+        say(f"interrupted; {counted_in_words(len(reports), 'figure')} in {out}")
         raise
     ordered = [reports[name] for name in STUDIES if name in reports]
     if as_json:
         print_json({"studies": [each.to_json() for each in ordered], "failed": failures})
     else:
-        for report in ordered:
-            _print(report)
-            print()
-        print(f"{len(ordered)} studies, {len(failures)} failed")
+        print_table(reports_table(ordered))
+        done = "1 study" if len(ordered) == 1 else f"{len(ordered)} studies"
+        print_text(
+            f"{done}, {len(failures)} failed; figures in {out}; one in full: ttur theory NAME\n"
+            "agree: within 3 Monte-Carlo errors of what was predicted, or 5 %; rows of what the "
+            "paper prints wrongly, or leaves out, are there to disagree",
+            INDENT,
+        )
     if failures:
         raise typer.Exit(FAILED)
 
@@ -102,10 +131,15 @@ def _run_all(out: Path, as_json: bool) -> None:
 def _print(report: "StudyReport") -> None:
     from ttur.reports.theory import rows_table
 
-    settings = ", ".join(f"{name}={value}" for name, value in report.settings.items())
     study = report.study
-    print(f"{study.name}: {study.theorem}\n{study.question}\nwith {settings}\n")
-    console().print(rows_table(report.result.rows))
-    print(f"\n{fill(report.result.sentence, 100)}\n")
+    settings = " ".join(f"{name}={_setting(value)}" for name, value in report.settings.items())
+    print_text(f"{study.name}: {study.theorem}\n{study.question}\nwith {settings}\n", INDENT)
+    print_table(rows_table(report.result.rows))
+    print_text(f"\n{report.result.sentence}\n")
     for path in report.files:
         print(path)
+
+
+def _setting(value: Any) -> str:
+    """As --set takes it: 0.5, or 1,2,4."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,8 +1,9 @@
 """Commands of experiments: list, prepare, run, sample."""
 
+import json
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,9 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags, say_how_to_go_on
-from ttur.cli.options import Data, Device, Json, Track, Weights, importable
-from ttur.cli.output import console, print_json, print_table, say
+from ttur.cli.exits import DIVERGED, INTERRUPTED, say_how_to_go_on
+from ttur.cli.flags import in_flags, option_flags
+from ttur.cli.options import (
+    Data,
+    Device,
+    Json,
+    Track,
+    Weights,
+    extractor_names,
+    importable,
+    metric_names,
+    named,
+)
+from ttur.cli.output import INDENT, print_json, print_table, print_text, say
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
@@ -21,6 +33,7 @@ if TYPE_CHECKING:
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
+NONE = "–"
 FLAGS = {
     "seed": "--seed or --seeds",
     "rates": "--d-lr and --g-lr",
@@ -31,30 +44,49 @@ FLAGS = {
     "evaluation_samples": "--samples",
 }
 PROBES = 200  # updates between those of --monitor
+SCORING = "How it is scored"
 NOT_TO_SET = {"seed", "rates", "n_critic"}  # they name the folder of a run
 
 
+def experiment_names() -> list[str]:
+    """Read from the sources, for a shell that completes a word cannot wait for torch."""
+    folder = Path(__file__).parents[1] / "experiments"
+    sources = [(folder / name).read_text("utf-8") for name in ("small.py", "paper.py")]
+    return re.findall(r"^def ([a-z]\w*)\(\) -> Experiment:", "\n".join(sources), re.MULTILINE)
+
+
+def run_metrics() -> Iterable[str]:
+    return [*metric_names(), *(f"fd_{name}" for name in extractor_names()), "jsd", "none"]
+
+
 def experiments(
-    name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(**named("[NAME]", experiment_names), help="Show it in full.")
+    ] = None,
     data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
-    """List the experiments, or show one in full with its parameter counts."""
+    """List the experiments, or show one in full."""
     from ttur.experiments.plan import cost_line, published_line
     from ttur.experiments.registry import EXPERIMENTS, experiment
+    from ttur.reports.table import Column, Table
 
     if name is None:
         chosen = [function() for function in EXPERIMENTS.values()]
         if as_json:
             print_json({"experiments": [each.to_json() for each in chosen]})
         else:
-            print_table(
-                ["experiment", "in the paper", "published", "one seed takes"],
-                [[e.name, e.source, published_line(e), cost_line(e)] for e in chosen],
-            )
+            columns = [
+                Column("experiment", bold=True),
+                Column("in the paper", 1, folds=True, comfort=28),
+                Column("published", 3, folds=True),
+                Column("one seed takes", 2, folds=True),
+            ]
+            rows = [[e.name, e.source, published_line(e), cost_line(e)] for e in chosen]
+            print_table(Table(columns, rows))
+            print_text("\none in full: ttur experiments NAME; to train: ttur run NAME", INDENT)
         return
     from ttur.experiments.plan import sample_shape
-    from ttur.runtime.description import leaves
     from ttur.training.assembling import parameter_counts
 
     chosen = experiment(name)
@@ -75,64 +107,129 @@ def experiments(
     if as_json:
         print_json(document)
         return
-    for field in ("name", "source", "question"):
-        print(f"{field:9} {document[field]}")
-    counts = document["parameters"]
-    of = f" for samples of {' × '.join(map(str, shape))}"
-    why = f" (assumed: the data are not in {data})" if assumed else ""
+    _print_experiment(chosen, document, data)
+
+
+def _print_experiment(chosen: "Experiment", document: dict[str, Any], data: Path) -> None:
+    """What it is, in which fields its settings differ, and the fields that all share."""
+    from ttur.experiments.plan import cost_line
+    from ttur.reports.table import Column, Table
+    from ttur.runtime.description import leaves
+
+    print_text(f"{chosen.name}: {chosen.question}", INDENT)
+    shape, counts = document["sample_shape"], document["parameters"]
+    why = f" (assumed: the data are not in {data})" if shape["assumed"] else ""
+    about = {"source": chosen.source, "one seed": cost_line(chosen)}
+    about["networks"] = (
+        f"G {counts['generator']:,}, D {counts['discriminator']:,} parameters for samples of "
+        f"{' × '.join(map(str, shape['shape']))}{why}"
+    )
+    for name, text in about.items():
+        print_text(f"{name:9} {text}", " " * 10)
     for label, bests in chosen.published_best.items():
         for metric, best in bests.items():
-            print(f"published {metric} {best.value:g} ({label}, {best.at})")
-    print(f"one seed  {cost_line(chosen)}")
-    print(f"networks  G {counts['generator']:,}, D {counts['discriminator']:,} parameters{of}{why}")
-    columns = [leaves(setting["configuration"]) for setting in settings]
-    print_table(
-        ["field", *(setting["label"] for setting in settings)],
-        [[f, *(_short(c.get(f, "–")) for c in columns)] for f in dict.fromkeys(chain(*columns))],
-    )
+            print_text(f"published {metric} {best.value:g} ({label}, {best.at})", " " * 10)
+    trees = {each["label"]: leaves(each["configuration"]) for each in document["settings"]}
+    fields = dict.fromkeys(chain(*trees.values()))
+    cells = {f: [_value_text(tree.get(f)) for tree in trees.values()] for f in fields}
+    differing = {f: texts for f, texts in cells.items() if len(set(texts)) > 1}
+    if differing:
+        print_text(f"\nThe {len(trees)} settings differ in:")
+        rows = [[label, *texts] for label, *texts in zip(trees, *differing.values(), strict=True)]
+        columns = [Column(f, folds=True, right=True) for f in differing]
+        print_table(Table([Column("setting", bold=True), *columns], rows))
+    print_text("\nAll have, unless --set FIELD=VALUE says otherwise:" if differing else "")
+    rows = [[f, texts[0]] for f, texts in cells.items() if f not in differing]
+    print_table(Table([Column("field"), Column("value", folds=True)], rows))
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="An experiment; `ttur experiments` lists them.")],
-    seed: Annotated[int | None, typer.Option(min=0, help="One seed.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several, as 0-7 or 0,2,5.")] = None,
-    only: Annotated[str | None, typer.Option(help="Only the setting of this label.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            **named("NAME", experiment_names),
+            help="An experiment; `ttur experiments` lists them.",
+        ),
+    ],
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="One seed.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N-N", help="Several seeds, as 0-7 or 0,2,5.")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="One setting, by a label of `ttur experiments NAME`."),
+    ] = None,
     d_lr: Annotated[
-        float | None, typer.Option("--d-lr", "--dlr", help="Discriminator learning rate b.")
+        float | None,
+        typer.Option(
+            "--d-lr", "--dlr", metavar="RATE", help="Learning rate b of the discriminator."
+        ),
     ] = None,
     g_lr: Annotated[
-        float | None, typer.Option("--g-lr", "--glr", help="Generator learning rate a.")
+        float | None,
+        typer.Option("--g-lr", "--glr", metavar="RATE", help="Learning rate a of the generator."),
     ] = None,
     n_critic: Annotated[
-        int | None, typer.Option(min=1, help="Discriminator updates per generator update.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Discriminator updates per generator update."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Generator updates.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Generator updates.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the runs are written.")] = Path(
+        "runs"
+    ),
     data: Data = Path("data"),
     metric: Annotated[
         str | None,
         typer.Option(
             callback=importable,
-            help="fid, kid, fd_digits, ..., several between commas; jsd of text; or none.",
+            **named("NAMES", run_metrics),
+            help="fid, kid, fd_cifar10, ..., several between commas, the first decides which "
+            "generator is best; jsd of text; or none.",
+            rich_help_panel=SCORING,
         ),
     ] = None,
     weights: Weights = None,
-    evaluate_every: Annotated[int | None, typer.Option(min=1, help="Updates between.")] = None,
-    samples: Annotated[int | None, typer.Option(min=2, help="Per evaluation.")] = None,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Updates between two scores.", rich_help_panel=SCORING
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Images or sentences in a score.", rich_help_panel=SCORING
+        ),
+    ] = None,
     monitor: Annotated[
-        bool, typer.Option("--monitor", help="Measure the perturbation between the players.")
+        bool,
+        typer.Option(
+            "--monitor",
+            help="Measure how the players disturb each other.",
+            rich_help_panel=SCORING,
+        ),
     ] = False,
     track: Track = None,
     device: Device = "auto",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of `ttur experiments NAME`; repeatable.",
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Check all, print plan and time, and stop.")
+        bool, typer.Option("--dry-run", help="Check all, print plan and time, and stop.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train the settings of an experiment. The same words again resume."""
+    """Train the settings of an experiment.
+
+    The same command again goes on where it was interrupted.
+    """
     from ttur.experiments.running import chosen_experiment
     from ttur.tracking.catalogue import tracker
 
@@ -164,23 +261,32 @@ def run(
 
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="Folder of one run.")],
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the latents.")] = 0,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of one run.")],
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the latents.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for one PNG per image; file of sentences.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Folder for a PNG of each image; file of sentences."),
     ] = None,
-    grid: Annotated[Path | None, typer.Option(help="One PNG with all images.")] = None,
-    best: Annotated[bool, typer.Option(help="The best generator, not the last.")] = False,
-    raw: Annotated[bool, typer.Option(help="The weights, not their average.")] = False,
+    grid: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One PNG with all images.")
+    ] = None,
+    best: Annotated[bool, typer.Option("--best", help="The best generator, not the last.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The weights, not their average.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Draw samples from a trained generator; sentences are printed."""
+    """Draw images or sentences from a trained generator."""
     from ttur.training.sampling import load_generator, write_samples
 
     generator = load_generator(run, best=best, raw=raw, device=device)
-    print(f"weights: {generator.origin}", file=sys.stderr)
-    print(write_samples(generator, count, seed, out=out, grid=grid), end="")
+    say(f"weights: {generator.origin}")
+    written = write_samples(generator, count, seed, out=out, grid=grid)
+    if out is None and grid is None:
+        print(written, end="")  # sentences themselves
+        return
+    kind = "sentences" if generator.vocabulary else "images"
+    some = kind if count != 1 else kind.removesuffix("s")
+    print_text(f"{count:,} {some} in {written.strip()}{'/' if out and out.is_dir() else ''}")
 
 
 def _run(
@@ -203,12 +309,12 @@ def _run(
     records: list[RunRecord] = []
     was_interrupted = False
 
-    def say_in_words(line: str) -> None:
+    def tell(line: str) -> None:
         say(in_words(line))
 
     planned = planned_runs(chosen, out)
     for line in plan_lines(chosen):
-        say_in_words(line)
+        tell(line)
     say(_takes(outlook(planned, pick_device(device)), len(planned), device))
     try:
         for record in run(
@@ -218,17 +324,16 @@ def _run(
             device=device,
             weights=weights,
             listeners=trackers,
-            say=say_in_words,
+            say=tell,
         ):
             records.append(record)
-            ended = f"{record.outcome} at update {record.updates:,}"
-            say(f"{record.label} seed {record.seed}: {ended}")
+            tell(f"{record.label} seed {record.seed}: {_ended(record)}")
     except KeyboardInterrupt:
         was_interrupted = True
     if as_json:
         print_json({"experiment": chosen.name, "runs": [record.to_json() for record in records]})
     else:
-        console().print(runs_table(records))
+        print_table(runs_table(records))
     if was_interrupted:
         say_how_to_go_on()
         raise typer.Exit(INTERRUPTED)
@@ -279,8 +384,8 @@ def _print_plan(
         print_json({"experiment": chosen.name, "plan": runs, **times, "runs_to_do": ahead.runs})
         return
     for line in plan_lines(chosen):
-        print(in_words(line))
-    print(_takes(ahead, len(runs_to_do), device))
+        print_text(in_words(line), INDENT)
+    print_text(_takes(ahead, len(runs_to_do), device), INDENT)
     for _, _, _, directory in runs_to_do:
         print(f"  {directory}")
 
@@ -298,11 +403,22 @@ def _fields(settings: Sequence[str] | None, flags: dict[str, Any]) -> dict[str, 
 
     pairs = assignments(settings or ())
     for path in pairs:
+        if alone := _flag_alone(path):
+            raise ValueError(f"no field {path!r} to set; it has a flag of its own: use {alone}")
         field = path.rpartition(".")[2]
         flag = FLAGS.get(field)  # but rates.floor has none
         if flag is not None and (field in flags or field in NOT_TO_SET):
             raise ValueError(f"{field} has a flag of its own: use {flag}, not --set")
     return {path: setting_value(word) for path, word in pairs.items()} | flags
+
+
+def _flag_alone(word: str) -> str | None:
+    """The flag of `ttur run` of that name, where no field has it."""
+    from ttur.training.config import TrainingConfig
+
+    named = option_flags(run)
+    known = {field.name for field in fields(TrainingConfig)} | FLAGS.keys()
+    return None if word in known else named.get(word.replace("-", "_"))
 
 
 def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
@@ -321,5 +437,18 @@ def _seeds(seed: int | None, seeds: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _ended(record: "RunRecord") -> str:
+    """`finished at update 100`, or `diverged at update 101: dead discriminator`."""
+    from ttur.reports.tables import outcome_text
+
+    text = outcome_text(record)
+    return text if " at update " in text else f"{text} at update {record.updates:,}"
+
+
+def _value_text(value: Any) -> str:
+    """A value as `--set` takes it, 1e-8 or true; a stroke where nothing is set."""
+    if value is None or value == []:
+        return NONE
+    if isinstance(value, float):
+        return f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
+    return json.dumps(value) if isinstance(value, bool | dict) else str(value)

@@ -19,6 +19,7 @@ from ttur.data.published.stl10 import STL10
 from ttur.data.published.svhn import SVHN
 from ttur.data.vocabulary import Sentences
 from ttur.runtime import digests
+from ttur.runtime.errors import close
 
 KNOWN: dict[str, PublishedImages | PublishedText] = {
     published.name: published
@@ -78,8 +79,11 @@ def _folder_and_card(
         raise ValueError(f"the {kind} {name!r} lies in a folder; expected its data directory")
     folder = Path(data_directory, name)
     if not (folder / "card.json").is_file():
-        remedy = _remedy(name, data_directory, own)
-        raise FileNotFoundError(f"no {kind} {name!r} in {data_directory}; {remedy}")
+        there = [card.parent.name for card in Path(data_directory).glob("*/card.json")]
+        remedies = (close(name, there), _remedy(name, data_directory, own))
+        raise FileNotFoundError(
+            f"no {kind} {name!r} in {data_directory}; {' Or '.join(filter(None, remedies))}"
+        )
     card = Card.read(folder / "card.json")
     if (card.vocabulary is None) is (own is OWN_TEXT):
         kinds = ("a data set of images", "a text")

@@ -15,30 +15,28 @@ SCORED_IMAGES = 50_000  # what everybody takes for an Inception Score
 
 
 def few_for_a_covariance(measure: Measure, sides: Mapping[str, Side]) -> Iterator[str]:
-    """Of a Fréchet distance: of the sides whose moments it takes as they are."""
-    counts = {}
+    """Of a Fréchet distance: of the sides whose moments it takes as they are, in one sentence."""
+    counts, few, singular, needed = dict[str, int](), [], False, 0
     for name in (name for name, kinds in measure.keep.items() if set(kinds) & set(MOMENTS)):
         of = sides[name].statistics
         of = of if "moments" in measure.keep[name] else kept(of.spatial)
-        count, dimension = of.count, len(of.mean)
-        counts[name] = count
-        enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * dimension)
-        if count is not None and count <= dimension:
-            yield (
-                f"{name}: {count:,} images for {dimension:,} features leave the covariance "
-                "singular; the distance is biased upwards, compare it only with others at this "
-                "count"
-            )
-        elif count is not None and count < enough:
-            yield (
-                f"{name}: {count:,} images are few for {dimension:,} features (expected "
-                f"{enough:,}); the distance is biased upwards, compare it only at this count"
-            )
-    real, generated = counts.get("real"), counts.get("generated")
-    if real is not None and generated is not None and generated != real:
+        if of.count is None:
+            continue
+        counts[name] = of.count
+        enough = min(ENOUGH_IMAGES, ENOUGH_PER_FEATURE * len(of.mean))
+        if of.count < enough:
+            few.append(f"{of.count:,} {name}")
+            needed, singular = enough, singular or of.count <= len(of.mean)
+    if few:
         yield (
-            f"counts: {generated:,} generated against {real:,} real images; the bias of the "
-            "distance falls with either count, so compare it only at these"
+            f"counts: {' and '.join(few)} images are few (expected {needed:,})"
+            + " and leave a covariance singular" * singular
+            + "; the distance is biased upwards, compare it only at these counts"
+        )
+    elif len(set(counts.values())) > 1:
+        yield (
+            f"counts: {counts['generated']:,} generated against {counts['real']:,} real images; "
+            "the bias of the distance falls with either count, so compare it only at these"
         )
 
 

@@ -108,7 +108,9 @@ class ImagePass:
                 self.labels.append(outcome.label)
                 yield outcome.pixels
             elif self._images.on_error == "fail":
-                raise outcome[1]
+                raise ValueError(
+                    f"{outcome[1]}; mend or remove it, or pass over such images by `on_error` skip"
+                ) from outcome[1]
             else:
                 self.audit.skip(outcome[0], str(outcome[1]))
 

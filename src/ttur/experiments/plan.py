@@ -8,6 +8,7 @@ from pathlib import Path
 from ttur.experiments.experiment import Experiment, compare_rates
 from ttur.experiments.speeds import in_words
 from ttur.models.description import SampleShape
+from ttur.runtime.errors import counted_in_words
 from ttur.training.config import TrainingConfig
 from ttur.training.identity import differences
 
@@ -69,11 +70,11 @@ def plan_lines(chosen: Experiment) -> list[str]:
     config = configs[0]
     passes = [c.evaluations for c in configs]
     times = [
-        f"{_each(some.get(samples, 0) for some in passes)} times of {samples:,} samples"
+        f"{_times(some.get(samples, 0) for some in passes)} on {samples:,} {config.model.medium}"
         for samples in passes[0]
     ]
-    scored = f"{config.scoring.metric} {' and '.join(times)}" if times else "not evaluated"
-    seeds = ", ".join(map(str, chosen.seeds))
+    scored = f"scored by {config.scoring.metric} {' and '.join(times)}" if times else "not scored"
+    seeds = f"seed{'s' * (len(chosen.seeds) > 1)} {', '.join(map(str, chosen.seeds))}"
     updates = _each(c.updates for c in configs)
     at_most = (
         ""
@@ -82,8 +83,8 @@ def plan_lines(chosen: Experiment) -> list[str]:
     )
     return [
         f"{chosen.name}: {chosen.question}",
-        f"{len(configs) * len(chosen.seeds)} runs ({', '.join(chosen.settings)}; seeds {seeds}), "
-        f"each {updates} updates{at_most}, {scored}",
+        f"{counted_in_words(len(configs) * len(chosen.seeds), 'run')} "
+        f"({', '.join(chosen.settings)}; {seeds}), each {updates} updates{at_most}, {scored}",
         *_monitor_line(configs),
     ]
 
@@ -142,6 +143,12 @@ def _short(count: int) -> str:
         if count >= 0.9995 * size:  # 999,600 is 1M, not 1e+03k
             return f"{count / size:.3g}{unit}"
     return str(count)
+
+
+def _times(counts: Iterable[int]) -> str:
+    """`once`, `3 times`, or `3 / 4 times` where the settings differ."""
+    each = _each(counts)
+    return "once" if each == "1" else f"{each} times"
 
 
 def _each(counts: Iterable[int]) -> str:

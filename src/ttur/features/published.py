@@ -36,10 +36,10 @@ class PublishedWeights(Artifact):
         return fetch(self)
 
 
+# Of these a command gives those it has an argument for.
 _OR_EMBEDDED = (
-    "name the file as `weights`, or take an embedded extractor (cifar10 as "
-    "`extractor`, or fd_cifar10 as `metric` where a GAN is trained), or train with "
-    "`metric` none"
+    "name it by `weights`, or take `extractor` cifar10 (not a FID), or `metric` fd_cifar10 (not a "
+    "FID), or `metric` none"
 )
 
 

@@ -171,8 +171,8 @@ class _Side:
         count, least = sum(g.count for g in groups), math.ceil(LEAST_RATIO * dimension)
         if count < least:
             raise ValueError(
-                f"expected at least {least} {name} samples ({LEAST_RATIO} per dimension), got "
-                f"{count}; add images"
+                f"needs {least:,} {name} images ({LEAST_RATIO} for each feature), there are "
+                f"{count:,}"
             )
         if len(groups) < 2:
             raise ValueError(
@@ -181,9 +181,10 @@ class _Side:
         whole = _merged(groups)
         rest = whole.count - max(group.count for group in groups)
         if rest < least:
+            needed = math.ceil(least * whole.count / rest) if rest else LEAST_RATIO * least
             raise ValueError(
-                f"expected at least {least} {name} samples with the largest group left out "
-                f"({LEAST_RATIO} per dimension), got {rest} of {whole.count}; add images"
+                f"needs about {needed:,} {name} images ({LEAST_RATIO} for each feature without "
+                f"the largest group), there are {whole.count:,}"
             )
         return cls(whole, float(whole.count), groups)
 

@@ -15,6 +15,7 @@ from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, pub
 from ttur.reports.names import metric_title
 from ttur.reports.page import entitle, legend, page, save, wrapped
 from ttur.reports.style import BLUE, PLAIN, Style
+from ttur.reports.table import Column, Table, number
 
 TITLES = {
     "gaussian_noise": "Gaussian noise",
@@ -82,24 +83,42 @@ def draw_figure_3(study: DisturbanceStudy, path: Path, style: Style = PLAIN) -> 
         return _finish(study, [panels], path, style)
 
 
-def markdown_table(study: DisturbanceStudy) -> str:
+def study_table(study: DisturbanceStudy) -> Table:
     """Distance, score and drawn IND at the four levels, and whether they rise throughout."""
-    lines = [
-        f"| disturbance | quantity | none | weak | medium | strong | rises |\n{'|---' * 7}|",
+    columns = [
+        Column("disturbance", folds=True, comfort=11),
+        Column("quantity", folds=True, comfort=11),
+        number("none", bold=True),
+        number("weak", 2, bold=True),
+        number("medium", 3, bold=True),
+        number("strong", bold=True),
+        Column("rises", 1, styles={"no": "red", "yes": "green"}),
     ]
+    rows = []
     for name in study.disturbances:
-        rows = study.of(name)
+        levels = study.of(name)
         reading = study.ind_reading(name)
         whole = f"{CONSTANTS[name]:g}" if reading == "constant" else "max"
         quantities = {
-            f"`{study.distance_name}`": ([row.distance for row in rows], "distance"),
-            f"`{study.score_name}`": ([row.score for row in rows], None),
-            f"IND = {whole} − score": ([row.ind[reading] for row in rows], "ind"),
+            study.distance_name: ([row.distance for row in levels], "distance"),
+            study.score_name: ([row.score for row in levels], None),
+            f"IND = {whole} − score": ([row.ind[reading] for row in levels], "ind"),
         }
         for quantity, (values, metric) in quantities.items():
-            numbers = " | ".join(f"{value:.4g}" for value in values)
-            rises = "" if metric is None else "yes" if study.is_monotone(name, metric) else "**no**"
-            lines.append(f"| {TITLES[name]} | {quantity} | {numbers} | {rises} |")
+            rises = "" if metric is None else "yes" if study.is_monotone(name, metric) else "no"
+            rows.append([TITLES[name], quantity, *(f"{value:.4g}" for value in values), rises])
+    return Table(columns, rows)
+
+
+def markdown_table(study: DisturbanceStudy) -> str:
+    """`study_table` in Markdown; names are code, and what does not rise stands out."""
+    table = study_table(study)
+    lines = [f"| {' | '.join(c.heading for c in table.columns)} |\n{'|---' * len(table.columns)}|"]
+    names, loud = (study.distance_name, study.score_name), {"no": "**no**"}
+    for disturbance, quantity, *values, rises in table.rows:
+        shown = f"`{quantity}`" if quantity in names else quantity
+        cells = (disturbance, shown, *values, loud.get(rises, rises))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

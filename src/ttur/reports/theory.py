@@ -17,12 +17,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
-from rich.markup import escape
-from rich.table import Table
 
 from ttur.reports.mathematics import mathematics
 from ttur.reports.page import DRAWABLE, entitle, panels_of, plain_ticks, thousands_axis, wrapped
 from ttur.reports.style import MARKERS, PALETTE, Style
+from ttur.reports.table import NONE, Column, Table, number, without_empty
 from ttur.runtime.files import replacement
 from ttur.theory import catalogue
 from ttur.theory.running import answer, check_size
@@ -135,23 +134,55 @@ def figure_files(path: Path) -> list[Path]:
 
 
 def rows_table(rows: Sequence[Row]) -> Table:
-    """Predicted beside measured ± Monte-Carlo error; z is their distance in such errors."""
-    table = Table("quantity", box=None)
-    for heading in ("predicted", "measured", "± Monte-Carlo", "z"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            escape(row.quantity),
+    """Predicted beside measured ± Monte-Carlo error; z is their distance in such errors.
+
+    Columns that no row fills are left out.
+    """
+    columns = [
+        Column("quantity", folds=True),
+        number("predicted"),
+        number("measured", bold=True),
+        number("± Monte-Carlo", 2),
+        number("z", 1),
+    ]
+    cells = [
+        [
+            row.quantity,
             _text(row.predicted, ".5g"),
             _text(row.measured, ".5g"),
             _text(row.standard_error, ".2g"),
             _text(row.z, "+.1f"),
-        )
-    return table
+        ]
+        for row in rows
+    ]
+    return without_empty(Table(columns, cells))
+
+
+def reports_table(reports: Sequence[StudyReport]) -> Table:
+    """A row for each study: how many rows agree with what was predicted, and the first of them that
+    a prediction other than 0 stands beside.
+    """
+    columns = [
+        Column("study", bold=True),
+        Column("agree"),
+        number("predicted"),
+        number("measured", bold=True),
+        Column("of what", 1, folds=True, comfort=32),
+        number("seconds", 3),
+    ]
+    return Table(columns, [_report_cells(report) for report in reports])
+
+
+def _report_cells(report: StudyReport) -> list[str]:
+    compared = [row for row in report.result.rows if row.agrees is not None]
+    agree = f"{sum(bool(row.agrees) for row in compared)} of {len(compared)}"
+    shown = next((row for row in compared if row.predicted), Row("", None, None))
+    numbers = (_text(shown.predicted, ".4g"), _text(shown.measured, ".4g"))
+    return [report.study.name, agree, *numbers, shown.quantity, f"{report.seconds:.0f}"]
 
 
 def _text(number: float | None, form: str) -> str:
-    return "–" if number is None else format(number, form)
+    return NONE if number is None else format(number, form)
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> int:

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ttur.runtime import digests
 from ttur.runtime.cache import cache_directory
 from ttur.runtime.lock import awaited_lock, lock_beside
 from ttur.runtime.progress import task
+
+if TYPE_CHECKING:
+    from requests import RequestException
 
 CONNECT_AND_READ_TIMEOUT_SECONDS = (10, 60)
 CHUNK_BYTES = 1 << 20
@@ -66,7 +70,7 @@ def _fetched(artifact: Artifact, path: Path) -> Path:
         return path
     found = "a damaged file (its SHA-256 is not the published one)" if path.exists() else "none"
     otherwise = artifact.remedy and f", or {artifact.remedy}"
-    length = "" if artifact.size is None else f", {artifact.size:,} bytes"
+    pooch.get_logger().setLevel("WARNING")  # a download has a bar, and its failure a sentence
     try:
         with task(f"download of {artifact.name}", artifact.size, "bytes") as advance:
             downloader = pooch.HTTPDownloader(
@@ -86,9 +90,8 @@ def _fetched(artifact: Artifact, path: Path) -> Path:
             )
     except RequestException as cause:
         raise ConnectionError(
-            f"expected {artifact.name} at {path} or a download from {artifact.url}, got {found} "
-            f"there and no download ({cause}); run this once online, or copy the file there "
-            f"(SHA-256 {artifact.sha256}{length}){otherwise}"
+            f"expected {artifact.url} in {_brief(path.parent)}, got {found} and {_failed(cause)}; "
+            f"copy it there{otherwise}"
         ) from cause
     except ValueError as cause:
         raise ValueError(
@@ -97,6 +100,22 @@ def _fetched(artifact: Artifact, path: Path) -> Path:
             f"copy it to {path}{otherwise}"
         ) from cause
     return path
+
+
+def _failed(cause: "RequestException") -> str:
+    """Which way a download failed."""
+    from requests import HTTPError, Timeout
+
+    host = urlsplit(cause.request.url or "").netloc if cause.request is not None else "the network"
+    if isinstance(cause, HTTPError) and cause.response is not None:
+        return f"{cause.response.status_code} {cause.response.reason} from {host}"
+    return f"no answer from {host}" if isinstance(cause, Timeout) else f"no connection to {host}"
+
+
+def _brief(folder: Path) -> str:
+    """A folder as a person writes it, with ~ for home."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def _is_published(path: Path, artifact: Artifact) -> bool:

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ttur.runtime.files import size_in_words
+from ttur.runtime.folding import folded
 from ttur.runtime.progress import Task, shown_to
 from ttur.runtime.standing import Standing, Watched, standings
 
@@ -81,7 +82,8 @@ class Board:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        for part in folded(line, self.console.width, "  ") if self.is_live else [line]:
+            self.console.print(part, markup=False, soft_wrap=True)
 
     def look(self) -> None:
         """Show how things stand now."""

@@ -64,8 +64,11 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         torch.zeros(1, device=device).cpu()  # there, and with memory: torch has a "meta", too
     except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        if reason.startswith("Expected one of"):  # and then all that torch has a name for
+            reason = "there is no such kind"
         raise ValueError(
-            f"device {name!r} is not usable here ({str(error).splitlines()[0]}); try `device` cpu"
+            f"device {name!r} is not usable here ({reason}); try `device` cpu"
         ) from error
     return device
 

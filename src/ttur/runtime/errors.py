@@ -16,14 +16,48 @@ def closest(name: str, names: Iterable[str]) -> str:
     >>> closest("FID", ["fid", "kid"])
     'did you mean fid?'
     """
+    known = list(names)
+    return close(name, known) or f"there are {', '.join(known)}"
+
+
+def close(name: str, names: Iterable[str], cutoff: float = 0.4) -> str:
+    """`did you mean fid?`, of those of `names` that are close to `name`; empty if none is."""
     known = {each.lower(): each for each in names}
     if name.lower() in known:
         return f"did you mean {known[name.lower()]}?"
-    found = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)
-    close = [known[each] for each in found]
-    return (
-        f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known.values())}"
-    )
+    found = difflib.get_close_matches(name.lower(), known, n=3, cutoff=cutoff)
+    return f"did you mean {' or '.join(known[each] for each in found)}?" if found else ""
+
+
+def expected_of(message: str) -> str:
+    """What pydantic says a value should be, as what was expected; messages of ours as they are.
+
+    >>> expected_of("Input should be greater than or equal to 1")
+    'expected at least 1'
+    >>> expected_of("Value error, the rate is 0")
+    'the rate is 0'
+    """
+    message = message.removeprefix("Value error, ")
+    text = message.removeprefix("Input should be ")
+    if text == message:
+        return message
+    for theirs, ours in _OURS.items():
+        text = text.replace(theirs, ours)
+    return f"expected {text}"
+
+
+_OURS = {
+    "a valid integer, unable to parse string as an integer": "a whole number",
+    "a valid integer, got a number with a fractional part": "a whole number",
+    "a valid number, unable to parse string as a number": "a number",
+    "a valid boolean, unable to interpret input": "true or false",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a word",
+    "greater than or equal to ": "at least ",
+    "less than or equal to ": "at most ",
+    "greater than ": "more than ",
+}
 
 
 def kind_of(value: object) -> str:
@@ -45,3 +79,12 @@ def error_of(error: Exception) -> str:
     ("KeyError: 'x'", "ImportError: No module named 'x'")
     """
     return f"{type(error).__name__}: {error}"
+
+
+def counted_in_words(count: int, thing: str) -> str:
+    """So many of a thing that takes an s.
+
+    >>> counted_in_words(1, "run"), counted_in_words(1500, "image")
+    ('1 run', '1,500 images')
+    """
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -7,7 +7,7 @@ from typing import Any, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ttur.runtime.errors import closest
+from ttur.runtime.errors import closest, expected_of
 
 
 def assignments(words: Iterable[str]) -> dict[str, str]:
@@ -58,7 +58,9 @@ def arguments(function: Callable[..., Any], settings: Mapping[str, str]) -> dict
         try:
             values[name] = adapter.validate_python(value)
         except ValidationError as error:
-            why = "; ".join(dict.fromkeys(detail["msg"] for detail in error.errors()))
+            why = " or ".join(
+                dict.fromkeys(expected_of(detail["msg"]) for detail in error.errors())
+            )
             raise ValueError(f"{name}: {why}, got {text!r}") from error
     return values
 
@@ -68,7 +70,7 @@ def reasons(error: ValidationError) -> str:
     lines = []
     for detail in error.errors():
         where = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
+        message = expected_of(detail["msg"])
         got = f", got {detail['input']!r}" if where else ""  # else all of it, said in the message
         lines.append(f"{where}: {message}{got}" if where else message)
     return "; ".join(lines)

@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 
 Scale = Literal["linear", "log"]
 Style = Literal["line", "prediction", "points", "bars", "faint"]
+ERRORS, SHARE = 3.0, 0.05  # within which a measurement agrees with a prediction
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ class Row:
             return None
         z = (self.measured - self.predicted) / self.standard_error
         return z if np.isfinite(z) else None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether it lies within three standard errors of the prediction, or within 5 % of it where
+        there is no error; None where there is nothing to compare.
+
+        Some rows are to disagree: of what the paper prints and is wrong, or what ignores an effect.
+        """
+        if self.z is not None:
+            return abs(self.z) <= ERRORS
+        if self.predicted is None or self.measured is None or self.predicted == 0:
+            return None
+        return abs(self.measured - self.predicted) <= SHARE * abs(self.predicted)
 
     def to_json(self) -> dict[str, str | float | None]:
         """Its fields and z."""

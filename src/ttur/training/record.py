@@ -18,6 +18,7 @@ from ttur.training.events import Ended, Evaluation, Event, Log, Probe, Score, ev
 LAYOUT = 2
 # How a run stands whose process was killed, or still runs.
 UNFINISHED = "unfinished"
+MOST_NAMED = 6  # runs, where another was meant
 _FINITE = ConfigDict(allow_inf_nan=False)
 
 
@@ -215,10 +216,7 @@ def read_run(path: Path | str) -> RunRecord:
     path = Path(path)
     description = read_description(path)
     if description is None:
-        raise FileNotFoundError(
-            f"{path} holds no run (no config.json); expected a folder that "
-            "`ttur run` made, such as runs/demo/orig_5e-4/seed-0"
-        )
+        raise FileNotFoundError(f"expected the folder of one run, got {path}; {_runs_near(path)}")
     events = read_events(path)
     end = events[-1] if events and isinstance(events[-1], Ended) else None
     return RunRecord(
@@ -233,6 +231,15 @@ def read_run(path: Path | str) -> RunRecord:
         logs=tuple(event for event in events if isinstance(event, Log)),
         probes=tuple({e.update: e for e in events if isinstance(e, Probe)}.values()),
     )
+
+
+def _runs_near(path: Path) -> str:
+    """Where there are runs: in the folder `path`, or nowhere near."""
+    there = [config.parent for config in sorted(path.rglob(CONFIG))]
+    if not there:
+        return "it holds none; `ttur run` makes them, as runs/demo/orig_5e-4/seed-0"
+    more = ", ..." if len(there) > MOST_NAMED else ""
+    return f"it holds {', '.join(map(str, there[:MOST_NAMED]))}{more}"
 
 
 def read_runs(path: Path | str) -> list[RunRecord]:

@@ -147,7 +147,7 @@ def _check_same(directory: Path, stored: RunDescription, now: RunDescription) ->
     if different:
         raise ValueError(
             f"{directory} holds a run of another configuration: {'; '.join(different)}; "
-            "use the same words, or another `directory`"
+            "use the same settings, or another `directory`"
         )
 
 

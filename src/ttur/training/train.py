@@ -15,7 +15,7 @@ from ttur.losses import NON_SATURATING, Companion, Losses, Term
 from ttur.runtime import checkpoint
 from ttur.runtime.description import Count, Whole, from_json, to_json
 from ttur.runtime.distributed import pick_device
-from ttur.runtime.errors import kind_of
+from ttur.runtime.errors import expected_of, kind_of
 from ttur.runtime.showing import ShowProgress, takes_long
 from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizers import Adam, Optimizer, TorchOptimizer
@@ -369,7 +369,7 @@ def _number(kind: Any, name: str, value: Any) -> int:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        reason = expected_of(error.errors()[0]["msg"])
         raise ValueError(f"`{name}`: {reason}, got {value!r}") from error
 
 

@@ -98,7 +98,14 @@ def test_padding_what_cannot_be_padded_is_refused(tmp_path, name, options, words
 def test_the_command_line_pads(tmp_path, own, ttur, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = ttur("prepare images own --name faces --size 16 --pad")
-    assert (code, out) == (0, "data/faces: train 5 images; licence: that of the images' owners\n")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "made: data/faces: train 5 images of 16 × 16",
+            "licence: that of the images' owners",
+            "next: ttur run demo --set data=faces --metric fd_cifar10",
+        ],
+    )
     code, _, err = ttur("prepare images own --name others --size 16 --crop 4 --pad")
     assert code == 2
     assert "--crop or --pad" in err

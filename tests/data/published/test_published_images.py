@@ -301,4 +301,4 @@ def test_the_command_line_reports_what_it_made(tmp_path, bedrooms, ttur):
     assert code == 0
     assert {s: c["count"] for s, c in json.loads(out)["splits"].items()} == {"train": 30, "val": 5}
     code, out, _ = ttur("prepare lsun_bedroom lsun")
-    assert out.startswith("already there: data/lsun_bedroom: train 30, val 5 images; licence: none")
+    assert out.startswith("already there: data/lsun_bedroom: train 30, val 5 images of ")

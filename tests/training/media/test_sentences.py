@@ -174,7 +174,7 @@ def test_a_text_without_a_held_out_part_is_trained_without_a_floor():
 
 
 def test_a_metric_of_images_is_refused():
-    with pytest.raises(ValueError, match="metric: Input should be 'jsd' or 'none', got 'fid'"):
+    with pytest.raises(ValueError, match="metric: expected 'jsd' or 'none', got 'fid'"):
         small_demo("orig_1e-3").but(metric="fid")
 
 

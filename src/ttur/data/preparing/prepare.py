@@ -24,6 +24,7 @@ from ttur.data.preparing.place import (
 from ttur.data.preparing.sources import FileDigests, check_sources, digest
 from ttur.data.published.description import PublishedDataSet, PublishedImages, PublishedText
 from ttur.data.vocabulary import LENGTH, VOCABULARY_SIZE
+from ttur.runtime.errors import closest
 
 LARGEST_SIDE = 8192
 """Pixels of `size` and `crop`."""
@@ -74,7 +75,7 @@ def prepare(
 def _preparable(name: str) -> PublishedImages | PublishedText:
     known = {other: published for other, published in KNOWN.items() if published.reader is not None}
     if name not in known:
-        raise ValueError(f"expected one of {', '.join(known)} to prepare, got {name!r}")
+        raise ValueError(f"no data set {name!r} to prepare; {closest(name, known)}")
     return known[name]
 
 
@@ -83,9 +84,10 @@ def _checked_name(published: PublishedDataSet, target_name: str | None) -> str:
     if target_name is None and not is_own:
         return published.name
     if not target_name or target_name in set(KNOWN) - (set() if is_own else {published.name}):
+        got = f"{target_name!r}, that of another data set" if target_name else "none"
         raise ValueError(
-            f"expected a name of its own for what is made from {published.name}, got "
-            f"{target_name!r}; give one as `target_name`"
+            f"expected a name of its own for what is made from {published.name}, got {got}; give "
+            "one by `target_name`"
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", target_name):
         raise ValueError(
