@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, published_values
-from ttur.reports.page import save
+from ttur.reports.panels import save
 
 TITLES = {
     "gaussian_noise": "Gaussian noise",

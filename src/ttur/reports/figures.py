@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from ttur.analysis.bands import Segment, segments
 from ttur.analysis.curves import AXES, Axis, metric_series, published_series
 from ttur.analysis.groups import Group, differ_in_cost
-from ttur.reports.page import CROWD, panel_groups, plain_ticks, save
+from ttur.reports.panels import CROWD, panel_groups, plain_ticks, save
 from ttur.runtime.errors import closest
 
 # The paper's colours: one time-scale by rising rate, two time-scales red.

@@ -10,7 +10,7 @@ from ttur.analysis.bands import segments
 from ttur.analysis.curves import log_series
 from ttur.analysis.groups import Group
 from ttur.reports.figures import PANEL, draw_mean
-from ttur.reports.page import row_groups, save
+from ttur.reports.panels import row_groups, save
 
 COLUMNS = 4  # settings beside each other; more of them go below
 # Rows of panels: the quantities of the logs that are drawn together, and their colours.

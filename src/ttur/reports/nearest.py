@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import SubFigure
 
 from ttur.evaluation.nearest import NearestPair, NearestPairs, Shown
-from ttur.reports.page import save
+from ttur.reports.panels import save
 
 COLUMNS = 4  # pairs beside each other
 DOTS_PER_INCH = 110  # as figures are saved

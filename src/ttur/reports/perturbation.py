@@ -12,7 +12,7 @@ from ttur.analysis.bands import segments
 from ttur.analysis.groups import Group, by_experiment
 from ttur.analysis.probes import QUANTITIES, Quantity, running_median
 from ttur.reports.figures import draw_mean
-from ttur.reports.page import DRAWABLE, panel_groups, plain_ticks, save, setting_colours
+from ttur.reports.panels import DRAWABLE, panel_groups, plain_ticks, save, setting_colours
 
 PANEL = (4.6, 3.5)  # inches
 COLUMNS = 5

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ttur.analysis.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
-from ttur.reports.page import DRAWABLE, plain_ticks, save, setting_colours
+from ttur.reports.panels import DRAWABLE, plain_ticks, save, setting_colours
 from ttur.reports.perturbation import PANEL
 from ttur.reports.tables import ranking_title
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ttur.analysis.groups import Group, curve
 from ttur.analysis.samples import grid_of, last_samples, stages, update_of
-from ttur.reports.page import row_groups, save
+from ttur.reports.panels import row_groups, save
 from ttur.training.record import RunRecord
 
 COLUMNS = 5  # settings beside each other; more of them go below

@@ -18,7 +18,7 @@ from matplotlib.colors import to_rgb
 from rich.markup import escape
 from rich.table import Table
 
-from ttur.reports.page import DRAWABLE
+from ttur.reports.panels import DRAWABLE
 from ttur.runtime.files import replacement
 from ttur.theory import catalogue
 from ttur.theory.running import answer, check_size

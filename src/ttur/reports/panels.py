@@ -1,4 +1,4 @@
-"""A page of figures: what shares a panel, what an axis can show, ticks, colours, saving."""
+"""What figures share: what stands in one panel, what an axis can show, ticks, colours, saving."""
 
 from collections.abc import Sequence
 from pathlib import Path
