@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ttur.timescales.step_sizes import rate_text
-from ttur.training.events import Evaluation
+from ttur.training.events import Evaluation, Log, Probe
 from ttur.training.record import Published, RunRecord
 
 
@@ -132,7 +132,7 @@ class Point(NamedTuple):
     """One value of a curve, the event it stands in, and the seconds spent evaluating until then."""
 
     value: float
-    event: Evaluation
+    event: Evaluation | Log | Probe
     evaluation_seconds: float = 0.0
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import cache, data, evaluation, pairs, report, text, theory, training
+from ttur.cli import cache, data, evaluation, pairs, report, text, theory, training, watch
 from ttur.cli.exits import run_and_exit
 from ttur.cli.options import watched
 
@@ -43,6 +43,7 @@ for command in (
     data.prepare,
     training.run,
     report.report,
+    watch.watch,
     training.sample,
     evaluation.fid,
     evaluation.evaluate,

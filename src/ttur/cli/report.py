@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttur.cli.options import Json
+from ttur.cli.options import Data, Html, Json
 from ttur.cli.output import console, print_json
 
 
@@ -22,14 +22,22 @@ def report(
     band: Annotated[
         str | None, typer.Option(help="min-max or std; unless given, as the paper drew it.")
     ] = None,
+    html: Html = None,
+    data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
-    """Draw curves with bands over seeds, losses, probes and samples, and print the tables."""
+    """Draw curves with bands over seeds, losses, probes and samples, and print the tables.
+
+    With --html and no --out it writes the page alone.
+    """
     from ttur.analysis.budget import equal_budgets
     from ttur.analysis.groups import group_runs
     from ttur.analysis.ranking import rankings
     from ttur.analysis.summary import summaries
+    from ttur.cli.page import paged
+    from ttur.cli.training import run
     from ttur.reports.figures import draw_report, figure_path
+    from ttur.reports.html.document import write_page
     from ttur.reports.losses import draw_losses
     from ttur.reports.perturbation import draw_monitor
     from ttur.reports.ranking_figure import draw_ranking
@@ -60,17 +68,25 @@ def report(
             for part in (ranking_title(ranking), ranking_table(ranking), places_table(ranking)):
                 console().print()
                 console().print(part)
-    files: dict[str, list[Any]] = {
-        "figure": [*draw_report(groups, figure, against or (), band)],
-        "losses": [draw_losses(groups, beside("losses"), band)],
-        "monitor": [draw_monitor(groups, beside("monitor"), band)],
-        "ranking": [draw_ranking(each, beside(f"ranking-{each.experiment}")) for each in ranked],
-        "samples": [
-            draw_samples(groups, beside("samples")),
-            draw_samples_by_distance(groups, beside("samples-by-distance")),
-            write_sentences(groups, beside("samples", ".txt")),
-        ],
-    }
+    files: dict[str, list[Any]] = (
+        {}
+        if html and not out
+        else {
+            "figure": [*draw_report(groups, figure, against or (), band)],
+            "losses": [draw_losses(groups, beside("losses"), band)],
+            "monitor": [draw_monitor(groups, beside("monitor"), band)],
+            "ranking": [
+                draw_ranking(each, beside(f"ranking-{each.experiment}")) for each in ranked
+            ],
+            "samples": [
+                draw_samples(groups, beside("samples")),
+                draw_samples_by_distance(groups, beside("samples-by-distance")),
+                write_sentences(groups, beside("samples", ".txt")),
+            ],
+        }
+    )
+    if html is not None:
+        files["page"] = [write_page(paged(groups, data, run, band), html)]
     written = {kind: [str(path) for path in paths if path] for kind, paths in files.items()}
     if not any(written.values()):
         raise ValueError("nothing to draw: no run has an evaluation, a log or samples yet")

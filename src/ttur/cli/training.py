@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttur.cli.exits import DIVERGED, INTERRUPTED, in_flags
-from ttur.cli.options import Data, Device, Json, Weights, importable
+from ttur.cli.options import Data, Device, Html, Json, Weights, importable
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
+    from ttur.training.events import Listener
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
@@ -124,10 +125,12 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field.")
     ] = None,
+    html: Html = None,
     dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train the settings of an experiment. The same words again resume."""
+    from ttur.cli.page import page_writer
     from ttur.experiments.running import chosen_experiment
 
     flags = {
@@ -153,7 +156,8 @@ def run(
     if dry_run:
         _print_plan(chosen, out, as_json, in_words)
         return
-    _run(chosen, out, data, device, weights, as_json, in_words)
+    pages = [page_writer(html, chosen, out, data, run)] if html is not None else []
+    _run(chosen, out, data, device, weights, pages, as_json, in_words)
 
 
 def sample(
@@ -181,6 +185,7 @@ def _run(
     data: Path,
     device: str,
     weights: Path | None,
+    pages: Sequence["Listener"],
     as_json: bool,
     in_words: Callable[[str], str],
 ) -> None:
@@ -206,7 +211,7 @@ def _run(
                 data_directory=data,
                 device=device,
                 weights=weights,
-                listeners=[terminal],
+                listeners=[terminal, *pages],
                 say=say,
                 on_start=lambda label, seed: terminal.start(f"{label} seed {seed}"),
             ):
