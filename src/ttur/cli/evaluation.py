@@ -1,6 +1,6 @@
 """Commands that measure images: fid, evaluate, statistics, disturb, selftest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from ttur.cli.options import (
     Data,
     Device,
     ExtractorName,
+    Html,
     Json,
     Looking,
     Protocol,
@@ -25,7 +26,7 @@ from ttur.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ttur.evaluation.classes import ClassEvaluation
-    from ttur.evaluation.result import Circumstances, Evaluation
+    from ttur.evaluation.result import Circumstances, Evaluation, Result
     from ttur.evaluation.statistics import Statistics
 
 SHOWN = 4  # kinds of format, mode and size in a line
@@ -38,12 +39,17 @@ GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the
 
 @grouped
 def fid(
-    real: RealSide, generated: GeneratedSide, options: Comparing, as_json: Json = False
+    real: RealSide,
+    generated: GeneratedSide,
+    options: Comparing,
+    html: Html = None,
+    as_json: Json = False,
 ) -> None:
     """The Fréchet distance of B (generated) to A (real)."""
     from ttur.evaluation.evaluate import fid
 
     result = fid(real, generated, **asdict(options), say=say)
+    write_evaluation(result, html, f"{generated} against {real}")
     _print_doubts(result)
     if as_json:
         print_json(result.to_json())
@@ -72,6 +78,7 @@ def evaluate(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Of each sub-folder or label, and their mean.")
     ] = False,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Several metrics of B (generated) against A (real), in one pass over the images."""
@@ -80,11 +87,15 @@ def evaluate(
 
     sides = (None, real) if generated is None else (real, generated)
     arguments = {"kid_subset_size": kid_subset_size, **asdict(options), "say": say}
+    if per_class and html is not None:
+        raise ValueError("--html is of all images together, not with --per-class")
     if per_class:
         arguments.pop("cache")
         _print_classes(evaluate_classes(*sides, metrics, **arguments), as_json)
     else:
-        print_evaluation(evaluate(*sides, metrics, **arguments), as_json)
+        result = evaluate(*sides, metrics, **arguments)
+        write_evaluation(result, html, " against ".join(str(side) for side in sides[::-1] if side))
+        print_evaluation(result, as_json)
 
 
 def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
@@ -163,12 +174,15 @@ def disturb(
     seed: Seed = 0,
     device: Device = "auto",
     batch_size: BatchSize = 100,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """The distance and IND of IMAGES under six disturbances at four levels (Figure 3)."""
     from ttur.evaluation.disturbances.study import disturbance_study, image_array
     from ttur.features.extractors import load_extractor
     from ttur.reports.disturbances import markdown_table, write_study
+    from ttur.reports.html.disturbances import disturbance_page
+    from ttur.reports.html.document import write_page
 
     features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)
     originals = image_array(images)
@@ -185,6 +199,8 @@ def disturb(
         say=say,
     )
     written = write_study(study, out)
+    if html is not None:
+        written.append(write_page(disturbance_page(study, f"{images} disturbed"), html))
     if as_json:
         print_json(study.to_json())
         return
@@ -240,6 +256,17 @@ def _print_written(out: Path, made: "Statistics") -> None:
         say(f"warning: {doubt}")
     stated = made.fingerprint
     print(f"{out}: {made.count:,} images, {stated['extractor']}, protocol {stated['protocol']}")
+
+
+def write_evaluation(
+    result: "Evaluation | Result", html: Path | None, title: str, pairs: Sequence[Any] = ()
+) -> None:
+    """The page of it, if one is asked for."""
+    from ttur.reports.html.document import write_page
+    from ttur.reports.html.evaluation import evaluation_page
+
+    if html is not None:
+        say(str(write_page(evaluation_page(result, title, pairs), html)))
 
 
 def print_evaluation(result: "Evaluation", as_json: bool, **more: Any) -> None:

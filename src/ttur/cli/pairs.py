@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli.evaluation import print_evaluation
-from ttur.cli.options import Json, Looking, grouped
+from ttur.cli.evaluation import print_evaluation, write_evaluation
+from ttur.cli.options import Html, Json, Looking, grouped
 from ttur.cli.output import say
 
 Originals = Annotated[Path, typer.Argument(help="Folder, zip, tar, .npy or .npz of images.")]
@@ -37,6 +37,7 @@ def nearest(
     options: Looking,
     out: Annotated[Path, typer.Option(help="The figure (PNG, PDF or SVG).")] = Path("nearest.png"),
     count: Annotated[int, typer.Option(min=1, help="Pairs that are drawn.")] = 16,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Authenticity of GENERATED, and the images nearest to one of TRAIN drawn beside it."""
@@ -49,5 +50,6 @@ def nearest(
     found = nearest(train, generated, count=count, **asdict(options))
     written = draw_nearest(found, figure)
     say(str(written))
+    write_evaluation(found.evaluation, html, f"{generated} beside {train}", found.pairs)
     pairs = [pair.to_json() for pair in found.pairs]
     print_evaluation(found.evaluation, as_json, pairs=pairs, figure=str(written))

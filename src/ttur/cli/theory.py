@@ -1,6 +1,7 @@
 """`ttur theory`: the theorems as studies that run."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttur.cli.exits import FAILED
-from ttur.cli.options import Json
+from ttur.cli.options import Html, Json
 from ttur.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -28,17 +29,20 @@ def theory(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("theory"),
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Run a theorem as a study: a figure, predicted beside measured, and what it shows."""
     if name in (None, ALL) and settings:
         raise ValueError("--set is for one study; name it")
+    if name is None and html is not None:
+        raise ValueError("--html is of studies that run; name one, or all")
     if name is None:
         _list(as_json)
     elif name == ALL:
-        _run_all(out, as_json)
+        _run_all(out, html, as_json)
     else:
-        _run_one(name, settings or [], out, as_json)
+        _run_one(name, settings or [], out, html, as_json)
 
 
 def _list(as_json: bool) -> None:
@@ -54,20 +58,21 @@ def _list(as_json: bool) -> None:
     )
 
 
-def _run_one(name: str, settings: list[str], out: Path, as_json: bool) -> None:
+def _run_one(name: str, settings: list[str], out: Path, html: Path | None, as_json: bool) -> None:
     from ttur.reports.theory import write_study
     from ttur.runtime.settings import arguments, assignments
     from ttur.theory.catalogue import study
 
     chosen = study(name)
     report = write_study(chosen, arguments(chosen.run, assignments(settings)), out)
+    _write_page([report], {}, html)
     if as_json:
         print_json(report.to_json())
     else:
         _print(report)
 
 
-def _run_all(out: Path, as_json: bool) -> None:
+def _run_all(out: Path, html: Path | None, as_json: bool) -> None:
     """Every study; one that fails does not stop the others, but sets the exit code."""
     from ttur.reports.theory import StudyReport, make_folder, write_default_study
     from ttur.theory.catalogue import STUDIES
@@ -88,6 +93,7 @@ def _run_all(out: Path, as_json: bool) -> None:
         print(f"interrupted; {len(reports)} figures are in {out}", file=sys.stderr)
         raise
     ordered = [reports[name] for name in STUDIES if name in reports]
+    _write_page(ordered, failures, html)
     if as_json:
         print_json({"studies": [each.to_json() for each in ordered], "failed": failures})
     else:
@@ -97,6 +103,16 @@ def _run_all(out: Path, as_json: bool) -> None:
         print(f"{len(ordered)} studies, {len(failures)} failed")
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _write_page(
+    reports: "Sequence[StudyReport]", failures: dict[str, str], html: Path | None
+) -> None:
+    from ttur.reports.html.document import write_page
+    from ttur.reports.html.theory import theory_page
+
+    if html is not None:
+        print(write_page(theory_page(reports, failures), html), file=sys.stderr)
 
 
 def _print(report: "StudyReport") -> None:

@@ -128,13 +128,17 @@ class Strip:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Strips beside each other, with one slider if any has several frames."""
+    """Strips beside each other, with one slider if any has several frames.
+
+    `small` ones stand closer.
+    """
 
     kind: ClassVar[str] = "gallery"
     named: str
     title: str
     strips: Sequence[Strip]
     unit: str = "generator updates"
+    small: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,19 @@ def tiled(images: UInt8[np.ndarray, "count height width 3"]) -> UInt8[np.ndarray
     return np.concatenate(rows)
 
 
+def beside(
+    left: UInt8[np.ndarray, "_ _ 3"], right: UInt8[np.ndarray, "_ _ 3"]
+) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Two images with a white gap between them, the lower one on white."""
+    height = max(len(left), len(right))
+    gap = np.full((height, max(1, height // 16), 3), 255, np.uint8)
+    padded = [
+        np.pad(one, ((0, height - len(one)), (0, 0), (0, 0)), constant_values=255)
+        for one in (left, right)
+    ]
+    return np.concatenate([padded[0], gap, padded[1]], axis=1)
+
+
 def _png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=True)

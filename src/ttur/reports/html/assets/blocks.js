@@ -42,6 +42,7 @@ class Gallery {
     this.block = block;
     this.title.textContent = block.title;
     this.label.textContent = block.unit;
+    this.strips.classList.toggle("small", block.small);
     const all = block.strips.flatMap((strip) => strip.frames.map((frame) => frame.at));
     this.updates = [...new Set(all.filter((at) => at !== null))].sort((a, b) => a - b);
     this.slider.max = Math.max(0, this.updates.length - 1);
@@ -95,7 +96,7 @@ const MAKERS = {
   code: () => simple(make("div", { class: "wide code" }), (block) =>
     [make("h3", {}, block.title), scrollable(block.title, make("pre", {}, make("code", {}, block.text)))]),
   figure: () => simple(make("figure", { class: "wide picture" }), (block) =>
-    [make("figcaption", {}, make("b", {}, block.title)), make("img", { src: picture(block.image), alt: block.described, loading: "lazy" }), make("figcaption", {}, block.described)]),
+    [block.title ? make("figcaption", {}, make("b", {}, block.title)) : null, make("img", { src: picture(block.image), alt: block.title || "figure, described below", loading: "lazy" }), make("figcaption", {}, block.described)].filter((one) => one !== null)),
   chart: (state) => new Chart(state),
   gallery: (state) => new Gallery(state),
 };

@@ -4,15 +4,15 @@ const DASHES = ["", "7 3", "2 2.5", "9 3 2 3"];
 const COLOURS = 7;
 
 // The colour and line of a setting, the same in every chart and beside every name.
-function look(state, setting) {
+function look(state, setting, role = "mean") {
   const index = setting === null ? -1 : state.order.indexOf(setting);
   return index < 0
-    ? { colour: "neutral", dash: "" }
+    ? { colour: role === "mean" ? "c0" : "neutral", dash: "" }
     : { colour: `c${index % COLOURS}`, dash: DASHES[index % DASHES.length] };
 }
 
 function mark(state, setting, role = "mean") {
-  const { colour, dash } = look(state, setting);
+  const { colour, dash } = look(state, setting, role);
   const line = { x1: 1, y1: 5, x2: 31, y2: 5, class: `line ${role} ${colour}`, "stroke-dasharray": dash };
   const dot = role === "published" ? draw("circle", { cx: 16, cy: 5, r: 2, class: `dot ${colour}` }) : null;
   return draw("svg", { class: "mark", width: 32, height: 10, "aria-hidden": "true" }, draw("line", line), dot);
@@ -133,7 +133,7 @@ class Chart {
     this.frame = { x, y, width, height, left, right };
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" });
     svg.append(draw("clipPath", { id: `${this.id}-clip` },
-      draw("rect", { x: 52, y: 4, width: width - 64, height: height - 44 })));
+      draw("rect", { x: 52, y: 2, width: width - 58, height: height - 42 })));
     this.drawAxes(svg, ends, isLog);
     const lines = draw("g", { "clip-path": `url(#${this.id}-clip)` });
     const inOrder = [...this.shown].sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role));
@@ -162,7 +162,7 @@ class Chart {
 
   drawSeries(one) {
     const { x, y, width } = this.frame;
-    const { colour, dash } = look(this.state, one.setting);
+    const { colour, dash } = look(this.state, one.setting, one.role);
     if (one.role === "level") {
       const at = y.at(one.lines[0].values[0]);
       return [draw("line", { class: "line level neutral", x1: 52, x2: width - 12, y1: at, y2: at }),
