@@ -288,8 +288,8 @@ def test_watching_follows_a_run_and_keeps_what_was_chosen(chromium, tmp_path):
     watching = subprocess.Popen(
         program, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment
     )
+    assert watching.stdout is not None
     try:
-        assert watching.stdout is not None
         tab = Tab(chromium, 1440).load(watching.stdout.readline().strip())
         tab.click("input[name=setting]", 0)
         tab.click(".chart.wide .buttons button")

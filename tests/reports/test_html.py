@@ -190,6 +190,10 @@ def test_a_run_that_goes_on_says_when_it_was_heard_of(tmp_path):
     assert row[2] == "not ended"
     assert re.fullmatch(r"last heard of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row[3])
     assert row[4] == "5,000 of 120,000"
+    page = runs_page(group_runs([replace(run, directory=folder), RUNS[2]]))
+    assert page.subtitle == (
+        "2 settings, 2 runs: 1 finished, 1 not ended; 15,000 of 130,000 updates"
+    )
 
 
 def test_long_logs_are_averaged_within_their_band():

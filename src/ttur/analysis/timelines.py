@@ -85,10 +85,10 @@ def published_timelines(groups: Sequence[Group], metric: str) -> dict[str, list[
         axes = [name for name in TIMES if AXES[name].published == published_unit(figure)]
         for series, points in published_curves(figure).items():
             at = {name: tuple(p["x"] * AXES[name].per_unit for p in points) for name in axes}
-            columns = (
+            mean, low, high = (
                 tuple(p[key] for p in points) for key in ("mean", "lower_band", "upper_band")
             )
-            found.setdefault(series, []).append(Timeline(at, *columns))
+            found.setdefault(series, []).append(Timeline(at, mean, low, high))
     return found
 
 

@@ -57,16 +57,22 @@ def _pictures(study: DisturbanceStudy) -> Gallery:
 
 def _charts(study: DisturbanceStudy) -> Iterator[Chart]:
     for name in study.disturbances:
-        rows, reading = study.of(name), study.ind_reading(name)
-        known = published_values(study.version)[name] if study.is_published_metric else []
-        distance = _series("measured", "mean", [row.distance for row in rows])
-        distance += _series("published, CelebA", "published", [each["fid"] for each in known])
+        distance = _series("measured", "mean", [row.distance for row in study.of(name)])
+        published = [each["fid"] for each in _known(study, name)]
+        distance += _series("published, CelebA", "published", published)
         title = f"{TITLES[name]}: {study.distance_name}"
         yield Chart(f"distance {name}", title, study.distance_name, distance, "linear")
-        ind = _series("measured", "mean", [row.ind[reading] for row in rows])
+    for name in study.disturbances:
+        reading, known = study.ind_reading(name), _known(study, name)
+        ind = _series("measured", "mean", [row.ind[reading] for row in study.of(name)])
         if reading == "constant":
             ind += _series("published, CelebA", "published", [each["ind"] for each in known])
         yield Chart(f"ind {name}", f"{TITLES[name]}: IND ({reading})", "IND", ind, "linear")
+
+
+def _known(study: DisturbanceStudy, name: str) -> list[dict[str, float]]:
+    """The published levels, where the metric is the published one."""
+    return published_values(study.version)[name] if study.is_published_metric else []
 
 
 def _series(label: str, role: str, values: Sequence[float]) -> list[Series]:

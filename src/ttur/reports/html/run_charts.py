@@ -20,6 +20,7 @@ from ttur.training.record import RunRecord
 
 MOST_POINTS = 400  # of a line; more are averaged
 LOSSES = ("discriminator_loss", "generator_loss")  # the first of what is logged
+BANDS_SHOWN = {"min-max": "from the lowest to the highest run", "std": "one standard deviation"}
 LINEAR = ("cosine", "momentum_load", "tracking_gap")  # quantities with zeros, or below them
 
 Named = Callable[[Group], str]
@@ -139,10 +140,13 @@ def _line(made: Timeline, with_band: bool) -> Line:
 
 
 def _band_note(groups: Sequence[Group], band: str | None) -> str:
-    kinds = " and ".join(dict.fromkeys(band or group.band for group in groups))
-    shown = {"min-max": "the lowest to the highest run", "std": "one standard deviation"}
-    meaning = shown.get(kinds, kinds)
-    return (
-        f"Thick lines are means over runs, the band is {meaning}; thin lines are single runs, a "
-        "cross is where one diverged."
-    )
+    told = []
+    if any(len(group.runs) > 1 for group in groups):
+        kinds = dict.fromkeys(BANDS_SHOWN[band or group.band] for group in groups)
+        told += [
+            "Thick lines are means over runs, thin ones single runs; the band is "
+            f"{' or '.join(kinds)}."
+        ]
+    if any(group.diverged for group in groups):
+        told += ["A cross is where a run diverged."]
+    return " ".join(told)

@@ -263,7 +263,16 @@ def _tally(groups: Sequence[Group]) -> str:
     kinds["not ended"] = kinds.pop(UNFINISHED, 0)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     settings = f"{len(groups)} setting{'s' * (len(groups) != 1)}"
-    return f"{settings}, {len(runs)} run{'s' * (len(runs) != 1)}: {told}"
+    tally = f"{settings}, {len(runs)} run{'s' * (len(runs) != 1)}: {told}"
+    if not kinds["not ended"]:
+        return tally
+    done, planned = (sum(n) for n in zip(*map(_progress, runs), strict=True))
+    return f"{tally}; {done:,} of {planned:,} updates"
+
+
+def _progress(run: RunRecord) -> tuple[int, int]:
+    """Updates done and planned; one that is over has no more to do."""
+    return run.updates, run.updates if run.is_concluded else run.configuration["updates"]
 
 
 def _versions(groups: Sequence[Group]) -> str:

@@ -56,9 +56,12 @@ def page_server(following: Following, port: int = 0) -> ThreadingHTTPServer:
     """
     handler = type("Handler", (_Handler,), {"following": following})
     try:
-        return _Server((ADDRESS, port), handler)
+        server = _Server((ADDRESS, port), handler)
     except OSError as error:
         raise OSError(f"port {port}: {error.strerror}; choose another `port`, or none") from error
+    names = (f"{name}:{server.server_port}" for name in (ADDRESS, "localhost"))
+    handler.names = frozenset(names)
+    return server
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,12 +71,12 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     following: Following
+    names: frozenset[str] = frozenset()
     timeout = 30
 
     def do_GET(self) -> None:
         """The page, or its data if there are new ones."""
-        port = self.server.server_address[1]
-        if self.headers.get("Host") not in {f"{ADDRESS}:{port}", f"localhost:{port}"}:
+        if self.headers.get("Host") not in self.names:
             # A name of somebody else that leads here would read with the rights of its page.
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine\n")
             return
@@ -101,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Not on the terminal."""
 
 
