@@ -6,7 +6,11 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	$(BIN)/ttur run demo
-	$(BIN)/ttur report runs/demo
+	$(BIN)/ttur report runs/demo --out runs/demo/report.png --html runs/demo/page.html
+	@echo "Open runs/demo/page.html in a browser. Next:"
+	@echo "  $(BIN)/ttur experiments"
+	@echo "  $(BIN)/ttur watch runs"
+	@echo "  $(BIN)/ttur theory all"
 
 # One thread per worker: the two share the cores instead of fighting for them. By worksteal a
 # file stays with one of them, and so does what its tests share.
@@ -32,7 +36,8 @@ lint: .venv/installed-test
 	touch $@
 
 .venv/installed-extras: .venv/installed-test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[peers]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[peers,browser]'
+	sh tests/browser/install.sh
 	touch $@
 
 .venv/installed-test: .venv/installed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ttur
-from ttur.cli import app
+from ttur.cli import app, flags
 
 NAMES = list(ttur.__all__)
 

@@ -23,7 +23,7 @@ from ttur.analysis.groups import group_runs
 from ttur.analysis.probes import QUANTITIES
 from ttur.reports.figures import draw_report
 from ttur.reports.losses import draw_losses
-from ttur.reports.page import figure_path
+from ttur.reports.panels import figure_path
 from ttur.reports.perturbation import draw_monitor
 from ttur.reports.style import Style, marks
 from ttur.training.events import Probe

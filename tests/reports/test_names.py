@@ -7,7 +7,7 @@ from ttur.analysis.groups import group_runs
 from ttur.evaluation.measures import MEASURES
 from ttur.reports.mathematics import mathematics
 from ttur.reports.names import experiment_title, metric_title, score_title, setting_title
-from ttur.reports.page import thousands, wrapped
+from ttur.reports.panels import thousands, wrapped
 
 
 @pytest.mark.parametrize(

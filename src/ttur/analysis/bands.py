@@ -36,7 +36,11 @@ def segments(runs: Sequence[Mapping[int, tuple[float, float]]], band: str) -> li
     if band not in BANDS:
         raise ValueError(f"no band {band!r}; {closest(band, BANDS)}")
     updates = sorted({update for run in runs for update in run})
-    there = {update: [run for run in runs if max(run, default=0) >= update] for update in updates}
+    last = [max(run, default=0) for run in runs]
+    there = {
+        update: [run for run, end in zip(runs, last, strict=True) if end >= update]
+        for update in updates
+    }
     scored = [update for update in updates if all(update in run for run in there[update])]
     return [
         _segment([[run[update] for run in there[update]] for update in some], band)

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ttur.analysis.groups import Group, by_experiment, curve, differ_in_cost
+from ttur.analysis.groups import Group, Moment, by_experiment, curve, differ_in_cost
 from ttur.analysis.spread import Spread
-from ttur.training.events import Evaluation
 
 # What is made equal: its amount at an evaluation.
-BUDGETS: dict[str, Callable[[Evaluation], float]] = {
+BUDGETS: dict[str, Callable[[Moment], float]] = {
     "training time": lambda event: event.training_seconds,
     "critic updates": lambda event: event.discriminator_updates,
     "generator updates": lambda event: event.update,
@@ -76,7 +75,7 @@ def equal_budgets(groups: Sequence[Group]) -> list[EqualBudget]:
     return comparisons
 
 
-def _at(group: Group, metric: str, spent: Callable[[Evaluation], float], amount: float) -> AtBudget:
+def _at(group: Group, metric: str, spent: Callable[[Moment], float], amount: float) -> AtBudget:
     reached = [r for r in group.surviving if any(spent(e) >= amount for e in r.evaluations)]
     cut = [[p for p in curve(run, metric) if spent(p.event) <= amount] for run in reached]
     within = [points for points in cut if points]

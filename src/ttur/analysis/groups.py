@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ttur.timescales.step_sizes import rate_text
-from ttur.training.events import Evaluation
+from ttur.training.events import Evaluation, Log, Probe
 from ttur.training.record import Published, RunRecord
+
+# An event that says when: after which updates of both players, and seconds of training.
+Moment = Evaluation | Log | Probe
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Point(NamedTuple):
     """One value of a curve, the event it stands in, and the seconds spent evaluating until then."""
 
     value: float
-    event: Evaluation
+    event: Moment
     evaluation_seconds: float = 0.0
 
 

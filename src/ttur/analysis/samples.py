@@ -20,14 +20,27 @@ def last_samples(group: Group, suffix: str) -> tuple[RunRecord, Path] | None:
 
     The run is the first seed that finished, or else one that still goes on, or else a diverged one.
     """
+    found = samples_over_updates(group, suffix)
+    return found and (found[0], found[1][-1])
+
+
+def samples_over_updates(
+    group: Group, suffix: str, most: int | None = None
+) -> tuple[RunRecord, list[Path]] | None:
+    """That run and the files of its samples by update; no more than `most`, evenly among them.
+
+    The first and the last are among them. None if there are none.
+    """
 
     def preference(run: RunRecord) -> tuple[bool, bool, int]:
         return run in group.diverged, run not in group.finished, run.seed
 
     for run in sorted(group.runs, key=preference):
         found = sorted((run.directory / "samples").glob(f"update-*.{suffix}"))
+        if found and most is not None and len(found) > most:
+            found = [found[round(place)] for place in np.linspace(0, len(found) - 1, most)]
         if found:
-            return run, found[-1]
+            return run, found
     return None
 
 

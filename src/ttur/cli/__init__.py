@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import cache, card, data, evaluation, pairs, report, text, theory, training
+from ttur.cli import cache, card, data, evaluation, pairs, report, text, theory, training, watch
 from ttur.cli.exits import run_and_exit
 from ttur.cli.help import Command, Group, examples
 from ttur.cli.options import watched
@@ -57,6 +57,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
         ),
     ),
     (TRAIN, report.report, ("ttur report runs/demo", "ttur report runs --against minutes")),
+    (TRAIN, watch.watch, ("ttur watch runs",)),
     (TRAIN, card.card, ("ttur card runs/demo/orig_5e-4/seed-0 --out README.md",)),
     (
         TRAIN,

@@ -1,7 +1,7 @@
 """Commands that measure images: fid, evaluate, statistics, disturb, selftest."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from ttur.cli.options import (
     Data,
     Device,
     ExtractorName,
+    Html,
     Json,
     Looking,
     Protocol,
@@ -38,7 +39,7 @@ from ttur.runtime.errors import counted_in_words
 
 if TYPE_CHECKING:
     from ttur.evaluation.classes import ClassEvaluation
-    from ttur.evaluation.result import Circumstances, Evaluation
+    from ttur.evaluation.result import Circumstances, Evaluation, Result
     from ttur.evaluation.statistics import Statistics
 
 SHOWN = 4  # kinds of format, mode and size in a line
@@ -51,13 +52,18 @@ GeneratedSide = Annotated[Path, typer.Argument(metavar="B", help="Generated: the
 
 @grouped
 def fid(
-    real: RealSide, generated: GeneratedSide, options: Comparing, as_json: Json = False
+    real: RealSide,
+    generated: GeneratedSide,
+    options: Comparing,
+    html: Html = None,
+    as_json: Json = False,
 ) -> None:
     """The FID, or the distance by another extractor, of B (generated) to A (real)."""
     from ttur.evaluation.evaluate import fid
     from ttur.reports.evaluations import certainty
 
     result = fid(real, generated, **asdict(options), say=say)
+    write_evaluation(result, html, f"{generated} against {real}")
     if as_json:
         print_json(result.to_json())
     else:
@@ -90,6 +96,7 @@ def evaluate(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Of each sub-folder or label apart, and their mean.")
     ] = False,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """FID, KID, precision and more of B (generated) against A (real), in one pass."""
@@ -98,11 +105,15 @@ def evaluate(
 
     sides = (None, real) if generated is None else (real, generated)
     arguments = {"kid_subset_size": kid_subset_size, **asdict(options), "say": say}
+    if per_class and html is not None:
+        raise ValueError("--html is of all images together, not with --per-class")
     if per_class:
         arguments.pop("cache")
         _print_classes(evaluate_classes(*sides, metrics, **arguments), as_json)
     else:
-        print_evaluation(evaluate(*sides, metrics, **arguments), as_json)
+        result = evaluate(*sides, metrics, **arguments)
+        write_evaluation(result, html, " against ".join(str(side) for side in sides[::-1] if side))
+        print_evaluation(result, as_json)
 
 
 def _print_classes(result: "ClassEvaluation", as_json: bool) -> None:
@@ -185,12 +196,15 @@ def disturb(
     seed: Seed = 0,
     device: Device = "auto",
     batch_size: BatchSize = 100,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """The distance of images under six disturbances at four levels (Figure 3)."""
     from ttur.evaluation.disturbances.study import disturbance_study, image_array
     from ttur.features.extractors import load_extractor
     from ttur.reports.disturbances import study_table, write_study
+    from ttur.reports.html.disturbances import disturbance_page
+    from ttur.reports.html.document import write_page
 
     features = load_extractor(extractor, protocol=protocol, weights=weights, device=device)
     originals = image_array(images)
@@ -207,6 +221,8 @@ def disturb(
         say=say,
     )
     written = write_study(study, out)
+    if html is not None:
+        written.append(write_page(disturbance_page(study, f"{images} disturbed"), html))
     if as_json:
         print_json(study.to_json())
         return
@@ -254,6 +270,17 @@ def _print_written(out: Path, made: "Statistics") -> None:
     sys.stdout.flush()
     for doubt in made.doubts:
         say(f"warning: {doubt}")
+
+
+def write_evaluation(
+    result: "Evaluation | Result", html: Path | None, title: str, pairs: Sequence[Any] = ()
+) -> None:
+    """The page of it, if one is asked for."""
+    from ttur.reports.html.document import write_page
+    from ttur.reports.html.evaluation import evaluation_page
+
+    if html is not None:
+        say(str(write_page(evaluation_page(result, title, pairs), html)))
 
 
 def print_evaluation(result: "Evaluation", as_json: bool, **more: Any) -> None:

@@ -207,6 +207,10 @@ Insist = Annotated[
     bool,
     typer.Option("--allow-protocol-mismatch", help="Compare what does not compare, and say so."),
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a page: one file for any browser."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=OUTPUT)]
 Wide = Annotated[
     bool,

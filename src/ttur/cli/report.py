@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttur.cli.options import Data, Json, Track, one_of
+from ttur.cli.options import Data, Html, Json, Track, one_of
 from ttur.cli.output import print_json, print_table, say
 
 
@@ -72,15 +72,22 @@ def report(
     latex: Annotated[
         bool, typer.Option("--latex", help="Write the table for LaTeX (booktabs), too.")
     ] = False,
+    html: Html = None,
     data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
-    """Draw curves, losses, probes and samples of runs, and print their tables."""
+    """Draw curves, losses, probes and samples of runs, and print their tables.
+
+    With --html and no --out it writes the page alone.
+    """
     from ttur.analysis.budget import equal_budgets
     from ttur.analysis.groups import group_runs
     from ttur.analysis.ranking import rankings
     from ttur.analysis.summary import summaries
-    from ttur.reports.page import figure_path
+    from ttur.cli.page import paged
+    from ttur.cli.training import run
+    from ttur.reports.html.document import write_page
+    from ttur.reports.panels import figure_path
     from ttur.reports.report import write_report
     from ttur.reports.style import Style
     from ttur.reports.tables import (
@@ -123,7 +130,11 @@ def report(
             print()
             print_table(table)
         print()
-    files = write_report(groups, figure, style, data, csv=csv, latex=latex)
+    files = {}
+    if html is None or out is not None:
+        files = write_report(groups, figure, style, data, csv=csv, latex=latex)
+    if html is not None:
+        files["page"] = [write_page(paged(groups, data, run, band), html)]
     if as_json:
         document: dict[str, Any] = {
             "settings": [summary.to_json() for summary in summaries(groups)],

@@ -1,12 +1,13 @@
 """`ttur theory`: the theorems as studies that run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttur.cli.exits import FAILED
-from ttur.cli.options import Json, named
+from ttur.cli.options import Html, Json, named
 from ttur.cli.output import INDENT, print_json, print_table, print_text, say
 
 if TYPE_CHECKING:
@@ -39,18 +40,21 @@ def theory(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the figures are written.")
     ] = Path("theory"),
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Run a theorem of the paper: a figure, predicted beside measured, what it shows."""
     if name in (None, ALL) and settings:
         got = "all" if name == ALL else "none"
         raise ValueError(f"expected one study with --set, got {got}; name it")
+    if name is None and html is not None:
+        raise ValueError("--html is of studies that run; name one, or all")
     if name is None:
         _list(as_json)
     elif name == ALL:
-        _run_all(out, as_json)
+        _run_all(out, html, as_json)
     else:
-        _run_one(name, settings or [], out, as_json)
+        _run_one(name, settings or [], out, html, as_json)
 
 
 def _list(as_json: bool) -> None:
@@ -73,20 +77,21 @@ def _list(as_json: bool) -> None:
     print_text("\nto run one, or all: ttur theory NAME, ttur theory all", INDENT)
 
 
-def _run_one(name: str, settings: list[str], out: Path, as_json: bool) -> None:
+def _run_one(name: str, settings: list[str], out: Path, html: Path | None, as_json: bool) -> None:
     from ttur.reports.theory import write_study
     from ttur.runtime.settings import arguments, assignments
     from ttur.theory.catalogue import study
 
     chosen = study(name)
     report = write_study(chosen, arguments(chosen.run, assignments(settings)), out)
+    _write_page([report], {}, html)
     if as_json:
         print_json(report.to_json())
     else:
         _print(report)
 
 
-def _run_all(out: Path, as_json: bool) -> None:
+def _run_all(out: Path, html: Path | None, as_json: bool) -> None:
     """Every study; one that fails does not stop the others, but sets the exit code."""
     from ttur.reports.theory import (
         StudyReport,
@@ -113,6 +118,7 @@ def _run_all(out: Path, as_json: bool) -> None:
         say(f"interrupted; {counted_in_words(len(reports), 'figure')} in {out}")
         raise
     ordered = [reports[name] for name in STUDIES if name in reports]
+    _write_page(ordered, failures, html)
     if as_json:
         print_json({"studies": [each.to_json() for each in ordered], "failed": failures})
     else:
@@ -126,6 +132,16 @@ def _run_all(out: Path, as_json: bool) -> None:
         )
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _write_page(
+    reports: "Sequence[StudyReport]", failures: dict[str, str], html: Path | None
+) -> None:
+    from ttur.reports.html.document import write_page
+    from ttur.reports.html.theory import theory_page
+
+    if html is not None:
+        say(str(write_page(theory_page(reports, failures), html)))
 
 
 def _print(report: "StudyReport") -> None:

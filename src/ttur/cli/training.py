@@ -16,6 +16,7 @@ from ttur.cli.flags import in_flags, option_flags
 from ttur.cli.options import (
     Data,
     Device,
+    Html,
     Json,
     Track,
     Weights,
@@ -29,7 +30,8 @@ from ttur.cli.output import INDENT, print_json, print_table, print_text, say
 if TYPE_CHECKING:
     from ttur.experiments.experiment import Experiment
     from ttur.experiments.outlook import Outlook
-    from ttur.tracking.tracker import Tracker
+    from ttur.training.events import Listener
+    from ttur.training.listening import RunListener
     from ttur.training.record import RunRecord
 
 MOST_SEEDS = 1000
@@ -221,6 +223,7 @@ def run(
             help="Any other field of `ttur experiments NAME`; repeatable.",
         ),
     ] = None,
+    html: Html = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all, print plan and time, and stop.")
     ] = False,
@@ -230,6 +233,7 @@ def run(
 
     The same command again goes on where it was interrupted.
     """
+    from ttur.cli.page import page_writer
     from ttur.experiments.running import chosen_experiment
     from ttur.tracking.catalogue import tracker
 
@@ -257,7 +261,8 @@ def run(
     if dry_run:
         _print_plan(chosen, out, data, device, weights, as_json, in_words)
         return
-    _run(chosen, out, data, device, weights, trackers, as_json, in_words)
+    watchers = [*trackers, *([page_writer(html, chosen, out, data, run)] if html else [])]
+    _run(chosen, out, data, device, weights, watchers, as_json, in_words)
 
 
 def sample(
@@ -295,7 +300,7 @@ def _run(
     data: Path,
     device: str,
     weights: Path | None,
-    trackers: "Sequence[Tracker]",
+    watchers: "Sequence[Listener | RunListener]",
     as_json: bool,
     in_words: Callable[[str], str],
 ) -> None:
@@ -323,7 +328,7 @@ def _run(
             data_directory=data,
             device=device,
             weights=weights,
-            listeners=trackers,
+            listeners=watchers,
             say=tell,
         ):
             records.append(record)

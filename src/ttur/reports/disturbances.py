@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ttur.evaluation.disturbances.result import CONSTANTS, DisturbanceStudy, published_values
 from ttur.reports.names import metric_title
-from ttur.reports.page import entitle, legend, page, save, wrapped
+from ttur.reports.panels import entitle, legend, page, save, wrapped
 from ttur.reports.style import BLUE, PLAIN, Style
 from ttur.reports.table import Column, Table, number
 

@@ -19,7 +19,7 @@ from ttur.analysis.curves import (
 from ttur.analysis.groups import Group, differ_in_cost
 from ttur.reports.lines import draw_runs, entries, note_of, set_scale
 from ttur.reports.names import figure_title, metric_title
-from ttur.reports.page import count_ticks, entitle, legend, page, save, wrapped
+from ttur.reports.panels import count_ticks, entitle, legend, page, save, wrapped
 from ttur.reports.parts import panel_groups
 from ttur.reports.style import PLAIN, Mark, Style, marks
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from ttur.analysis.bands import Segment
 from ttur.analysis.curves import Series
 from ttur.analysis.groups import Group
-from ttur.reports.page import plain_ticks
+from ttur.reports.panels import plain_ticks
 from ttur.reports.style import Mark, Style
 
 BAND_TEXTS = {"min-max": "least to greatest", "std": "± one standard deviation"}

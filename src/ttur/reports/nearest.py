@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure, SubFigure
 
 from ttur.evaluation.nearest import NearestPair, NearestPairs, Shown
-from ttur.reports.page import save
+from ttur.reports.panels import save
 from ttur.reports.style import PLAIN, VERMILION
 
 COLUMNS = 4  # pairs beside each other

@@ -13,7 +13,7 @@ from ttur.analysis.curves import Series
 from ttur.analysis.groups import Group
 from ttur.reports.lines import draw_runs, entries, note_of
 from ttur.reports.names import figure_title
-from ttur.reports.page import (
+from ttur.reports.panels import (
     count_ticks,
     entitle,
     legend,

@@ -10,7 +10,7 @@ from ttur.analysis.curves import Series
 from ttur.analysis.groups import Group
 from ttur.analysis.probes import QUANTITIES, running_median
 from ttur.reports.over_updates import Quantity, draw_quantities
-from ttur.reports.page import DRAWABLE
+from ttur.reports.panels import DRAWABLE
 from ttur.reports.style import PLAIN, Style
 from ttur.training.record import RunRecord
 

@@ -12,7 +12,7 @@ from ttur.analysis.groups import Group
 from ttur.analysis.probes import QUANTITIES
 from ttur.analysis.ranking import LATE, PREDICTORS, Correlation, Place, Ranking
 from ttur.reports.names import experiment_title, metric_title
-from ttur.reports.page import (
+from ttur.reports.panels import (
     DRAWABLE,
     entitle,
     legend,

@@ -8,7 +8,7 @@ from ttur.analysis.ranking import rankings
 from ttur.reports.export import write_csv, write_latex
 from ttur.reports.figures import draw_report
 from ttur.reports.losses import draw_losses
-from ttur.reports.page import figure_path
+from ttur.reports.panels import figure_path
 from ttur.reports.perturbation import draw_monitor
 from ttur.reports.ranking_figure import draw_ranking
 from ttur.reports.samples import draw_samples, draw_samples_by_distance, write_sentences

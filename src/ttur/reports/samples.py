@@ -15,7 +15,7 @@ from ttur.analysis.groups import Group, by_experiment, curve
 from ttur.analysis.samples import grid_of, last_samples, real_images, stages, update_of
 from ttur.data.images.grid import image_grid
 from ttur.reports.names import data_title, figure_title, score_title
-from ttur.reports.page import entitle, save, wrapped
+from ttur.reports.panels import entitle, save, wrapped
 from ttur.reports.style import PLAIN, Style, marks
 from ttur.training.record import RunRecord
 

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
 from ttur.reports.mathematics import mathematics
-from ttur.reports.page import DRAWABLE, entitle, panels_of, plain_ticks, thousands_axis, wrapped
+from ttur.reports.panels import DRAWABLE, entitle, panels_of, plain_ticks, thousands_axis, wrapped
 from ttur.reports.style import MARKERS, PALETTE, Style
 from ttur.reports.table import NONE, Column, Table, number, without_empty
 from ttur.runtime.files import replacement
