@@ -40,7 +40,7 @@ def test_another_line_in_what_a_picture_imports_makes_it_stale(tmp_path, monkeyp
         copy.write_text(file.read_text("utf-8"), "utf-8")
     monkeypatch.setattr(pictures, "SOURCE", tmp_path)
     assert curves.code_sha256 == before
-    ticks = tmp_path / "ttur" / "reports" / "page.py"  # which figures.py imports
+    ticks = tmp_path / "ttur" / "reports" / "panels.py"  # which figures.py imports
     ticks.write_text(ticks.read_text("utf-8").replace("1000:g}k", "1000:g} k"), "utf-8")
     assert curves.code_sha256 != before
     tables = tmp_path / "ttur" / "reports" / "tables.py"  # which it does not

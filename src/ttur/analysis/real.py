@@ -12,9 +12,12 @@ from ttur.training.record import RunRecord
 
 
 def real_images(
-    run: RunRecord, data_directory: Path, count: int
+    run: RunRecord, data_directory: Path | str | None, count: int
 ) -> UInt8[np.ndarray, "_ height width 3"] | None:
-    """At most `count` images, evenly from the data set; None if it is not there, or another."""
+    """At most `count` images, evenly from the data set; None if it is not there, or another.
+
+    It is looked for in `data_directory` and in the package, and known by its digest.
+    """
     data = _data_of(run, data_directory)
     return data.images[_evenly(len(data.images), count)] if isinstance(data, DataSet) else None
 
@@ -27,7 +30,7 @@ def real_sentences(run: RunRecord, data_directory: Path, count: int) -> list[str
     return data.strings(np.asarray(data.codes[_evenly(len(data), count)]))
 
 
-def _data_of(run: RunRecord, data_directory: Path) -> DataSet | Sentences | None:
+def _data_of(run: RunRecord, data_directory: Path | str | None) -> DataSet | Sentences | None:
     named = run.configuration.get("data", {})
     load = catalogue.load_text if run.vocabulary else catalogue.load
     try:

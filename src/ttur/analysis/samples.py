@@ -1,17 +1,12 @@
-"""Which samples of a setting to look at: the last of a run, those of one as it improves, and the
-real ones beside them.
-"""
+"""Which samples of a setting to look at: the last of a run, those of one as it improves."""
 
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from ttur.analysis.groups import Group, Point, curve
-from ttur.data import catalogue
 from ttur.training.record import RunRecord
 
-SHOWN = 64  # real images: as many as a run draws
 STAGES = 5  # of the distance on its way down, the first and the best among them
 
 
@@ -52,25 +47,6 @@ def update_of(samples: Path) -> int:
 def grid_of(run: RunRecord, point: Point) -> Path:
     """Where the sample grid of an evaluation lies, if there is one."""
     return run.directory / "samples" / f"update-{point.event.update:07d}.png"
-
-
-def real_images(
-    group: Group, data_directory: Path | str | None
-) -> UInt8[np.ndarray, "n h w 3"] | None:
-    """Images that a setting was trained on, always the same; None where they are not at hand.
-
-    They are looked for in `data_directory` and in the package, and known by their digest.
-    """
-    data = group.runs[0].configuration.get("data", {})
-    try:
-        found = catalogue.load(data["name"], data_directory, data["split"])
-    except (KeyError, OSError, ValueError):
-        return None
-    if found.sha256 != group.runs[0].description.data_sha256:
-        return None
-    count = min(SHOWN, len(found.images))
-    chosen = np.sort(np.random.default_rng(0).choice(len(found.images), count, replace=False))
-    return np.asarray(found.images[chosen])
 
 
 def stages(group: Group) -> list[tuple[RunRecord, Point, str]]:

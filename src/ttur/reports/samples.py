@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ttur.analysis.groups import Group, by_experiment, curve
-from ttur.analysis.samples import grid_of, last_samples, real_images, stages, update_of
+from ttur.analysis.real import real_images
+from ttur.analysis.samples import grid_of, last_samples, stages, update_of
 from ttur.data.images.grid import image_grid
 from ttur.reports.names import data_title, figure_title, score_title
 from ttur.reports.panels import entitle, save, wrapped
 from ttur.reports.style import PLAIN, Style, marks
 from ttur.training.record import RunRecord
 
+SHOWN = 64  # real images: as many as a run draws
 COLUMNS = {"column": 2, "page": 3, "slide": 4}
 MOST_SENTENCES = 40
 
@@ -190,7 +192,7 @@ def _title(groups: Sequence[Group], style: Style) -> str:
 
 def _real(group: Group, data_directory: Path | str | None) -> list[Shown]:
     """The real images of a setting, if they are at hand."""
-    images = real_images(group, data_directory)
+    images = real_images(group.runs[0], data_directory, SHOWN)
     if images is None:
         return []
     return [Shown(image_grid(images), "real images", data_title(group.data))]
