@@ -123,7 +123,7 @@ def test_tensors_of_another_kind_are_refused_as_everywhere(tiny: Extractor, wron
 def test_the_options_are_those_of_evaluate():
     own = inspect.signature(Accumulator).parameters
     for name, parameter in inspect.signature(evaluate).parameters.items():
-        if name not in ("generated", "count", "say"):
+        if name not in ("generated", "count", "say", "progress"):
             assert own[name].default == parameter.default
             assert own[name].annotation == parameter.annotation
     taken = Accumulator(REAL, extractor="digits", protocol="clean", device="cpu", cache=False)

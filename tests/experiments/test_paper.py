@@ -227,7 +227,7 @@ def test_options_named_in_the_docs_are_fields():
 def test_what_the_list_says_of_an_experiment():
     chosen = experiment("language_billion_word")
     assert published_line(chosen) == "jsd_4 0.35 TTUR, 0.38 orig; jsd_6 0.74 TTUR, 0.77 orig"
-    assert cost_line(chosen) == "400k updates, 141M sentences"  # 200,000 times 64 and 640
+    assert cost_line(chosen) == "about 122 days on 2 cores, 400k updates"
     assert published_line(experiment("wgan_gp_lsun")) == "fid 9.5 TTUR, 20.5 orig"
     assert published_line(experiment("demo")) == ""
 

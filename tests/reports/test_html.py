@@ -26,6 +26,7 @@ from reports.records import (
 from ttur.analysis.curves import published_curves
 from ttur.analysis.groups import group_runs
 from ttur.data import catalogue
+from ttur.data.images.grid import image_grid
 from ttur.reports.html.blocks import Chart, Code, Gallery, Heading, Page, Table, Text, plain
 from ttur.reports.html.document import document, write_page
 from ttur.reports.html.pictures import of_grid, of_pixels
@@ -209,7 +210,7 @@ def test_long_logs_are_averaged_within_their_band():
 def test_a_search_has_its_rankings_and_monitor():
     page = runs_page(group_runs(grid()))
     titles = [chart.title for chart in blocks_of(page, Chart)]
-    assert "ε_eff, time-scale ratio" in titles
+    assert "ε_eff, time-scale ratio, G's over D's" in titles
     assert any("2 seeds agree" in t.title or "settings" in t.title for t in blocks_of(page, Table))
     chart = next(c for c in blocks_of(page, Chart) if c.title.startswith("ε_eff"))
     assert [one.label for one in chart.series if one.role == "level"] == ["better below 0.5"]
@@ -254,14 +255,16 @@ def test_many_settings_have_fewer_steps_and_the_page_stays_small(tmp_path):
     assert {len(strip.frames) for strip in gallery.strips} == {1}
 
 
-def test_of_a_large_grid_whole_images_are_shown(tmp_path):
-    """8 × 8 images of 64 pixels: 4 × 4 of them."""
+def test_a_large_grid_is_smaller_by_a_whole_factor(tmp_path):
+    """64 images of 64 pixels, written twice as large with gaps: each pixel is there once."""
+    images = np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), np.uint8)
     path = tmp_path / "g.png"
-    Image.fromarray(
-        np.arange(512 * 512 * 3, dtype=np.uint32).astype(np.uint8).reshape(512, 512, 3)
-    ).save(path)
+    Image.fromarray(image_grid(images)).save(path)
     with Image.open(_file_of(of_grid(path))) as image:
-        assert image.size == (256, 256)
+        assert image.size == (548, 548)
+        shown = np.asarray(image)
+    assert np.array_equal(shown[4:68, 4:68], images[0])
+    assert np.array_equal(shown[72:136, 4:68], images[8])
     path.write_bytes(b"no picture")
     assert of_grid(path) == ""
 

@@ -117,7 +117,7 @@ def test_a_study_has_its_question_figure_claim_and_rows(tmp_path: Path):
     (facts,) = [block for block in page.blocks if isinstance(block, Facts)]
     assert list(facts.rows) == [("Theorem", "Theorem 0"), ("Settings", "rate = 0.5")]
     ((_, rows),) = tables_of(page).items()
-    assert rows == [("x after [one] step", "0.5", "0.25", "–", "–")]
+    assert rows == [("x after [one] step", "0.5", "0.25")]
     assert HOSTILE not in document(page)
 
 

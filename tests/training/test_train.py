@@ -170,7 +170,7 @@ def test_an_optimizer_of_the_other_network_is_refused(tmp_path):
 )
 @pytest.mark.parametrize("value", [0, -1])
 def test_counts_below_one_are_refused(tmp_path, field, value):
-    with pytest.raises(ValueError, match=rf"(?s){field}.*greater than or equal to 1.*{value}"):
+    with pytest.raises(ValueError, match=rf"(?s){field}.*expected at least 1, got {value}"):
         play(tmp_path, **{field: value})
     assert not list(tmp_path.iterdir())
 

@@ -11,7 +11,8 @@ from ttur.cli.options import Data
 def card(
     run: Annotated[Path, typer.Argument(help="Folder of one run.")],
     out: Annotated[
-        Path | None, typer.Option(help="The file, as RUN/README.md; printed unless it is named.")
+        Path | None,
+        typer.Option(metavar="FILE", help="As RUN/README.md; printed unless it is named."),
     ] = None,
     data: Data = Path("data"),
 ) -> None:

@@ -50,10 +50,15 @@ def report(
     ] = None,
     track: Track = None,
     size: Annotated[
-        str, typer.Option(help="column or page of a paper, or slide: letters fit it.")
+        str,
+        typer.Option(
+            **one_of("column", "page", "slide"),
+            help="Of a paper, or of a talk: figures and their letters fit it.",
+        ),
     ] = "page",
     title: Annotated[
-        str | None, typer.Option(help="Above the figures; '' for none. Else model and data.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Above the figures, by default model and data."),
     ] = None,
     y_limits: Annotated[
         str | None, typer.Option("--ylim", metavar="LOW,HIGH", help="Of the metric's axis.")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def watch(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="A free one unless given.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="A free one unless named.")
+    ] = 0,
     data: Data = Path("data"),
 ) -> None:
     """Show runs in a browser while they go on; the page is for this machine only. Ctrl-C ends."""

@@ -50,11 +50,15 @@ def metric_title(metric: str) -> str:
         >>> [metric_title(name) for name in ("fid", "fd_cifar10", "jsd_4", "precision_k5_digits")]
         ['FID', 'Fréchet distance (CIFAR-10 features)', 'JSD, 4-grams', 'precision, k = 5 \
 (UCI digits features)']
+        >>> metric_title("fid_ema")
+        'FID, averaged weights'
     """
     if match := re.fullmatch(r"jsd_(\d+)(_fine)?", metric):
         return f"JSD, {match[1]}-grams{', more sentences' if match[2] else ''}"
     if metric == "cmmd":
         return "CMMD"
+    if metric.endswith("_ema"):
+        return f"{metric_title(metric.removesuffix('_ema'))}, averaged weights"
     for kind in sorted(METRICS, key=len, reverse=True):
         of_others = re.sub("^fid", "fd", kind)
         variants = "|".join(VARIANTS)

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-MOST_SIDE = 256  # pixels of a grid of samples; of larger ones the upper left images are shown
+from ttur.data.images.grid import image_grid
+
+MOST_SIDE = 560  # pixels of a grid of samples
 GRID_SIDE = 8  # images in a row of such a grid
 _SIGNATURE = b"\x89PNG"
 
@@ -24,28 +26,25 @@ def of_pixels(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
 
 
 def of_grid(file: Path) -> str:
-    """A grid of samples; of a large one as many whole images as fit. Empty if it is no picture."""
+    """A grid of samples, smaller by a whole factor if it is large. Empty if it is no picture."""
     try:
         content = file.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
-            width, height = image.size
-            if max(width, height) <= MOST_SIDE and content.startswith(_SIGNATURE):
+            if max(image.size) <= MOST_SIDE and content.startswith(_SIGNATURE):
                 return data_uri(content)
-            tile = max(width // GRID_SIDE, 1)
-            side = max(MOST_SIDE // tile, 1) * tile
-            return data_uri(_png(image.convert("RGB").crop((0, 0, side, min(side, height)))))
+            return data_uri(_png(_fitted(image.convert("RGB"))))
     except (OSError, ValueError, Image.DecompressionBombError):
         return ""
 
 
-def tiled(images: UInt8[np.ndarray, "count height width 3"]) -> UInt8[np.ndarray, "_ _ 3"]:
-    """A square number of images as one, row by row."""
-    side = int(np.sqrt(len(images)))
-    rows = [
-        np.concatenate(list(row), axis=1)
-        for row in images[: side * side].reshape(side, side, *images.shape[1:])
-    ]
-    return np.concatenate(rows)
+def of_images(images: UInt8[np.ndarray, "count height width 3"]) -> str:
+    """Images as a grid of samples has them."""
+    return data_uri(_png(_fitted(Image.fromarray(image_grid(images)))))
+
+
+def _fitted(grid: Image.Image) -> Image.Image:
+    factor = -(-max(grid.size) // MOST_SIDE)
+    return grid.reduce(factor) if factor > 1 else grid
 
 
 def beside(

@@ -15,6 +15,7 @@ from ttur.analysis.timelines import (
     run_timeline,
 )
 from ttur.reports.html.blocks import Chart, Line, Series
+from ttur.reports.names import metric_title
 from ttur.reports.panels import DRAWABLE
 from ttur.training.record import RunRecord
 
@@ -46,8 +47,8 @@ def metric_charts(groups: Sequence[Group], named: Named, band: str | None) -> It
         lower = some[0].lower_is_better(metric)
         yield Chart(
             named=f"metric {metric}",
-            title=f"{metric} ({'lower' if lower else 'higher'} is better)",
-            y_label=metric,
+            title=f"{metric_title(metric)} ({'lower' if lower else 'higher'} is better)",
+            y_label=metric_title(metric),
             series=series,
             wide=True,
             note=_band_note(some, band),

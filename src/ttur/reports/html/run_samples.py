@@ -7,7 +7,7 @@ from ttur.analysis.groups import Group, curve
 from ttur.analysis.real import real_images, real_sentences
 from ttur.analysis.samples import samples_over_updates, update_of
 from ttur.reports.html.blocks import Frame, Gallery, Strip
-from ttur.reports.html.pictures import GRID_SIDE, MOST_SIDE, of_grid, of_pixels, tiled
+from ttur.reports.html.pictures import GRID_SIDE, of_grid, of_images
 from ttur.reports.html.run_charts import Named, key_of
 from ttur.training.record import RunRecord
 
@@ -87,8 +87,7 @@ def _real_grid(run: RunRecord, data: Path) -> Frame | None:
     images = real_images(run, data, GRID_SIDE**2)
     if images is None:
         return None
-    side = max(1, min(GRID_SIDE, MOST_SIDE // max(images.shape[1:3])))
-    return Frame("from the training data", of_pixels(tiled(images[: side * side])))
+    return Frame("from the training data", of_images(images))
 
 
 def _real_text(run: RunRecord, data: Path) -> Frame | None:
