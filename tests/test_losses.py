@@ -7,6 +7,8 @@ from torch import nn
 
 from ttur import losses
 from ttur.losses import Round
+from ttur.losses.description import Adversarial
+from ttur.runtime.description import from_json
 
 
 def constant_scores(real: float, fake: float):
@@ -72,7 +74,7 @@ def test_losses_are_their_formulas(described, real, fake, discriminator, generat
 
 def test_the_uninformative_loss_is_the_best_of_a_discriminator_that_cannot_tell():
     """Among constant scores, by search; a relativistic one has no choice."""
-    union, _ = get_args(losses.description.Adversarial)
+    union, _ = get_args(Adversarial)
     for kind in get_args(union):
         built = kind().build()
         if built.uninformative is None:
@@ -182,15 +184,18 @@ def test_samples_are_scored_once_by_a_loss_and_its_penalties():
 
 def test_terms_add_up_to_a_description_and_say_what_is_known():
     made = losses.Relativistic() + losses.R1(5) + losses.R2(5)
-    assert made == losses.LossDescription(
-        adversarial="relativistic",
-        penalties=[{"kind": "r1", "gamma": 5}, {"kind": "r2", "gamma": 5}],
+    assert made == from_json(
+        losses.LossDescription,
+        {
+            "adversarial": "relativistic",
+            "penalties": [{"kind": "r1", "gamma": 5}, {"kind": "r2", "gamma": 5}],
+        },
     )
     assert made.build().uninformative == math.log(2)  # a constant costs nothing
     assert (losses.Hinge() + losses.GradientPenalty()).build().uninformative is None
     assert (losses.Wasserstein() + losses.GradientPenalty()).build().uninformative == 0
     with pytest.raises(ValueError, match="no kind"):
-        losses.R1(5) + losses.Hinge()
+        _ = losses.R1(5) + losses.Hinge()
 
 
 def test_penalty_of_a_linear_critic_is_in_closed_form():

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -282,7 +283,7 @@ def test_numbers_carry_the_name_and_cmmd_asks_for_its_weights(
     ],
 )
 def test_what_does_not_fit_is_refused_before_weights_are_read(
-    name: str, options: dict[str, str], said: str, tmp_path: Path
+    name: str, options: dict[str, Any], said: str, tmp_path: Path
 ):
     with pytest.raises(ValueError, match=said):
         load_extractor(name, weights=tmp_path / "nowhere.pth", **options)

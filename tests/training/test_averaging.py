@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,21 +29,30 @@ from ttur.training.record import read_run
 from ttur.training.sampling import load_generator
 
 
+class Counting(nn.Linear):
+    """A weight, and a buffer."""
+
+    count: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, bias=False)
+        self.register_buffer("count", torch.tensor(0))
+
+
 class Ramp:
     """A game whose generator has the weight 1, 2, 3, … after its updates."""
 
     def __init__(self) -> None:
-        self.generator, self.update = nn.Linear(1, 1, bias=False), 0
-        self.generator.register_buffer("count", torch.tensor(0))
+        self.generator, self.update = Counting(), 0
         self.generator.weight.data.fill_(0)
 
     def play(self, average: AveragedGenerator, updates: int) -> float:
         for _ in range(updates):
             self.generator.weight.data.fill_(self.update + 1)
             self.generator.count += 1
-            average.after_update(self)
+            average.after_update(self)  # pyright: ignore[reportArgumentType]  of which it asks no more
             self.update += 1
-        return average.network.weight.item()
+        return float(average.network.state_dict()["weight"])
 
 
 def test_a_constant_decay_on_a_ramp_is_its_closed_form():
@@ -92,14 +102,15 @@ def test_an_evaluation_looks_at_both_and_keeps_what_decides():
     shown = []
     plain = Evaluator(
         "size",
-        lambda network, update, poll: {"size": network.weight.item()},
+        lambda network, update, poll: {"size": float(network.state_dict()["weight"])},
         lambda network, path: shown.append(network),
         {"size": False},
     )
-    for decides, metric in (("ema", "size_ema"), ("raw", "size")):
-        average = ConstantDecay(0.9, decides=decides).build(generator, 1)
+    both_ways: Any = (("ema", "size_ema"), ("raw", "size"))
+    for decides, metric in both_ways:
+        average: Any = ConstantDecay(0.9, decides=decides).build(generator, 1)
         average.network.weight.data.fill_(7)
-        both = beside_average(plain, average)
+        both: Any = beside_average(plain, average)
         assert both.metric == metric
         values = both.score(generator, 1, lambda: None)
         assert values == {"size": generator.weight.item(), "size_ema": 7}
@@ -124,16 +135,23 @@ SMALL = configuration(
 )
 
 
+def game_at(directory: Path) -> dict[str, Any]:
+    """The state of the game in a run's last checkpoint."""
+    loaded = checkpoint.load(directory)
+    assert loaded is not None
+    return loaded.state["game"]
+
+
 def test_a_run_scores_keeps_and_resumes_its_average(tmp_path: Path):
     config = replace(SMALL, ema=ConstantDecay(0.8))
-    whole = run(config, tmp_path / "whole", device=CPU)
+    whole: Any = run(config, tmp_path / "whole", device=CPU)
     assert whole.best["metric"] == whole.final["metric"] == "fd_digits_ema"
     names = set(whole.evaluations[0].values)
     assert names == {"fd_digits", "fd_digits_ema"}
     run(config.but(updates=4), tmp_path / "parts", device=CPU)
     parts = run(config, tmp_path / "parts", device=CPU)
     assert parts.final == whole.final
-    states = [checkpoint.load(tmp_path / each).state["game"] for each in ("whole", "parts")]
+    states = [game_at(tmp_path / each) for each in ("whole", "parts")]
     averages = [state["companions"]["ema"]["network"] for state in states]
     assert averages[0].keys() == averages[1].keys()
     assert all(torch.equal(averages[0][name], averages[1][name]) for name in averages[0])
@@ -148,7 +166,7 @@ def test_a_run_scores_keeps_and_resumes_its_average(tmp_path: Path):
 
 
 def test_an_average_moves_no_weight(tmp_path: Path):
-    runs = [
+    runs: list[Any] = [
         run(replace(SMALL, ema=ema, updates=3), tmp_path / name, device=CPU)
         for name, ema in (("with", HalfLife(100)), ("without", None))
     ]
@@ -173,7 +191,7 @@ def test_any_networks_take_an_average(tmp_path: Path):
         ema=ConstantDecay(0.5),
         device="cpu",
     )
-    kept = checkpoint.load(record.directory).state["game"]["companions"]["ema"]["network"]
+    kept = game_at(record.directory)["companions"]["ema"]["network"]
     assert not torch.equal(kept["weight"], generator.weight)
     assert not torch.equal(kept["weight"], first.weight)
 

@@ -11,6 +11,7 @@ import torch
 from ttur.evaluation.comparison import Comparison
 from ttur.evaluation.given import Given, open_real, open_source
 from ttur.evaluation.metric_names import measures
+from ttur.evaluation.openers import ImageSource
 from ttur.evaluation.result import Evaluation
 from ttur.evaluation.sources import ImageSet
 from ttur.evaluation.values import SideRanges
@@ -47,8 +48,8 @@ class ClassEvaluation:
 
 @takes_long
 def evaluate_classes(
-    real: Path | str | ImageSet | None,
-    generated: Path | str | ImageSet,
+    real: ImageSource | ImageSet | None,
+    generated: ImageSource | ImageSet,
     metrics: str | Sequence[str] = ("fid",),
     *,
     extractor: str | Extractor = "inception",

@@ -72,5 +72,9 @@ class Term:
 
     joined: ClassVar[Callable[[Any, Any], Any]]  # set where losses and penalties are known
 
+    def build(self) -> Any:
+        """The functions: `Losses` of a loss, a function (D, round) of a penalty."""
+        raise NotImplementedError
+
     def __add__(self, other: Any) -> Any:
         return Term.joined(self, other)

@@ -143,13 +143,13 @@ def train(
         )
     )
     seed = _number(Whole, "seed", seed)
-    losses = losses.build() if isinstance(losses, Term) else losses
+    played: Losses = losses.build() if isinstance(losses, Term) else losses
     for name, value, is_right, expected in (
         ("rates", rates, isinstance(rates, LearningRatePair), "a ttur.LearningRatePair"),
         (
             "losses",
-            losses,
-            isinstance(losses, Losses),
+            played,
+            isinstance(played, Losses),
             "ttur.Losses of two functions, or as ttur.losses.Hinge()",
         ),
         ("order", order, callable(order), "a function of ttur.timescales.orders"),
@@ -191,7 +191,7 @@ def train(
     parts = Parts(
         generator=generator,
         discriminator=discriminator,
-        losses=losses,
+        losses=played,
         generator_optimizer=moves_generator,
         discriminator_optimizer=moves_discriminator,
         rates=rates,
@@ -224,8 +224,8 @@ def train(
         users_own={
             "model.generator": generator,
             "model.discriminator": discriminator,
-            "losses.0": losses.discriminator,
-            "losses.1": losses.generator,
+            "losses.0": played.discriminator,
+            "losses.1": played.generator,
             "latents": latents,
             "order": order,
         },
