@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-extras lint pictures
+.PHONY: demo test test-extras test-long lint pictures
 
 demo: .venv/installed
 	$(BIN)/ttur run demo
@@ -15,11 +15,15 @@ demo: .venv/installed
 # One thread per worker: the two share the cores instead of fighting for them. By worksteal a
 # file stays with one of them, and so does what its tests share.
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extras"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extras and not long"
 
 # What takes minutes, kills at random moments, or other tools beside ours.
 test-extras: .venv/installed-extras
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m extras
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "extras and not long"
+
+# What a shorter test says already, at length: more kills, every precision to the bit.
+test-long: .venv/installed-extras
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m long
 
 # Pictures of README and docs that the present code would draw otherwise: minutes, for the theory.
 pictures: .venv/installed

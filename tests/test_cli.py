@@ -440,7 +440,9 @@ def test_inception_weights_that_are_not_there_stop_before_training(ttur, tmp_pat
     assert not list(tmp_path.rglob("checkpoint.pt"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_signal_saves_the_run_and_starts_no_other(tmp_path, number):
     words = f"run demo --seeds 0-1 {TINY} --metric none --out {tmp_path} --json"
     words = words.replace("--steps 6", "--steps 100000")

@@ -57,7 +57,9 @@ def test_events_and_config_say_what_reports_and_samples_need(ttur):
     assert max(map(len, sentences)) <= 32
 
 
-@pytest.mark.parametrize("label", ["ttur_3e-3_1e-3", "orig_1e-3"])
+@pytest.mark.parametrize(
+    "label", ["ttur_3e-3_1e-3", pytest.param("orig_1e-3", marks=pytest.mark.long)]
+)
 def test_more_steps_continue_and_equal_the_whole(ttur, label):
     tiny = TINY.replace("ttur_3e-3_1e-3", label)
     ttur(f"run language_demo {tiny} --out cut")

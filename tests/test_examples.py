@@ -64,6 +64,7 @@ def test_the_same_words_again_read_back_and_more_updates_continue(own_gan):
         assert any(isinstance(event, Resumed) for event in read_events(run.directory))
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_loop_over_runs_and_the_same_words_go_on(own_gan, tmp_path):
     words = ["--seeds", "2", "--out", str(tmp_path), "--updates"]
     program = [sys.executable, str(EXAMPLES / "own_gan.py"), *words]

@@ -49,7 +49,11 @@ def environment(cache: Path) -> dict[str, str]:
 @pytest.mark.extras
 @pytest.mark.parametrize(
     ("words", "kills"),
-    [(IMAGES, 3), (SENTENCES, 2), (RESIDUAL, 2), (RECONSTRUCTING, 2)],
+    [
+        (IMAGES, 3),
+        (SENTENCES, 2),
+        *(pytest.param(words, 2, marks=pytest.mark.long) for words in (RESIDUAL, RECONSTRUCTING)),
+    ],
     ids=["dcgan", "wgan_gp_language", "wgan_gp_image", "began"],
 )
 def test_kills_give_the_uninterrupted_weights(tmp_path, words, kills):

@@ -192,7 +192,13 @@ def test_damaged_groups_are_refused(made: Statistics, tmp_path: Path, damage):
         Statistics.load(path)
 
 
-@pytest.mark.parametrize("new", [lambda byte: 255, lambda byte: byte ^ 1], ids=["all", "last"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param(lambda byte: 255, id="all", marks=pytest.mark.long),
+        pytest.param(lambda byte: byte ^ 1, id="last"),
+    ],
+)
 def test_no_damaged_byte_is_believed(tmp_path: Path, new: Callable[[int], int]):
     """Refused, or without effect (times, permissions). Among them zips of an unknown version or
     method, encrypted ones, and directories that lose a part: the fingerprint, the groups.

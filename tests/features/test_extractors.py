@@ -278,7 +278,9 @@ class TestPrecision:
         yield path
         path.unlink()
 
-    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    @pytest.mark.parametrize(
+        "precision", ["float32", pytest.param("bfloat16", marks=pytest.mark.long)]
+    )
     def test_features_of_an_image_are_its_own_to_the_bit(self, weights: Path, precision: str):
         extract = load_extractor("inception", weights=weights, precision=precision)
         images = pixels(2, side=20)

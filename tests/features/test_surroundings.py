@@ -171,7 +171,7 @@ def all_together() -> Iterator[None]:
         assert state() == before
 
 
-@pytest.mark.extras  # 94 layers, twice
+@pytest.mark.long  # 94 layers, twice
 def test_all_together_do_not_change_inception(weights: Path, pixels: Tensor):
     made = load_extractor("inception", weights=weights, device="cpu")
     expected = made(pixels[:1])

@@ -69,7 +69,7 @@ def test_each_disturbance_has_two_panels_and_figure_3_one(figures, tmp_path: Pat
 
 
 def test_thumbnails_stand_over_their_levels_and_no_star_reaches_them(figures, tmp_path: Path):
-    for made in (study("fid"), study("fid", factor=9), study("fd_cifar10"), study("fid", 1, "v3")):
+    for made in (study("fid", factor=9), study("fd_cifar10")):
         report.draw_fid_and_ind(made, tmp_path / "a.png")
         for axes in panels(figures.pop()):
             boxes = [

@@ -21,8 +21,8 @@ def world_size() -> int:
 def from_every_rank(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """What each process of the group calls this with, by rank, one after the other.
 
-    Names, types and shapes may differ from process to process. Every process must take them all;
-    those of others come on the CPU. Nothing is pickled, unlike by
+    Names, types and shapes may differ from process to process; names come in their order. Every
+    process must take them all; those of others come on the CPU. Nothing is pickled, unlike by
     `torch.distributed.all_gather_object`.
     """
     if world_size() == 1:
@@ -37,7 +37,8 @@ def from_every_rank(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
         torch.distributed.broadcast(size, source)
         content = mine.to(device) if rank() == source else mine.new_empty(int(size), device=device)
         torch.distributed.broadcast(content, source)
-        yield tensors if rank() == source else load(content.cpu().numpy().tobytes())
+        given = tensors if rank() == source else load(content.cpu().numpy().tobytes())
+        yield {name: given[name] for name in sorted(given)}  # a file has an order of its own
 
 
 def _stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
