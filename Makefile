@@ -17,9 +17,10 @@ demo: .venv/installed
 test: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not extras and not long"
 
-# What takes minutes, kills at random moments, or other tools beside ours.
+# What takes minutes, kills at random moments, or other tools beside ours. Of the files that have such
+# tests: to collect the others takes half a minute.
 test-extras: .venv/installed-extras
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "extras and not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "extras and not long" $$(grep -rl --include='*.py' mark.extras tests)
 
 # What a shorter test says already, at length: more kills, every precision to the bit.
 test-long: .venv/installed-extras

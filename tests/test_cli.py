@@ -177,6 +177,7 @@ def test_a_field_of_a_member_within_a_member_is_set_by_its_path(ttur):
     assert (adversarial["k"], adversarial["k_rate"]) == (0.1, 0.0)
 
 
+@pytest.mark.long  # tests/training/media/test_images.py says it of an evaluation
 def test_several_metrics_while_training_and_the_first_makes_the_best(ttur):
     words = TINY.replace("--samples 32", "--samples 1000")
     for names in (["fd_digits", "kid_digits"], ["is_digits", "fd_digits", "modes_digits"]):

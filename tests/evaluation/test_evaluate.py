@@ -41,6 +41,7 @@ def shared_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long  # the golden values of the peers say it of one side
 def test_fid_on_shared_weights_is_the_transcription(shared_weights: Path):
     """Resize, scaling, network, moments, distance: float32 and float64, ours and by hand."""
     # Few pixels brought to 299 differ in shape and colour, so that the distance is no small rest.

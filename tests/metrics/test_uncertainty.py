@@ -33,8 +33,8 @@ def coverage(made: list[FidInterval], true: float) -> float:
     ("real", "generated", "true", "ratio"),
     [
         (near, far, FAR, 5),
-        (near, far, FAR, 30),
-        (near, far, FAR, 100),
+        pytest.param(near, far, FAR, 30, marks=pytest.mark.long),
+        pytest.param(near, far, FAR, 100, marks=pytest.mark.long),
         (rectified, rectified_scaled, RECTIFIED, 5),
     ],
 )
