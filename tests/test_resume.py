@@ -50,9 +50,11 @@ def environment(cache: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("words", "kills"),
     [
-        (IMAGES, 3),
-        (SENTENCES, 2),
-        *(pytest.param(words, 2, marks=pytest.mark.long) for words in (RESIDUAL, RECONSTRUCTING)),
+        (IMAGES, 2),
+        *(
+            pytest.param(words, 2, marks=pytest.mark.long)
+            for words in (SENTENCES, RESIDUAL, RECONSTRUCTING)
+        ),
     ],
     ids=["dcgan", "wgan_gp_language", "wgan_gp_image", "began"],
 )

@@ -300,7 +300,7 @@ def test_watching_follows_a_run_and_keeps_what_was_chosen(chromium, tmp_path):
         assert tab.ask(TICKS) == zoomed
         assert tab.complaints == []
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
+        assert watching.wait(60) == 0
         tab.until("document.querySelector('.status').textContent.includes('has ended')")
     finally:
         watching.kill()

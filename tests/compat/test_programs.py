@@ -34,7 +34,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("number", PROGRAMS)
+@pytest.mark.parametrize(
+    "number",
+    # Three modes of clean-fid, one of which others have too.
+    [pytest.param(each, marks=pytest.mark.long if each == "4" else ()) for each in PROGRAMS],
+)
 def test_the_numbers_are_those_of_the_tool(
     number: str, weights: Path, tmp_path: Path, monkeypatch, request
 ):
