@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from ttur.cli import COMMANDS, app
+from ttur.cli.experiments import experiment_names
 from ttur.cli.options import extractor_names, metric_names, protocol_names
 from ttur.cli.theory import study_names
-from ttur.cli.training import experiment_names
 from ttur.experiments.registry import EXPERIMENTS
 from ttur.theory.catalogue import STUDIES
 

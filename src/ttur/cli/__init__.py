@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ttur.cli import cache, card, data, evaluation, pairs, report, text, theory, training, watch
+from ttur.cli import (
+    cache,
+    card,
+    data,
+    evaluation,
+    experiments,
+    pairs,
+    report,
+    text,
+    theory,
+    training,
+    watch,
+)
 from ttur.cli.exits import run_and_exit
 from ttur.cli.help import Command, Group, examples
 from ttur.cli.options import watched
@@ -46,7 +58,7 @@ def options(
 TRAIN, MEASURE, THEORY, DATA = "Train", "Measure", "Theory", "Data"
 # The group a command stands in, and words that may be typed as they are.
 COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
-    (TRAIN, training.experiments, ("ttur experiments", "ttur experiments dcgan_cifar10")),
+    (TRAIN, experiments.experiments, ("ttur experiments", "ttur experiments dcgan_cifar10")),
     (
         TRAIN,
         training.run,

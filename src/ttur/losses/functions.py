@@ -1,5 +1,6 @@
 """What a loss is, what a game has of them, and what changes beside the players."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -67,14 +68,14 @@ class Losses(NamedTuple):
     name: str | None = None
 
 
-class Term:
+class Term(ABC):
     """A loss or a penalty, described; `+` joins a loss and penalties: `Hinge() + R1(10)`."""
 
     joined: ClassVar[Callable[[Any, Any], Any]]  # set where losses and penalties are known
 
+    @abstractmethod
     def build(self) -> Any:
         """The functions: `Losses` of a loss, a function (D, round) of a penalty."""
-        raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:
         return Term.joined(self, other)

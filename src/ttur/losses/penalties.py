@@ -1,5 +1,6 @@
 """What is added to the discriminator's loss: penalties on its gradient and on its scores."""
 
+from abc import abstractmethod
 from typing import ClassVar, Literal
 
 import torch
@@ -87,8 +88,9 @@ class _ZeroCentred(Term):
         return penalty
 
     @staticmethod
+    @abstractmethod
     def samples_of(round: Round) -> Samples:
-        raise NotImplementedError
+        """Where the gradient is taken."""
 
 
 @dataclass(frozen=True, config=STRICT)

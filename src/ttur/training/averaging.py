@@ -1,6 +1,7 @@
 """Exponential moving averages of the generator's weights: scored, drawn and kept beside them."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,15 +86,15 @@ class AveragedGenerator:
             average.copy_(buffer)
 
 
-class _Described:
+class _Described(ABC):
     """What the descriptions of averages have in common."""
 
     start: int
     decides: Decides
 
+    @abstractmethod
     def decay(self, batch_size: int) -> Callable[[int], float]:
         """β by the update, for batches of a size."""
-        raise NotImplementedError
 
     def build(self, generator: nn.Module, batch_size: int) -> AveragedGenerator:
         return AveragedGenerator(generator, self.decay(batch_size), self.start, self.decides)
