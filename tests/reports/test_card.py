@@ -77,6 +77,23 @@ def test_its_code_runs_in_the_folder_of_the_run(run, monkeypatch):
     assert all(bool((state[name] == theirs["weights"][name]).all()) for name in state)
 
 
+def test_of_a_run_that_averages_its_weights_both_ways_load_the_average(tmp_path, monkeypatch):
+    settings = {"updates": 2, "width": 2, "evaluation_samples": 40, "ema": "half_life"}
+    (run,) = ttur.run(
+        "demo", only="orig_5e-4", seeds=[0], settings=settings, device="cpu", out=tmp_path
+    )
+    text = card(run).text
+    assert re.search(r"\| fd\\_digits\\_ema \| [\d.]+ \| last, averaged, update 2 \|", text)
+    monkeypatch.chdir(run.directory)
+    ours, theirs = {}, {}
+    for block, names in zip(blocks(text), (ours, theirs), strict=True):
+        exec(block, names)
+    state = ours["generator"].network.state_dict()
+    assert all(bool((state[name] == theirs["weights"][name]).all()) for name in state)
+    raw = ttur.load_generator(".", raw=True, device="cpu").network.state_dict()
+    assert any(bool((state[name] != raw[name]).any()) for name in state)
+
+
 def test_digests_are_those_of_the_files(run):
     text = card(run).text
     for name in ("best.pt", "checkpoint.pt"):

@@ -14,7 +14,7 @@ from configurations import CPU, configuration
 from ttur import train
 from ttur.runtime import checkpoint
 from ttur.timescales import LearningRatePair
-from ttur.training.assembling import run
+from ttur.training.assembling import check_folder, rehearse, run
 from ttur.training.averaging import (
     EMA,
     AveragedGenerator,
@@ -163,6 +163,19 @@ def test_a_run_scores_keeps_and_resumes_its_average(tmp_path: Path):
         assert all(torch.equal(kept[name], state[name]) for name in kept)
     with pytest.raises(ValueError, match="ask for `best` or for `raw`"):
         load_generator(tmp_path / "whole", best=True, raw=True)
+
+
+def test_a_rehearsal_knows_that_the_average_is_scored_too(tmp_path: Path):
+    """Else a dry run would refuse the folder that the run itself goes on in."""
+    config = replace(SMALL, ema=ConstantDecay(0.8)).but(updates=2)
+    run(config, tmp_path, device=CPU)
+    scored = rehearse(config, device=CPU)
+    assert scored == {"fd_digits": True, "fd_digits_ema": True}
+    longer = config.but(updates=4)
+    check_folder(longer, tmp_path, scored, experiment=tmp_path.name, device=CPU)
+    with pytest.raises(ValueError, match="was scored by fd_digits, fd_digits_ema"):
+        check_folder(longer, tmp_path, {"fd_digits": True}, experiment=tmp_path.name, device=CPU)
+    assert config.evaluations == {300: 2 * SMALL.but(updates=2).evaluations[300]}
 
 
 def test_an_average_moves_no_weight(tmp_path: Path):

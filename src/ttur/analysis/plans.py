@@ -12,7 +12,7 @@ from ttur.analysis.groups import Group
 from ttur.experiments.experiment import Experiment
 from ttur.experiments.registry import EXPERIMENTS
 from ttur.experiments.running import chosen_experiment
-from ttur.runtime.description import leaves
+from ttur.training.config import TrainingConfig
 from ttur.training.record import RunRecord
 
 
@@ -70,13 +70,17 @@ def _call(runs: Sequence[RunRecord]) -> Call | None:
         (config,) = chosen_experiment(run.experiment, **chosen).settings.values()
     except ValueError:  # a label or rates that this version makes nothing of
         return None
-    call = Call(run.experiment, seeds, _changes(config.to_json(), run.configuration), **chosen)
+    call = Call(run.experiment, seeds, _changes(config.to_json(), _configuration(run)), **chosen)
     if "n_critic" in call.settings or not _leads_to(call, run):  # as an argument it marks a label
         return None
-    for path in list(call.settings):  # what follows from the others is not told
-        fewer = {other: value for other, value in call.settings.items() if other != path}
-        if _leads_to(replace(call, settings=fewer), run):
-            call = replace(call, settings=fewer)
+    for path, value in list(call.settings.items()):
+        others = {other: value for other, value in call.settings.items() if other != path}
+        kind = value.get("kind") if isinstance(value, dict) else None
+        # What follows from the others is not told, nor what a kind has unless it is set.
+        for fewer in (others, *([others | {path: kind}] if kind else [])):
+            if _leads_to(replace(call, settings=fewer), run):
+                call = replace(call, settings=fewer)
+                break
     return call
 
 
@@ -86,13 +90,29 @@ def _leads_to(call: Call, run: RunRecord) -> bool:
     except (TypeError, ValueError):
         return False
     again = {label: config.with_seed(run.seed).to_json() for label, config in made.items()}
-    return again == {run.label: run.configuration}
+    return again == {run.label: _configuration(run)}
 
 
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Fields by path; another kind of a member stands first, and its fields are all told."""
-    old, new = leaves(before), leaves(now)
-    changed = {path: value for path, value in new.items() if old.get(path, ...) != value}
-    changed.pop("seed", None)
-    kinds = {p.removesuffix(".kind"): v for p, v in changed.items() if p.endswith(".kind")}
-    return kinds | {path: v for path, v in changed.items() if not path.endswith(".kind")}
+def _configuration(run: RunRecord) -> dict[str, Any]:
+    """With the fields that came after it was stored."""
+    try:
+        return TrainingConfig.completed(run.configuration)
+    except ValueError:  # of networks of one's own
+        return run.configuration
+
+
+def _changes(before: Any, now: Any, path: str = "") -> dict[str, Any]:
+    """Fields by path; a member of another kind, and a list of another content, as a whole."""
+    if before == now or path == "seed":
+        return {}
+    before = {} if before is None else before  # a member that was not there comes by its fields
+    members = isinstance(before, dict) and isinstance(now, dict)
+    if not members or before.get("kind") != now.get("kind"):
+        return {path: now}
+    return {
+        place: value
+        for name in now
+        for place, value in _changes(
+            before.get(name), now[name], f"{path}.{name}" if path else name
+        ).items()
+    }

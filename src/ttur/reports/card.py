@@ -30,7 +30,8 @@ samples = generator.samples(16, seed=0)"""
 WITH_TORCH = """import torch
 
 saved = torch.load("checkpoint.pt", map_location="cpu", weights_only=True)
-weights = saved["state"]["game"]["generator"]  # for load_state_dict of the generator"""
+weights = saved["state"]["game"]{place}  # for load_state_dict of the generator"""
+PLACES = {"raw": '["generator"]', "ema": '["companions"]["ema"]["network"]'}
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,8 @@ class ModelCard:
         yield f"# {words(self.name)}"
         yield (
             f"A generator of {kind}, trained against a discriminator with {scales}: "
-            f"{discriminator:g} for the discriminator, {generator:g} for the generator (of the "
-            "first update). The rule is that of Heusel et al. 2017 "
+            f"{discriminator:g} for the discriminator, {generator:g} for the generator (at "
+            "first, or after a warm-up). The rule is that of Heusel et al. 2017 "
             "(https://arxiv.org/abs/1706.08500), the program ttur "
             f"{words(str(description.environment.get('ttur', '')))}."
         )
@@ -198,8 +199,8 @@ class ModelCard:
             for name, is_lower in self.run.description.lower_is_better.items()
         }
         rows = [
-            f"| {words(name)} | {value:.6g} | {which}, update {evaluation.update:,} | "
-            f"{better.get(name, '')} |"
+            f"| {words(name)} | {value:.6g} | {which}{', averaged' * name.endswith('_ema')}, "
+            f"update {evaluation.update:,} | {better.get(name, '')} |"
             for which, evaluation in self.evaluations.items()
             for name, value in evaluation.values.items()
         ]
@@ -219,7 +220,8 @@ class ModelCard:
         if self.run.configuration.get("model", {}).get("kind") != "own":
             yield fenced(WITH_TTUR, "python")
             yield "The weights alone, in plain PyTorch:"
-        yield fenced(WITH_TORCH, "python")
+        decides = (self.run.configuration.get("ema") or {}).get("decides", "raw")
+        yield fenced(WITH_TORCH.format(place=PLACES[decides]), "python")
 
     def _data(self) -> Iterator[str]:
         data = self.data

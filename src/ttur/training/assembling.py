@@ -22,7 +22,7 @@ from ttur.timescales import LearningRatePair
 from ttur.timescales.optimizer_choice import of_player
 from ttur.timescales.optimizers import Optimizer
 from ttur.timescales.orders import ORDERS, Order
-from ttur.training.averaging import AveragedGenerator, beside_average
+from ttur.training.averaging import AveragedGenerator, beside_average, named_twice
 from ttur.training.cadence import Cadence
 from ttur.training.config import MonitorDescription, TrainingConfig
 from ttur.training.contracts import Evaluator, Say
@@ -185,7 +185,7 @@ def run(
     """
     medium = _medium(config, data_directory)
     description = _description(config, medium, experiment, label, device, published)
-    with claimed(Path(directory), description, say, _completed) as claim:
+    with claimed(Path(directory), description, say, TrainingConfig.completed) as claim:
         if claim.record is not None and claim.is_concluded:
             return claim.record
         parts = parts_of(config, medium, device)
@@ -215,7 +215,8 @@ def rehearse(
         config.execution.place(network, device)
     data = stream(config.seed, "data")
     medium.batches(config.batch_size, data, device, mirror=config.data.mirror)
-    return medium.rehearse(config.scoring, device=device, weights=weights, say=say)
+    scored = medium.rehearse(config.scoring, device=device, weights=weights, say=say)
+    return scored if config.ema is None or scored is None else named_twice(scored)
 
 
 def check_folder(
@@ -240,7 +241,7 @@ def check_folder(
         return
     medium = _medium(config, data_directory)
     description = _description(config, medium, experiment, label, device)
-    with claimed(directory, description, say, _completed) as claim:
+    with claimed(directory, description, say, TrainingConfig.completed) as claim:
         if scored is not None and not claim.is_concluded:
             claim.check_scoring(scored)
 
@@ -270,11 +271,6 @@ def _description(
         vocabulary=medium.vocabulary,
         published=published or Published(),
     )
-
-
-def _completed(configuration: dict[str, Any]) -> dict[str, Any]:
-    """A stored one with the defaults of fields that came later."""
-    return TrainingConfig.from_json(configuration).to_json()
 
 
 def parts_of(config: TrainingConfig, medium: Medium, device: torch.device) -> Parts:

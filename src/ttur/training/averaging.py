@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -174,11 +174,17 @@ def copy_of(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).requires_grad_(False)
 
 
+def named_twice(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is true of numbers of the weights and of their average, by the names of both."""
+    return {**values, **_of_average(values)}
+
+
+def _of_average(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{name}_{NAME}": value for name, value in values.items()}
+
+
 def beside_average(evaluator: Evaluator, average: AveragedGenerator) -> Evaluator:
     """Looks at both: the numbers of the average have `_ema` behind their names."""
-
-    def named(names: Any) -> dict[str, Any]:
-        return {**names, **{f"{name}_{NAME}": value for name, value in names.items()}}
 
     first = average.decides == "ema"
     looks = evaluator.score
@@ -187,8 +193,7 @@ def beside_average(evaluator: Evaluator, average: AveragedGenerator) -> Evaluato
     def score(generator: nn.Module, update: int, poll: Poll) -> dict[str, float]:
         assert looks is not None
         of_raw = looks(generator, update, poll)
-        of_average = looks(average.network, update, poll)
-        return {**of_raw, **{f"{name}_{NAME}": value for name, value in of_average.items()}}
+        return {**of_raw, **_of_average(looks(average.network, update, poll))}
 
     def write_samples(generator: nn.Module, path: Path) -> None:
         assert shows is not None
@@ -199,7 +204,7 @@ def beside_average(evaluator: Evaluator, average: AveragedGenerator) -> Evaluato
         metric=f"{evaluator.metric}_{NAME}" if first and looks is not None else evaluator.metric,
         score=None if looks is None else score,
         write_samples=None if shows is None else write_samples,
-        lower_is_better=named(evaluator.lower_is_better),
-        floor=named(evaluator.floor),
+        lower_is_better=named_twice(evaluator.lower_is_better),
+        floor=named_twice(evaluator.floor),
         kept=lambda generator: average.network if first else generator,
     )

@@ -145,7 +145,9 @@ class TrainingConfig:
         if self.scoring.metric == "none":
             return {}
         every = self.cadence.evaluate_every_updates
-        return self.scoring.passes(self.cadence.evaluations(self.updates), every)
+        passes = self.scoring.passes(self.cadence.evaluations(self.updates), every)
+        networks = 1 if self.ema is None else 2  # the average is scored, too
+        return {samples: networks * times for samples, times in passes.items()}
 
     @property
     def real_samples(self) -> int:
@@ -169,6 +171,15 @@ class TrainingConfig:
             ValueError: if a field is unknown or its value is refused; names the field.
         """
         return from_json(cls, document)
+
+    @classmethod
+    def completed(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A stored document with the defaults of fields that came later.
+
+        Raises:
+            ValueError: as `from_json`.
+        """
+        return cls.from_json(document).to_json()
 
     def but(self, **fields: Any) -> "TrainingConfig":
         """The same with fields of the tree replaced, each by its name: `but(width=16)`.
